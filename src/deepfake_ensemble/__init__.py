@@ -1,0 +1,1 @@
+"""Train, combine and evaluate detectors of AI-generated faces, as a reproducible workflow."""

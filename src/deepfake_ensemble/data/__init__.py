@@ -1,0 +1,1 @@
+"""From an untrusted archive to batches of pixels."""

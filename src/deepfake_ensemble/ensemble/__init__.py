@@ -1,0 +1,1 @@
+"""Weighing the detectors and assembling them into one model."""

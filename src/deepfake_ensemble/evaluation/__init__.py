@@ -1,0 +1,1 @@
+"""Measuring detectors from their stored predictions."""

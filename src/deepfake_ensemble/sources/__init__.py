@@ -1,0 +1,1 @@
+"""Where the archives come from: built from a sample, downloaded from Kaggle, or brought by the user."""
