@@ -7,6 +7,8 @@ import numpy as np
 
 from deepfake_ensemble.errors import UserError
 
+ENSEMBLE = "ensemble"
+
 Method = Literal["accuracy", "uniform", "log_loss"]
 
 
@@ -47,6 +49,11 @@ def combine(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> n
     # Added up one by one: a matrix product's order of summation would depend on the processor.
     total = sum(weights[name] * np.asarray(p_fake[name], dtype=np.float64) for name in weights)
     return np.clip(total, 0.0, 1.0)  # weights may sum to a last bit more than 1
+
+
+def with_ensemble(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the members' P(fake) and, under the name ENSEMBLE, their weighted sum."""
+    return {**p_fake, ENSEMBLE: combine(weights, p_fake)}
 
 
 def _least_log_loss(labels: np.ndarray, p_fake: Mapping[str, np.ndarray]) -> dict[str, float]:
