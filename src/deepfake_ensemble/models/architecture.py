@@ -1,0 +1,71 @@
+"""What the registry knows of an architecture, and how to find one by its name."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.models import architectures
+
+if TYPE_CHECKING:
+    import keras
+
+InputScaling = Literal["unit", "native"]
+InitialWeights = Literal["random", "imagenet"]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How pixels of 0–255 become what a network sees: `pixel * scale + offset` for each channel.
+
+    `channels` is the order in which the network wants them; images are always RGB.
+    """
+
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+
+@dataclass(frozen=True)
+class ImageNetFile:
+    """Keras' published weights without the classification head, and the MD5 that Keras publishes for them."""
+
+    url: str
+    md5: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One entry of the registry.
+
+    Attributes:
+        network: the dataclass of the section `models.NAME.network` of params.yaml.
+        backbone: builds the network from (image size, network section, ImageNet file or None): a Keras
+            model from scaled pixels (n, size, size, 3) to features (n, d).
+        native: the scaling its ImageNet weights were trained with; None where there are none.
+        imagenet: its ImageNet weights; None where there are none.
+    """
+
+    network: type
+    backbone: "Callable[[int, Any, Path | None], keras.Model]"
+    native: Scaling | None = None
+    imagenet: ImageNetFile | None = None
+
+
+def names() -> list[str]:
+    """Return the names of the registered architectures, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(architectures.__path__))
+
+
+def find(name: str) -> Architecture:
+    """Return the architecture called `name`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if name not in names():
+        raise UserError(f"models.{name}: no such architecture; registered are {', '.join(names())}")
+    return importlib.import_module(f"{architectures.__name__}.{name}").ARCHITECTURE

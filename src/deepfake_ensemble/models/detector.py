@@ -1,0 +1,83 @@
+"""A detector: an image of 0–255 in, P(fake) out; scaling, backbone and one sigmoid unit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Gt
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.models.architecture import Architecture, InputScaling, Scaling
+from deepfake_ensemble.section import section
+
+if TYPE_CHECKING:
+    import keras
+
+UNIT = Scaling(scale=(1 / 255,) * 3)
+
+
+@section
+class ModelParams:
+    """The section `models.NAME` of params.yaml; `network` is read by the architecture's own dataclass."""
+
+    learning_rate: Annotated[float, Gt(0)]
+    input_scaling: InputScaling
+    network: dict[str, Any]
+
+
+def build(
+    name: str,
+    architecture: Architecture,
+    *,
+    image_size: int,
+    input_scaling: InputScaling,
+    network: Any,
+    imagenet_weights: Path | None = None,
+) -> "keras.Model":
+    """Build a detector: (n, image_size, image_size, 3) RGB of 0–255, uint8 or float32 → (n, 1) P(fake).
+
+    Weights are random (seed Keras first), but for the backbone where `imagenet_weights` is given.
+
+    Raises:
+        UserError: if `input_scaling` is native and the architecture has no native scaling.
+    """
+    import keras
+    from keras import layers
+
+    if input_scaling == "native" and architecture.native is None:
+        raise UserError(
+            f"models.{name}.input_scaling: native, but {name} has no published weights whose scaling could be"
+            " used; allowed is unit"
+        )
+    scaling = UNIT if input_scaling == "unit" or architecture.native is None else architecture.native
+    # Scaling and probability stay in float32 whatever the precision of the network.
+    image = x = keras.Input((image_size, image_size, 3), name="image", dtype="float32")
+    if scaling.channels == "bgr":
+        x = keras.ops.flip(x, axis=-1)
+    x = layers.Rescaling(list(scaling.scale), list(scaling.offset), name="scaling", dtype="float32")(x)
+    x = architecture.backbone(image_size, network, imagenet_weights)(x)
+    x = layers.Dense(1, activation="sigmoid", name="p_fake", dtype="float32")(x)
+    return keras.Model(image, x, name=name)
+
+
+def freeze(detector: "keras.Model", layers: int) -> None:
+    """Freeze the backbone's first `layers` layers, counted as `backbone.layers` lists them.
+
+    Batch normalisation among them runs in inference mode from then on. Compile afterwards.
+    """
+    for layer in detector.get_layer("backbone").layers[:layers]:
+        layer.trainable = False
+
+
+def set_batch_norm_momentum(detector: "keras.Model", momentum: float) -> None:
+    """Let the running averages of batch normalisation follow with `momentum`."""
+    import keras
+
+    for layer in _layers(detector):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
+
+
+def _layers(model: "keras.Model") -> "Iterator[keras.layers.Layer]":
+    for layer in model.layers:
+        yield from _layers(layer) if hasattr(layer, "layers") else (layer,)

@@ -1,0 +1,58 @@
+"""Model files whose bytes depend on the model alone."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.files import replacing_file
+
+if TYPE_CHECKING:
+    import keras
+
+FINGERPRINT = "fingerprint.json"
+
+
+def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> None:
+    """Save `model` without its optimizer as a `.keras` file that also holds `fingerprint`.
+
+    Keras writes the time of saving into the file, twice; here every member of the zip carries the
+    earliest time that the format knows, and the date is left out.
+    """
+    import keras
+
+    inference = keras.Model(model.inputs, model.outputs, name=model.name)
+    with replacing_file(path) as partial:
+        dated = partial.with_name(f"{partial.name}-dated.keras")
+        try:
+            inference.save(dated)
+            with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
+                for name in sorted(source.namelist()):
+                    data = source.read(name)
+                    if name == "metadata.json":
+                        metadata = json.loads(data)
+                        del metadata["date_saved"]
+                        data = json.dumps(metadata).encode()
+                    target.writestr(zipfile.ZipInfo(name), data)
+                target.writestr(zipfile.ZipInfo(FINGERPRINT), json.dumps(fingerprint, indent=2))
+        finally:
+            dated.unlink(missing_ok=True)
+
+
+def load(path: Path) -> "keras.Model":
+    """Load a model for inference; code inside the file (Lambda layers, foreign classes) is refused.
+
+    Raises:
+        UserError: if the file is missing, damaged, or holds code.
+    """
+    import keras
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such model; `dvc repro` trains it and `dvc pull` fetches a stored one")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path}: not a model that can be loaded safely: {reason}") from error

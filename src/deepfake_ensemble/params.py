@@ -1,0 +1,143 @@
+"""Read params.yaml strictly: whatever is unknown, missing, of the wrong type or out of range is refused.
+
+The loader knows no section by itself. A wing declares its section (see `section.py`), and a stage asks for
+it here: `read("training", Recipe)`.
+"""
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from deepfake_ensemble.errors import UserError
+
+FILE = Path("params.yaml")
+
+T = TypeVar("T")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema, as DVC reads it, and no key twice.
+
+    PyYAML follows YAML 1.1, where `2e-05` (what `dvc exp run -S` writes for 2.0e-5) is a string, `no` is
+    false and `1:30` is ninety.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise UserError(f"{FILE}: line {key.start_mark.line + 1}: the key {key.value} stands twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def load(file: Path = FILE) -> dict[str, Any]:
+    """Return the whole of params.yaml, unchecked.
+
+    Raises:
+        UserError: if the file is missing or not YAML.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{file}: not found in {Path.cwd().name}; run from the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    try:
+        data = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise UserError(f"{file}: {where}not valid YAML: {problem}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{file}: holds no keys; restore it from git")
+    return data
+
+
+def read(path: str, type_: type[T], file: Path = FILE) -> T:
+    """Return the value at a dotted `path` of params.yaml as `type_`, a section's dataclass or a plain type.
+
+    Raises:
+        UserError: naming the key, its value and what is allowed, for anything the type does not allow.
+    """
+    data: Any = load(file)
+    walked: list[str] = []
+    for key in path.split("."):
+        if not isinstance(data, dict) or key not in data:
+            raise UserError(f"{file}: {'.'.join([*walked, key])}: missing")
+        walked.append(key)
+        data = data[key]
+    return check(path, data, type_, file)
+
+
+def active_profile(file: Path = FILE) -> str:
+    """Return the path of the active profile's section, such as `profiles.sample`.
+
+    Raises:
+        UserError: if there is no profile of that name.
+    """
+    data = load(file)
+    profile, profiles = data.get("profile"), data.get("profiles")
+    if not isinstance(profiles, dict) or profile not in profiles:
+        allowed = ", ".join(profiles) if isinstance(profiles, dict) else "none"
+        raise UserError(f"{file}: profile: {profile!r} is not one of the profiles: {allowed}")
+    return f"profiles.{profile}"
+
+
+def check(path: str, data: Any, type_: type[T], file: Path = FILE) -> T:
+    """Return `data`, found at `path`, as `type_`; see `read`."""
+    try:
+        # By way of JSON, because pydantic's strict mode takes a list for a tuple only from JSON.
+        return TypeAdapter(type_).validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        problems = error.errors()
+        # A misspelt key is both unknown and missing; the unknown one carries the suggestion.
+        problems.sort(key=lambda problem: problem["type"] == "missing")
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(f"{file}: {_describe(path, problems[0], type_)}{more}") from None
+
+
+def _describe(path: str, problem: ErrorDetails, type_: type) -> str:
+    *parents, key = ["", *problem["loc"]]
+    where = ".".join(str(part) for part in (path, *problem["loc"]) if part != "")
+    if problem["type"] == "missing":
+        return f"{where}: missing"
+    if problem["type"] == "unexpected_keyword_argument":
+        known = _keys(type_, parents[1:])
+        close = difflib.get_close_matches(str(key), known, n=1)
+        return f"{where}: unknown key; " + (
+            f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        )
+    allowed = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{where}: {json.dumps(problem['input'])} is not allowed: it {allowed}"
+
+
+def _keys(type_: type, location: Iterable[int | str]) -> list[str]:
+    """Return the keys that the dataclass `type_` has at `location`."""
+    for part in location:
+        type_ = get_type_hints(type_)[str(part)] if dataclasses.is_dataclass(type_) else type_.__args__[-1]  # type: ignore[attr-defined]
+    return [field.name for field in dataclasses.fields(type_)]
