@@ -55,7 +55,7 @@ def test_metrics_equal_those_of_scikit_learn(ties, threshold):
     assert got == pytest.approx(reference(labels, p_fake, threshold), rel=0, abs=1e-12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.sampled_from([0.0, 1e-20, 0.2, 0.5, 0.5000001, 1.0]) | st.floats(0, 1)),

@@ -135,7 +135,7 @@ def test_delong_equals_its_definition(digits):
 
 def test_delong_gives_the_published_error_of_hanley_and_mcneils_ct_readings():
     # Hanley & McNeil 1982, table I: 58 normal and 51 abnormal images rated from 1 to 5. The area is 0.893;
-    # DeLong's standard error, 0.0307, and the interval are those that Stata's manual prints ([R] roctab).
+    # DeLong's standard error, 0.0307, and the interval are what Stata's roctab gives for them.
     normal, abnormal = (33, 6, 6, 11, 2), (3, 2, 2, 11, 33)
     ratings = np.concatenate([np.repeat(np.arange(1, 6), counts) for counts in (normal, abnormal)])
     labels = np.repeat([0, 1], [58, 51])

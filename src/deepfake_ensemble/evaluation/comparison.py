@@ -1,0 +1,393 @@
+"""The detectors side by side: everything the report says of them, as plain data for a JSON file.
+
+Figures with intervals are `{value, ci_low, ci_high}`. What is not defined is null, with a reason beside it
+where the reason is not in the name; NaN never occurs.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from itertools import combinations
+from typing import Any, get_args
+
+import numpy as np
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.calibration import (
+    brier_decomposition,
+    fit_temperature,
+    reliability_curve,
+    with_temperature,
+)
+from deepfake_ensemble.evaluation.complementarity import pair, subsets, wrong_counts
+from deepfake_ensemble.evaluation.drop import by_subject, drops
+from deepfake_ensemble.evaluation.intervals import (
+    CONFIDENCE,
+    Bootstrap,
+    Interval,
+    bootstrap,
+    differences,
+    intervals,
+    wilson,
+)
+from deepfake_ensemble.evaluation.metrics import ECE_BINS, THRESHOLD, metrics, require_both_classes
+from deepfake_ensemble.evaluation.operating_points import operating_point, threshold_for_fpr, youden
+from deepfake_ensemble.evaluation.paired import (
+    AucTest,
+    CochransQ,
+    auc_test,
+    cochrans_q,
+    delong,
+    holm,
+    mcnemar,
+    odds_ratio,
+)
+from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
+from deepfake_ensemble.evaluation.rounding import rounded
+
+# A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.
+FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fraction(1, 1000)}
+
+_LabelsAndP = tuple[np.ndarray, np.ndarray]
+
+
+def compare(
+    test: Mapping[str, Predictions],
+    val: Mapping[str, Predictions],
+    ensemble_weights: Mapping[str, float],
+    *,
+    data_set: str,
+    seed: int,
+    resamples: int,
+    confidence: float = CONFIDENCE,
+    threshold: float = THRESHOLD,
+    ece_bins: int = ECE_BINS,
+) -> dict[str, Any]:
+    """Compare the models and their ensemble on one data set; what is fitted, is fitted on validation.
+
+    `data_set` names the resamples' stream of random numbers, so that two data sets never share one. Raises
+    UserError if predictions do not match each other or either split lacks a class.
+    """
+    on_test, on_val = aligned(test), aligned(val)
+    for split in (on_test, on_val):
+        require_both_classes(split.labels)
+    detectors = with_ensemble(ensemble_weights, on_test.p_fake)
+    val_detectors = with_ensemble(ensemble_weights, on_val.p_fake)
+    shares = _subset_shares(on_val)
+    weightings = _weightings(on_val, shares)
+
+    sampled = bootstrap(
+        on_test.labels,
+        {
+            **detectors,
+            **{f"weighting {method}": combine(w, on_test.p_fake) for method, w in weightings.items() if w},
+            **{f"subset {name}": _among(w, on_test.p_fake) for name, w in shares.items() if w},
+        },
+        resamples=resamples,
+        seed=_stream(seed, data_set),
+        threshold=threshold,
+    )
+    fakes = int(on_test.labels.sum())
+    figures = {name: intervals(sampled, name, confidence) for name in detectors}
+    return rounded(
+        {
+            "data_set": data_set,
+            "n": len(on_test.labels),
+            "n_fake": fakes,
+            "n_real": len(on_test.labels) - fakes,
+            "threshold": threshold,
+            "confidence": confidence,
+            "resamples": resamples,
+            "notes": _notes(figures),
+            "detectors": figures,
+            "pairs": _pairs(on_test.labels, detectors, sampled, confidence, threshold),
+            "cochrans_q": _cochrans_q(on_test, threshold),
+            "complementarity": _complementarity(on_test, shares, sampled, confidence, threshold),
+            "weightings": _effect_of_weighting(on_test, weightings, sampled, confidence, threshold),
+            "calibration": {
+                name: _calibration(
+                    (on_val.labels, val_detectors[name]), (on_test.labels, p), ece_bins, confidence
+                )
+                for name, p in detectors.items()
+            },
+            "operating_points": {
+                name: _operating_points(
+                    (on_val.labels, val_detectors[name]), (on_test.labels, p), threshold, confidence
+                )
+                for name, p in detectors.items()
+            },
+        }
+    )
+
+
+def cross_data_set(
+    internal: Mapping[str, Predictions],
+    outside: Mapping[str, Predictions],
+    ensemble_weights: Mapping[str, float],
+    *,
+    names: tuple[str, str],
+    subjects: Sequence[str | None],
+    seed: int,
+    resamples: int,
+    confidence: float = CONFIDENCE,
+    threshold: float = THRESHOLD,
+) -> dict[str, Any]:
+    """Return what detectors lose from the internal test to another data set, and what they do on each
+    subject of the other.
+
+    `names` are the data sets' names as given to `compare`, whose intervals these repeat; `subjects` says what
+    each image of `outside` shows, None where its name does not say.
+    """
+    if names[0] == names[1]:
+        raise ValueError("two data sets of one name would share their resamples")
+    on_internal, on_outside = aligned(internal), aligned(outside)
+    inside, out = (
+        bootstrap(
+            split.labels,
+            with_ensemble(ensemble_weights, split.p_fake),
+            resamples=resamples,
+            seed=_stream(seed, name),
+            threshold=threshold,
+        )
+        for name, split in zip(names, (on_internal, on_outside), strict=True)
+    )
+    known = np.array([subject is not None for subject in subjects], dtype=bool)
+    return rounded(
+        {
+            "internal": names[0],
+            "outside": names[1],
+            "n_internal": len(on_internal.labels),
+            "n_outside": len(on_outside.labels),
+            "threshold": threshold,
+            "confidence": confidence,
+            "resamples": resamples,
+            "drops": drops(inside, out, confidence),
+            "subjects": by_subject(
+                [subject for subject in subjects if subject is not None],
+                on_outside.labels[known],
+                {name: p[known] for name, p in with_ensemble(ensemble_weights, on_outside.p_fake).items()},
+                resamples=resamples,
+                seed=_stream(seed, names[1]),
+                threshold=threshold,
+                confidence=confidence,
+            ),
+            "without_subject": int((~known).sum()),
+        }
+    )
+
+
+def _stream(seed: int, data_set: str) -> list[int]:
+    return [seed, zlib.crc32(data_set.encode())]
+
+
+def _notes(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    notes = []
+    for name, of in figures.items():
+        fixed = [metric for metric, figure in of.items() if figure.ci_low == figure.ci_high]
+        if fixed:
+            notes.append(
+                f"{name}: {', '.join(fixed)} came out the same in every resample, so the interval has no "
+                "width; that speaks of these images, not of certainty about others"
+            )
+    return notes
+
+
+def _pairs(
+    labels: np.ndarray,
+    detectors: Mapping[str, np.ndarray],
+    sampled: Bootstrap,
+    confidence: float,
+    threshold: float,
+) -> dict[str, Any]:
+    """Test the ensemble against each member and each pair of members; Holm's correction is over all these
+    pairs, for either test by itself."""
+    names = [ENSEMBLE, *(name for name in detectors if name != ENSEMBLE)]
+    right = {name: (p >= threshold) == labels for name, p in detectors.items()}
+    areas = delong(labels, [detectors[name] for name in names])
+    found: dict[str, dict[str, Any]] = {}
+    for (i, a), (j, b) in combinations(enumerate(names), 2):
+        found[f"{a}_vs_{b}"] = {
+            "difference": differences(sampled, a, sampled, b, confidence),
+            "mcnemar": asdict(mcnemar(right[a], right[b])),
+            "odds_ratio": odds_ratio(right[a], right[b], confidence),
+            "delong": _delong(auc_test(areas, i, j, confidence) if areas else None, areas is not None),
+        }
+    for test in ("mcnemar", "delong"):
+        tested = [of[test] for of in found.values() if of[test]["p_value"] is not None]
+        for of, p in zip(tested, holm([of["p_value"] for of in tested]), strict=True):
+            of["p_holm"] = p
+    return found
+
+
+def _delong(test: AucTest | None, enough_images: bool) -> dict[str, Any]:
+    if test is not None:
+        return asdict(test)
+    reason = (
+        "neither AUC varies, so there is nothing to compare the difference with"
+        if enough_images
+        else "needs two images of each class"
+    )
+    return {"difference": None, "z": None, "p_value": None, "p_holm": None, "reason": reason}
+
+
+def _cochrans_q(test: Aligned, threshold: float) -> CochransQ | None:
+    if len(test.p_fake) < 2:
+        return None
+    return cochrans_q([(p >= threshold) == test.labels for p in test.p_fake.values()])
+
+
+def _subset_shares(val: Aligned) -> dict[str, dict[str, float] | None]:
+    """Return each subset's shares of validation accuracy among themselves (eq. 2.24), by the names joined
+    with +; None where all its accuracies are zero, which gives no weights."""
+    found: dict[str, dict[str, float] | None] = {}
+    for names in subsets(list(val.p_fake)):
+        try:
+            found["+".join(names)] = weights(
+                "accuracy", val.labels, {name: val.p_fake[name] for name in names}
+            )
+        except UserError:
+            found["+".join(names)] = None
+    return found
+
+
+def _among(shares: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> np.ndarray:
+    return combine(shares, {name: p_fake[name] for name in shares})
+
+
+def _weightings(
+    val: Aligned, shares: Mapping[str, dict[str, float] | None]
+) -> dict[str, dict[str, float] | None]:
+    """Return every method's weights; None where all accuracies are zero."""
+    return {
+        method: shares["+".join(val.p_fake)]
+        if method == "accuracy"
+        else weights(method, val.labels, val.p_fake)
+        for method in get_args(Method)
+    }
+
+
+def _complementarity(
+    test: Aligned,
+    shares: Mapping[str, dict[str, float] | None],
+    sampled: Bootstrap,
+    confidence: float,
+    threshold: float,
+) -> dict[str, Any]:
+    labels, members = test.labels, list(test.p_fake)
+    called = {name: (p >= threshold).astype(np.int64) for name, p in test.p_fake.items()}
+    right = [called[name] == labels for name in members]
+    someone_right = int(np.count_nonzero(np.any(right, axis=0)))
+
+    everyone = "+".join(members)
+    adds: dict[str, dict[str, Interval] | None] = {}
+    for name in members if len(members) > 1 else []:
+        rest = "+".join(other for other in members if other != name)
+        known = shares[everyone] and shares[rest]
+        adds[name] = (
+            differences(sampled, f"subset {everyone}", sampled, f"subset {rest}", confidence)
+            if known
+            else None
+        )
+    return {
+        "pairs": {f"{a}_vs_{b}": pair(labels, called[a], called[b]) for a, b in combinations(members, 2)},
+        "images_by_wrong_models": {
+            group: dict(enumerate(wrong_counts([r[images] for r in right])))
+            for group, images in (("all", labels >= 0), ("real", labels == 0), ("fake", labels == 1))
+        },
+        "oracle_accuracy": wilson(someone_right, len(labels), confidence),
+        # The ensemble by accuracy shares, less the same without this member.
+        "member_adds": adds,
+        "subsets": {
+            name: {
+                "weights": of,
+                "metrics": intervals(sampled, f"subset {name}", confidence) if of else None,
+                **({} if of else {"reason": "no member classifies a validation image correctly"}),
+            }
+            for name, of in shares.items()
+        },
+    }
+
+
+def _effect_of_weighting(
+    test: Aligned,
+    weightings: Mapping[str, dict[str, float] | None],
+    sampled: Bootstrap,
+    confidence: float,
+    threshold: float,
+) -> dict[str, Any]:
+    """Return each weighting's metrics, and what it changes against weighting all members alike."""
+    uniform = combine(weights("uniform", test.labels, test.p_fake), test.p_fake)
+    found: dict[str, Any] = {}
+    for method, of in weightings.items():
+        if of is None:
+            found[method] = {"weights": None, "reason": "no model classifies a validation image correctly"}
+            continue
+        p = combine(of, test.p_fake)
+        name = f"weighting {method}"
+        found[method] = {
+            "weights": of,
+            "metrics": intervals(sampled, name, confidence),
+            "less_uniform": differences(sampled, name, sampled, "weighting uniform", confidence),
+            "decisions_unlike_uniform": int(np.count_nonzero((p >= threshold) != (uniform >= threshold))),
+            "largest_change_of_p_fake": float(np.abs(p - uniform).max()),
+        }
+    return found
+
+
+def _calibration(
+    val: _LabelsAndP,
+    test: _LabelsAndP,
+    bins: int,
+    confidence: float,
+) -> dict[str, Any]:
+    labels, p = test
+    temperature = fit_temperature(*val)
+    before = metrics(labels, p, ece_bins=bins)
+    found: dict[str, Any] = {
+        "ece": before.ece,
+        "log_loss": before.log_loss,
+        "brier": brier_decomposition(labels, p, bins),
+        "temperature": temperature,
+    }
+    if temperature is None:
+        found["scaled"] = None
+        found["reason"] = (
+            "no temperature is best: on validation the detector is no better than chance, or never wrong"
+        )
+    else:
+        after = metrics(labels, with_temperature(p, temperature), ece_bins=bins)
+        found["scaled"] = {"ece": after.ece, "log_loss": after.log_loss, "brier": after.brier}
+    found["reliability"] = reliability_curve(labels, p, bins, confidence)
+    return found
+
+
+def _operating_points(
+    val: _LabelsAndP,
+    test: _LabelsAndP,
+    threshold: float,
+    confidence: float,
+) -> dict[str, Any]:
+    thresholds: dict[str, float | None] = {
+        "default": threshold,
+        "youden": youden(*val),
+        **{name: threshold_for_fpr(*val, rate) for name, rate in FALSE_POSITIVE_RATES.items()},
+    }
+    reals = int((val[0] == 0).sum())
+    found: dict[str, Any] = {}
+    for name, chosen in thresholds.items():
+        if chosen is not None:
+            found[name] = operating_point(*test, chosen, confidence)
+        elif reals * FALSE_POSITIVE_RATES[name] < 1:
+            needed = int(1 / FALSE_POSITIVE_RATES[name])
+            found[name] = {
+                "threshold": None,
+                "reason": f"needs {needed:,} real validation images, has {reals:,}",
+            }
+        else:
+            found[name] = {
+                "threshold": None,
+                "reason": "too many real validation images have the probability 1",
+            }
+    return found

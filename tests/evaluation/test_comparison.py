@@ -1,0 +1,297 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from deepfake_ensemble.ensemble.weighting import combine, weights
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
+from deepfake_ensemble.evaluation.intervals import METRICS, wilson
+from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.evaluation.predictions import Predictions, aligned
+
+SKILLS = {"cnn": 0.4, "resnet50": 0.8, "xception": 1.5, "efficientnet_b4": 1.1}
+
+
+def predictions(labels, **p_fake):
+    paths = tuple(f"{i}.jpg" for i in range(len(labels)))
+    return {
+        name: Predictions(paths, np.array(labels), np.array(p, dtype=float)) for name, p in p_fake.items()
+    }
+
+
+def members(n, seed, skills=SKILLS):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    shared = rng.normal(size=n)
+    return predictions(
+        labels,
+        **{
+            name: expit(2 * (s * (2 * labels - 1) + shared + rng.normal(size=n)))
+            for name, s in skills.items()
+        },
+    )
+
+
+def shares_of(val):
+    on_val = aligned(val)
+    return weights("accuracy", on_val.labels, on_val.p_fake)
+
+
+def compared(test, val, shares=None, **options):
+    shares = shares_of(val) if shares is None else shares
+    return compare(test, val, shares, **{"data_set": "internal", "seed": 42, "resamples": 200, **options})
+
+
+@pytest.fixture(scope="module")
+def four():
+    test, val = members(240, 1), members(200, 2)
+    return test, val, compared(test, val)
+
+
+def leaves(data, place=""):
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaves(value, f"{place}.{key}")
+    elif isinstance(data, list):
+        for i, value in enumerate(data):
+            yield from leaves(value, f"{place}[{i}]")
+    else:
+        yield place, data
+
+
+def is_plain(data):
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    for place, value in leaves(data):
+        assert value is None or isinstance(value, bool | int | float | str), place
+    return True
+
+
+def intervals_in(data):
+    if isinstance(data, dict):
+        if {"value", "ci_low", "ci_high"} <= set(data):
+            yield data
+        else:
+            for value in data.values():
+                yield from intervals_in(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from intervals_in(value)
+
+
+def test_the_figures_are_those_of_the_metrics_with_intervals_around_them(four):
+    test, val, got = four
+    p_fake = {name: of.p_fake for name, of in test.items()}
+    p_fake["ensemble"] = combine(shares_of(val), p_fake)
+    labels = test["cnn"].labels
+    assert list(got["detectors"]) == [*SKILLS, "ensemble"]
+    for name, p in p_fake.items():
+        want = metrics(labels, p)
+        assert list(got["detectors"][name]) == list(METRICS)
+        for metric, figure in got["detectors"][name].items():
+            assert figure["value"] == pytest.approx(getattr(want, metric), rel=1e-9)
+        assert got["calibration"][name]["ece"] == pytest.approx(want.ece, rel=1e-9)
+        assert got["calibration"][name]["brier"]["brier"] == pytest.approx(want.brier, rel=1e-9)
+        default = got["operating_points"][name]["default"]
+        assert default["true_positive_rate"]["value"] == pytest.approx(want.recall, rel=1e-9)
+    assert (got["n"], got["n_real"], got["n_fake"]) == (240, 120, 120)
+    assert got["notes"] == [] and is_plain(got)
+
+
+def test_every_interval_holds_its_figure(four):
+    found = list(intervals_in(four[2]))
+    assert len(found) > 300
+    for figure in found:
+        assert figure["ci_low"] <= figure["value"] <= figure["ci_high"]
+
+
+def test_the_ensemble_is_tested_against_each_member_and_each_pair_with_holms_correction(four):
+    pairs = four[2]["pairs"]
+    assert len(pairs) == 10
+    assert list(pairs)[:4] == [f"ensemble_vs_{name}" for name in SKILLS]
+    for test in ("mcnemar", "delong"):
+        by_p = sorted((of[test]["p_value"], of[test]["p_holm"]) for of in pairs.values())
+        assert by_p[0][1] == pytest.approx(min(1, 10 * by_p[0][0]), rel=1e-8)
+        assert all(low[1] <= high[1] for low, high in pairwise(by_p))
+        assert all(p <= holm <= 1 for p, holm in by_p)
+    values = {name: of["auc"]["value"] for name, of in four[2]["detectors"].items()}
+    for name, of in pairs.items():
+        a, b = name.split("_vs_")
+        for difference in (of["difference"]["auc"], of["delong"]["difference"]):
+            assert difference["value"] == pytest.approx(values[a] - values[b], abs=1e-9)
+    assert four[2]["cochrans_q"]["degrees_of_freedom"] == 3
+
+
+def test_subsets_are_weighted_by_their_own_shares_of_accuracy(four):
+    test, val, got = four
+    found = got["complementarity"]["subsets"]
+    assert len(found) == 15
+    labels = test["cnn"].labels
+    for name, of in found.items():
+        names = name.split("+")
+        shares = shares_of({n: val[n] for n in names})
+        assert of["weights"] == pytest.approx(shares, rel=1e-9)
+        p = combine(shares, {n: test[n].p_fake for n in names})
+        assert of["metrics"]["auc"]["value"] == pytest.approx(metrics(labels, p).auc, rel=1e-9)
+    everyone = found["+".join(SKILLS)]["metrics"]
+    assert everyone == got["detectors"]["ensemble"] == got["weightings"]["accuracy"]["metrics"]
+    rest = found["resnet50+xception+efficientnet_b4"]["metrics"]
+    adds = got["complementarity"]["member_adds"]["cnn"]
+    assert adds["auc"]["value"] == pytest.approx(everyone["auc"]["value"] - rest["auc"]["value"], abs=1e-9)
+
+
+def test_the_oracle_fails_where_all_fail(four):
+    test, _, got = four
+    labels = test["cnn"].labels
+    wrong = sum((of.p_fake >= 0.5) != labels for of in test.values())
+    by_wrong = got["complementarity"]["images_by_wrong_models"]
+    assert by_wrong["all"] == {str(k): int((wrong == k).sum()) for k in range(5)}
+    assert [by_wrong["real"][k] + by_wrong["fake"][k] for k in "01234"] == list(by_wrong["all"].values())
+    oracle = wilson(240 - by_wrong["all"]["4"], 240)
+    assert got["complementarity"]["oracle_accuracy"] == pytest.approx(vars(oracle), rel=1e-9)
+
+
+def test_weightings_are_set_beside_uniform_weights(four):
+    _, val, got = four
+    on_val = aligned(val)
+    for method, of in got["weightings"].items():
+        assert of["weights"] == pytest.approx(weights(method, on_val.labels, on_val.p_fake), rel=1e-9)
+    uniform = got["weightings"]["uniform"]
+    assert (uniform["decisions_unlike_uniform"], uniform["largest_change_of_p_fake"]) == (0, 0)
+    assert {tuple(d.values()) for d in uniform["less_uniform"].values()} == {(0, 0, 0)}
+    assert got["weightings"]["log_loss"]["largest_change_of_p_fake"] > 0
+
+
+def test_operating_points_are_chosen_on_validation_alone(four):
+    test, val, got = four
+    flipped = {name: Predictions(p.paths, 1 - p.labels, p.p_fake) for name, p in test.items()}
+    other = compared(flipped, val)
+    for name in got["operating_points"]:
+        for point in ("youden", "fpr_1_percent"):
+            thresholds = [of["operating_points"][name][point]["threshold"] for of in (got, other)]
+            assert thresholds[0] == thresholds[1] is not None
+        assert got["calibration"][name]["temperature"] == other["calibration"][name]["temperature"]
+        assert got["operating_points"][name]["fpr_1_permille"] == {
+            "threshold": None,
+            "reason": "needs 1,000 real validation images, has 100",
+        }
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_data_set_other_resamples(four):
+    test, val, got = four
+    assert json.dumps(compared(test, val)) == json.dumps(got)
+    for other in (compared(test, val, data_set="cifake"), compared(test, val, seed=7)):
+        ours, theirs = (of["detectors"]["cnn"]["auc"] for of in (got, other))
+        assert ours["value"] == theirs["value"] and ours["ci_low"] != theirs["ci_low"]
+
+
+def test_all_right_all_wrong_and_all_alike_give_answers_without_nan():
+    labels = np.arange(12) % 2
+    test = predictions(
+        labels, right=labels, wrong=1 - labels, alike=np.full(12, 0.5), other=labels * 0.8 + 0.1
+    )
+    got = compared(test, test)
+    assert is_plain(got)
+    assert any(note.startswith("right: accuracy") for note in got["notes"])
+    assert got["pairs"]["right_vs_wrong"]["delong"]["p_value"] is None
+    assert "neither AUC varies" in got["pairs"]["right_vs_wrong"]["delong"]["reason"]
+    assert got["pairs"]["right_vs_wrong"]["odds_ratio"]["reason"]
+    assert got["pairs"]["right_vs_other"]["mcnemar"]["p_value"] == 1
+    assert got["pairs"]["right_vs_other"]["delong"]["p_holm"] == 1
+    assert got["complementarity"]["pairs"]["right_vs_wrong"]["error_correlation"] is None
+    assert got["complementarity"]["subsets"]["wrong"]["metrics"] is None
+    assert got["calibration"]["right"]["temperature"] is None and got["calibration"]["right"]["reason"]
+
+
+def test_weights_that_accuracy_cannot_give_are_null_with_a_reason():
+    labels = np.arange(6) % 2
+    test = predictions(labels, a=1 - labels, b=0.8 - 0.6 * labels)
+    got = compared(test, test, shares={"a": 0.5, "b": 0.5})
+    assert is_plain(got)
+    assert got["weightings"]["accuracy"]["weights"] is None and got["weightings"]["accuracy"]["reason"]
+    assert got["complementarity"]["member_adds"] == {"a": None, "b": None}
+    assert got["detectors"]["ensemble"]["accuracy"]["value"] == 0
+
+
+def test_one_image_of_each_class_gives_answers_and_one_image_a_refusal():
+    test = predictions([0, 1], a=[0.2, 0.7], b=[0.6, 0.4])
+    got = compared(test, test)
+    assert is_plain(got)
+    assert got["pairs"]["ensemble_vs_a"]["delong"]["reason"] == "needs two images of each class"
+    one = predictions([1], a=[0.7], b=[0.4])
+    for broken in ((one, test), (test, one)):
+        with pytest.raises(UserError, match="all 1 images are fake"):
+            compared(*broken, shares={"a": 0.5, "b": 0.5})
+
+
+def test_a_single_model_and_a_fifth_are_compared_too():
+    alone = {"cnn": 1.0}
+    got = compared(members(40, 1, alone), members(40, 2, alone))
+    assert is_plain(got) and list(got["pairs"]) == ["ensemble_vs_cnn"] and got["cochrans_q"] is None
+    five = {**SKILLS, "vit": 1.0}
+    got = compared(members(40, 1, five), members(40, 2, five), resamples=20)
+    assert is_plain(got) and len(got["complementarity"]["subsets"]) == 31
+
+
+def test_models_that_saw_other_images_are_refused():
+    test, val = members(20, 1), members(20, 2)
+    test["cnn"] = members(18, 1)["cnn"]
+    with pytest.raises(UserError, match="cnn and resnet50"):
+        compared(test, val)
+    with pytest.raises(UserError, match="weights are of cnn, predictions of"):
+        compared(members(20, 1), val, shares={"cnn": 1.0})
+
+
+def crossed(internal, outside, shares, subjects, **options):
+    options = {"seed": 42, "resamples": 200, **options}
+    return cross_data_set(
+        internal, outside, shares, names=("internal", "cifake"), subjects=subjects, **options
+    )
+
+
+def test_the_drop_repeats_both_comparisons_and_spans_their_difference(four):
+    internal, val, compared_internal = four
+    outside = members(200, 3, {name: s / 3 for name, s in SKILLS.items()})
+    shares = shares_of(val)
+    subjects = ["cat" if i < 100 else "truck" for i in range(200)]
+    got = crossed(internal, outside, shares, subjects)
+    compared_outside = compared(outside, val, data_set="cifake")
+    assert is_plain(got)
+    for name, of in got["drops"].items():
+        for metric, figure in of.items():
+            assert figure["internal"] == compared_internal["detectors"][name][metric]
+            assert figure["outside"] == compared_outside["detectors"][name][metric]
+            assert figure["drop"]["value"] == pytest.approx(
+                figure["internal"]["value"] - figure["outside"]["value"], abs=1e-9
+            )
+    # Independent resamples: variances add.
+    wide = {k: f["ci_high"] - f["ci_low"] for k, f in got["drops"]["ensemble"]["accuracy"].items()}
+    assert wide["drop"] == pytest.approx(np.hypot(wide["internal"], wide["outside"]), rel=0.25)
+
+
+def test_each_subject_has_the_metrics_of_its_own_images():
+    outside = members(60, 3)
+    subjects = [("cat", "truck", None)[i % 3] for i in range(60)]
+    shares = dict.fromkeys(SKILLS, 0.25)
+    got = crossed(members(40, 1), outside, shares, subjects)
+    assert list(got["subjects"]) == ["cat", "truck"] and got["without_subject"] == 20
+    for i, subject in enumerate(("cat", "truck")):
+        of = got["subjects"][subject]
+        assert (of["n_real"], of["n_fake"], of["reason"]) == (10, 10, None)
+        xception = outside["xception"]
+        want = metrics(xception.labels[i::3], xception.p_fake[i::3])
+        assert of["detectors"]["xception"]["auc"]["value"] == pytest.approx(want.auc)
+        assert list(of["detectors"]) == [*SKILLS, "ensemble"]
+
+
+def test_subjects_of_one_class_or_unknown_ones_have_no_figures():
+    outside = members(40, 3)
+    shares = dict.fromkeys(SKILLS, 0.25)
+    by_class = ["real cat" if label == 0 else "fake dog" for label in outside["cnn"].labels]
+    got = crossed(members(40, 1), outside, shares, by_class)
+    assert got["subjects"]["real cat"]["detectors"] is None
+    assert got["subjects"]["real cat"]["reason"] == "there are no fake images of it"
+    assert got["subjects"]["fake dog"]["reason"] == "there are no real images of it"
+    assert crossed(members(40, 1), outside, shares, [None] * 40)["subjects"] == {}
