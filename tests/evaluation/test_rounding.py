@@ -31,6 +31,7 @@ def test_floats_keep_ten_significant_digits_and_everything_else_is_kept():
 
 def test_a_last_bit_does_not_change_the_bytes():
     assert json.dumps(rounded(0.1 + 0.2)) == json.dumps(rounded(0.3))
+    assert json.dumps(rounded([-0.0])) == "[0.0]"
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.float64("nan")])

@@ -32,5 +32,5 @@ def _rounded(data: Any, digits: int, place: str) -> Any:
     if isinstance(data, float):
         if not math.isfinite(data):
             raise ValueError(f"{place.lstrip('.')} is {data}, which must not enter a report")
-        return float(f"{data:.{digits}g}")
+        return float(f"{data:.{digits}g}") + 0.0  # no -0.0
     return data
