@@ -1,7 +1,7 @@
 """The detectors side by side: everything the report says of them, as plain data for a JSON file.
 
 Figures with intervals are `{value, ci_low, ci_high}`. What is not defined is null, with a reason beside it
-where the reason is not in the name; NaN never occurs.
+or in the docstring of its measure; NaN never occurs.
 """
 
 import zlib
