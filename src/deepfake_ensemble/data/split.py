@@ -56,7 +56,7 @@ def split_set(
             )
     pool = sorted({row for row in rows if keep(row.path)})
     groups = _groups(title, [row for row in pool if row.status == USABLE])
-    halves = _halves(title, pool, {name: count // 2 for name, count in counts.items()}, shrinkable)
+    halves = _halves(title, pool, {name: counts[name] // 2 for name in sorted(counts)}, shrinkable)
 
     drawn: dict[str, list[SplitRow]] = {name: [] for name in counts}
     together = 0
@@ -70,7 +70,7 @@ def split_set(
             )
         for group, split in zip(groups[label], dealt, strict=True):
             if split is not None:
-                drawn[list(counts)[split]] += [SplitRow(*row[:3]) for row in group]
+                drawn[list(halves)[split]] += [SplitRow(*row[:3]) for row in group]
                 together += len(group) > 1
     return Split(
         rows={name: sorted(images) for name, images in drawn.items()},
