@@ -3,8 +3,8 @@
 Requests go through `kagglesdk`, the client library on which the `kaggle` package stands. The package
 itself is not imported, because `import kaggle` already signs in: it prints, creates folders, asks
 kaggle.com whether a token is good, without a time-out and whatever KAGGLE_API_ENVIRONMENT says, and
-deletes a login that is no longer accepted. What it adds to kagglesdk is where to look for a user name and key;
-`_key` follows it, and a test compares the two.
+deletes a login that is no longer accepted. What it adds to kagglesdk is where to look for a user name and
+a key; `_key` follows it, and a test compares the two.
 """
 
 import base64
