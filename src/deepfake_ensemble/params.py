@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import TypeForm
 
 from deepfake_ensemble.errors import UserError
 
@@ -30,7 +31,7 @@ class _Loader(yaml.SafeLoader):
     false and `1:30` is ninety.
     """
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own attribute; the parent's resolvers are left out)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -78,7 +79,7 @@ def load(file: Path = FILE) -> dict[str, Any]:
     return data
 
 
-def read(path: str, type_: type[T], file: Path = FILE) -> T:
+def read(path: str, type_: TypeForm[T], file: Path = FILE) -> T:
     """Return the value at a dotted `path` of params.yaml as `type_`, a section's dataclass or a plain type.
 
     Raises:
@@ -108,7 +109,7 @@ def active_profile(file: Path = FILE) -> str:
     return f"profiles.{profile}"
 
 
-def check(path: str, data: Any, type_: type[T], file: Path = FILE) -> T:
+def check(path: str, data: Any, type_: TypeForm[T], file: Path = FILE) -> T:
     """Return `data`, found at `path`, as `type_`; see `read`."""
     try:
         # By way of JSON, because pydantic's strict mode takes a list for a tuple only from JSON.
@@ -121,7 +122,7 @@ def check(path: str, data: Any, type_: type[T], file: Path = FILE) -> T:
         raise UserError(f"{file}: {_describe(path, problems[0], type_)}{more}") from None
 
 
-def _describe(path: str, problem: ErrorDetails, type_: type) -> str:
+def _describe(path: str, problem: ErrorDetails, type_: Any) -> str:
     *parents, key = ["", *problem["loc"]]
     where = ".".join(str(part) for part in (path, *problem["loc"]) if part != "")
     if problem["type"] == "missing":
@@ -136,8 +137,8 @@ def _describe(path: str, problem: ErrorDetails, type_: type) -> str:
     return f"{where}: {json.dumps(problem['input'])} is not allowed: it {allowed}"
 
 
-def _keys(type_: type, location: Iterable[int | str]) -> list[str]:
+def _keys(type_: Any, location: Iterable[int | str]) -> list[str]:
     """Return the keys that the dataclass `type_` has at `location`."""
     for part in location:
-        type_ = get_type_hints(type_)[str(part)] if dataclasses.is_dataclass(type_) else type_.__args__[-1]  # type: ignore[attr-defined]
+        type_ = get_type_hints(type_)[str(part)] if dataclasses.is_dataclass(type_) else type_.__args__[-1]
     return [field.name for field in dataclasses.fields(type_)]

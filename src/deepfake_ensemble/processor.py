@@ -35,7 +35,7 @@ _OPENBLAS = {"AVX2": "Haswell", "AVX512_CORE": "SkylakeX"}
 
 def environment(processor: Processor) -> dict[str, str]:
     """Return the environment variables that make the libraries keep to `processor`."""
-    variables = {}
+    variables: dict[str, str] = {}
     if processor.cpu_isa != "native":
         variables |= {
             "ONEDNN_MAX_CPU_ISA": _ONEDNN[processor.cpu_isa],

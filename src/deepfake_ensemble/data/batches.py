@@ -21,7 +21,7 @@ class BatchReader:
         self, images: PackedImages, size: int, interpolation: Interpolation = "bilinear", threads: int = 2
     ) -> None:
         self._images = images
-        self._size = size
+        self.size = size
         self._interpolation = interpolation
         self._labels = images.labels
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
@@ -32,7 +32,7 @@ class BatchReader:
 
     def read(self, positions: NDArray[np.int64], flipped: NDArray[np.bool_] | None = None) -> Batch:
         """Return the images at `positions` (batch,), mirrored left to right where `flipped` (batch,) says."""
-        batch = np.empty((len(positions), self._size, self._size, 3), np.uint8)
+        batch = np.empty((len(positions), self.size, self.size, 3), np.uint8)
 
         def fill(row: int) -> None:
             image = self._pixels(int(positions[row]))
@@ -43,7 +43,7 @@ class BatchReader:
 
     def _pixels(self, position: int) -> NDArray[np.uint8]:
         try:
-            return pixels(self._images[position], self._size, self._interpolation)
+            return pixels(self._images[position], self.size, self._interpolation)
         except BadImage as error:
             raise UserError(
                 f"{self._images.paths[position]}: {error}; run the audit again (`dvc repro -f audit`)"
@@ -55,7 +55,7 @@ class BatchReader:
             yield self.read(positions)
 
     def epoch(self, batch_size: int, seed: int, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield the batches of a training epoch from `first_step` on: each image once, shuffled, half mirrored."""
+        """Yield a training epoch from `first_step` on: each image once, shuffled, half of them mirrored."""
         visited = order.permutation(len(self), seed, epoch)
         flipped = order.flips(len(self), seed, epoch)
         for positions in _chunks(visited, batch_size)[first_step:]:

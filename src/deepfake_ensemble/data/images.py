@@ -7,13 +7,15 @@ on every processor.
 
 import io
 import warnings
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+ImageSize = Annotated[int, Ge(32), Le(1024)]  # pixels; the deepest network halves it five times
 
 MAX_PIXELS = 64_000_000
 

@@ -5,10 +5,13 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import architectures
+from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +56,33 @@ class Architecture:
     backbone: "Callable[[int, Any, Path | None], keras.Model]"
     native: Scaling | None = None
     imagenet: ImageNetFile | None = None
+
+
+@section
+class FineTuned:
+    """The section `models.NAME.network` of a network that can start from published weights."""
+
+    frozen_layers: Annotated[int, Ge(0)]
+
+
+def pooled(application: "Callable[..., keras.Model]", image_size: int, weights: Path | None) -> "keras.Model":
+    """Build a network of `keras.applications` up to its global average pooling.
+
+    It is given an input tensor, not a shape, because Xception refuses shapes under 71 pixels although it
+    works from 32 on.
+    """
+    import keras
+
+    model = application(
+        include_top=False,
+        weights=None,
+        pooling="avg",
+        input_tensor=keras.Input((image_size, image_size, 3)),
+        name="backbone",
+    )
+    if weights is not None:
+        model.load_weights(weights)
+    return model
 
 
 def names() -> list[str]:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, ImageNetFile, Scaling
-from deepfake_ensemble.models.transfer import Network, pooled
+from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, Scaling, pooled
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +12,7 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
-def backbone(image_size: int, network: Network, weights: Path | None) -> "keras.Model":
+def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
     """Build EfficientNet-B4 up to its global average pooling: 1,792 features.
 
     Keras puts a division by 255 and a normalisation in front of the stem, and one more rescaling when it
@@ -28,7 +27,7 @@ def backbone(image_size: int, network: Network, weights: Path | None) -> "keras.
 
 
 ARCHITECTURE = Architecture(
-    network=Network,
+    network=FineTuned,
     backbone=backbone,
     native=Scaling(
         scale=tuple(1 / (255 * deviation) for deviation in DEVIATION),  # type: ignore[arg-type]

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, ImageNetFile, Scaling
-from deepfake_ensemble.models.transfer import Network, pooled
+from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, Scaling, pooled
 
 if TYPE_CHECKING:
     import keras
 
 
-def backbone(image_size: int, network: Network, weights: Path | None) -> "keras.Model":
+def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
     """Build ResNet50 up to its global average pooling: 176 layers, 2,048 features."""
     import keras
 
@@ -18,7 +17,7 @@ def backbone(image_size: int, network: Network, weights: Path | None) -> "keras.
 
 
 ARCHITECTURE = Architecture(
-    network=Network,
+    network=FineTuned,
     backbone=backbone,
     # Caffe's convention: blue, green, red, each less its ImageNet mean.
     native=Scaling(scale=(1.0, 1.0, 1.0), offset=(-123.68, -116.779, -103.939), channels="bgr"),

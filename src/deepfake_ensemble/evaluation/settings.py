@@ -1,0 +1,22 @@
+"""What may vary in measuring, as params.yaml holds it."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Lt
+
+from deepfake_ensemble.section import section
+
+
+@section
+class EvaluationParams:
+    """The section `evaluation`.
+
+    Attributes:
+        threshold: an image is called fake from this P(fake) up.
+        ece_bins: equal-width bins of the expected calibration error.
+        curve_points: of a stored ROC or precision–recall curve, at most.
+    """
+
+    threshold: Annotated[float, Gt(0), Lt(1)]
+    ece_bins: Annotated[int, Ge(2)]
+    curve_points: Annotated[int, Ge(10)]

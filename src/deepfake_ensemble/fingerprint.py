@@ -1,0 +1,63 @@
+"""What a result was made from: params, code, data and versions; never a time, a host or a commit."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.files import sha256
+
+VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "h5py", "scipy", "scikit-learn", "scikit-image")
+
+
+def fingerprint(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, Any]:
+    """Return a JSON-able account of what made a result, closed by a digest of it all.
+
+    Args:
+        params: the parameters that were used, by their path in params.yaml: plain values or dataclasses.
+        data: the files and folders that were read.
+
+    Returns:
+        `params`, `code` (one digest over this package's modules loaded so far), `data` (digests by path),
+        `versions` (of the libraries loaded so far) and `digest`.
+    """
+    account: dict[str, Any] = {
+        "params": {path: _plain(value) for path, value in params.items()},
+        "code": _code(),
+        "data": {path.as_posix(): _content(path) for path in data},
+        "versions": _versions(),
+    }
+    return account | {"digest": _digest(json.dumps(account, sort_keys=True).encode())}
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _code() -> str:
+    package = __name__.partition(".")[0]
+    modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
+    files = {name: module.__file__ for name, module in modules.items()}
+    digests = {name: sha256(Path(file)) for name, file in files.items() if file is not None}
+    return _digest(json.dumps(digests, sort_keys=True).encode())
+
+
+def _content(path: Path) -> str:
+    if path.is_file():
+        return sha256(path)
+    files = {str(file.relative_to(path)): sha256(file) for file in path.rglob("*") if file.is_file()}
+    return _digest(json.dumps(files, sort_keys=True).encode())
+
+
+def _versions() -> dict[str, str]:
+    imported = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
+    loaded = {name for name in VERSIONED if imported.get(name, name) in sys.modules}
+    return {name: metadata.version(name) for name in sorted(loaded)}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

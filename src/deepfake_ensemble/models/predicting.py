@@ -1,0 +1,39 @@
+"""Probabilities of a trained model for the images of a split."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_ensemble.data.batches import Batch
+from deepfake_ensemble.files import write_csv
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Predictor:
+    """Runs one model; its graph is traced once, for batches of any length and all splits."""
+
+    def __init__(self, model: "keras.Model") -> None:
+        import tensorflow as tf
+
+        size = model.input_shape[1]
+        specification = tf.TensorSpec((None, size, size, 3), tf.uint8)
+        self._run = tf.function(lambda images: model(images, training=False), input_signature=[specification])
+
+    def predict(self, batches: Iterable[Batch], advance: Callable[[int], None]) -> NDArray[np.float32]:
+        """Return P(fake) of all images in `batches`: (n,); `advance` is told of each batch that is done."""
+        p_fake = []
+        for images, _ in batches:
+            p_fake.append(self._run(images).numpy()[:, 0])
+            advance(len(images))
+        return np.concatenate(p_fake)
+
+
+def write(path: Path, paths: Sequence[str], labels: NDArray[np.int64], p_fake: NDArray[np.float32]) -> None:
+    """Write a table of predictions; a probability has as many digits as tell it from its neighbours."""
+    rows = zip(paths, labels.tolist(), (str(p) for p in p_fake), strict=True)
+    write_csv(path, ("path", "label", "p_fake"), rows)

@@ -1,0 +1,55 @@
+"""Join the detectors and their weights into one model, and check it against the stored predictions."""
+
+from pathlib import Path
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.stages import command
+
+CHECKED_IMAGES = 64
+TOLERANCE = 1e-5
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    import numpy as np
+
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.images import Interpolation
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.ensemble import weights_file
+    from deepfake_ensemble.ensemble.assembling import assemble
+    from deepfake_ensemble.ensemble.weighting import combine
+    from deepfake_ensemble.errors import UserError
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.training import session
+
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    weights_path, packed = Path("reports/ensemble/weights.json"), Path("data/packed/test")
+    weights = weights_file.read(weights_path)
+    files = {model: Path("models") / f"{model}.keras" for model in weights}
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    ensemble = assemble({model: saved.load(file) for model, file in files.items()}, weights)
+
+    test = aligned({model: read(Path("predictions") / model / "test.csv") for model in weights})
+    reader = BatchReader(PackedImages(packed), ensemble.input_shape[1], interpolation, processor.threads or 4)
+    # As many from the split's end as from its start, because it is sorted and so begins with one class.
+    positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))
+    images, _ = reader.read(positions)
+    expected = combine(weights, test.p_fake)[positions]
+    difference = float(np.abs(ensemble.predict_on_batch(images)[:, 0] - expected).max())
+    if not difference <= TOLERANCE:
+        raise UserError(
+            f"models/ensemble.keras: differs from the members' predictions by {difference:.1e} on"
+            f" {len(positions)} test images; run `dvc repro -f predict`"
+        )
+    print(f"on {len(positions)} test images it is within {difference:.1e} of its members' weighted sum")
+    used = {f"{profile}.processor": processor, "resizing.interpolation": interpolation}
+    account = fingerprint(used, [weights_path, *files.values()])
+    saved.save(ensemble, Path("models/ensemble.keras"), account)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,60 @@
+"""What all stages have in common on the command line."""
+
+import argparse
+import errno
+import inspect
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.errors import UserError
+
+
+def run(main: Callable[..., None]) -> NoReturn:
+    """Call a stage's `main` with the command line's arguments, and exit.
+
+    What the user can mend is one line on standard error and exit code 1. A termination signal ends the stage
+    like Ctrl-C does, so that nothing half-written stays behind.
+    """
+    module = inspect.getmodule(main)
+    name = module.__spec__.name if module and module.__spec__ else main.__name__
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=module.__doc__ if module else None)
+    for argument in inspect.signature(main).parameters:
+        parser.add_argument(argument)
+    arguments = vars(parser.parse_args())
+    stage = "@".join([name.rpartition(".")[2], *arguments.values()])
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        main(**arguments)
+    except UserError as error:
+        sys.exit(f"{stage}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{stage}: interrupted; nothing half-written is left, run it again to start over")
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        sys.exit(f"{stage}: {error.filename or 'disk'}: {error.strerror}: {remedy}")
+    sys.exit(0)
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room (`dvc gc --workspace` frees results of other runs) and run it again",
+    errno.EDQUOT: "your quota is used up; make room and run it again",
+    errno.EROFS: "the disk cannot be written to; clone the project to one that can",
+    errno.EACCES: "give yourself the permission (chmod) and run it again",
+}
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def settle(profile: str) -> processor.Processor:
+    """Pin the processor as the active profile says, before anything that computes is imported."""
+    settings = params.read(f"{profile}.processor", processor.Processor)
+    processor.pin(settings)
+    return settings

@@ -1,0 +1,55 @@
+"""Give one detector its initial weights: ImageNet's, or random ones from the seed."""
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+
+from deepfake_ensemble import params
+from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.models import architecture, detector
+from deepfake_ensemble.stages import command
+
+
+def main(model: str) -> None:
+    profile = params.active_profile()
+    command.settle(profile)
+    from deepfake_ensemble.data.images import ImageSize
+    from deepfake_ensemble.training import session
+
+    session.start(params.read("seed", Annotated[int, Ge(0)]))
+    registered = architecture.find(model)
+    built = detector.build(
+        model,
+        registered,
+        image_size=params.read(f"{profile}.image_size", ImageSize),
+        input_scaling="unit",  # weights do not depend on it
+        network=params.read(f"models.{model}.network", registered.network),
+        imagenet_weights=_imagenet_weights(
+            model, registered, params.read(f"{profile}.initial_weights", architecture.InitialWeights)
+        ),
+    )
+    with replacing_file(Path("models/initial") / f"{model}.weights.h5") as partial:
+        weights = partial.with_name(f"{partial.name}.weights.h5")  # Keras insists on the ending
+        try:
+            built.save_weights(weights)
+            weights.replace(partial)
+        finally:
+            weights.unlink(missing_ok=True)
+
+
+def _imagenet_weights(
+    model: str, registered: architecture.Architecture, initial: architecture.InitialWeights
+) -> Path | None:
+    """Return the file of ImageNet weights, fetched at most once; None where the start is random."""
+    if initial == "random" or registered.imagenet is None:
+        return None
+    from deepfake_ensemble.models import imagenet
+
+    file = Path("models/imagenet") / registered.imagenet.url.rsplit("/", 1)[-1]
+    imagenet.fetch(registered.imagenet.url, registered.imagenet.md5, file)
+    return file
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,43 @@
+"""Pack one split's images, as they are, into TFRecord shards: no image ever exists as a loose file."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+
+from deepfake_ensemble import params
+from deepfake_ensemble.data import records
+from deepfake_ensemble.data.archive import Archive, open_archive
+from deepfake_ensemble.data.index import SplitRow, read_split
+from deepfake_ensemble.data.progress import count_progress
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.files import replacing_folder
+from deepfake_ensemble.stages import command
+
+
+def main(split: str, data_set: str) -> None:
+    per_shard = params.read("pack.images_per_shard", Annotated[int, Ge(1)])
+    rows = read_split(Path("data/splits") / f"{split}.csv")
+    with (
+        open_archive(Path("data/raw") / f"{data_set}.zip") as archive,
+        replacing_folder(Path("data/packed") / split) as folder,
+    ):
+        records.write(folder, _images(archive, rows, split), len(rows), per_shard)
+
+
+def _images(archive: Archive, rows: list[SplitRow], split: str) -> Iterator[tuple[str, int, bytes]]:
+    with count_progress(f"pack {split}", len(rows)) as advance:
+        for row in rows:
+            data = archive.read(row.path)
+            if hashlib.sha256(data).hexdigest() != row.sha256:
+                raise UserError(
+                    f"{archive.path}: {row.path} is not the file that was audited; run `dvc repro`"
+                )
+            yield row.path, row.label, data
+            advance(1)
+
+
+if __name__ == "__main__":
+    command.run(main)

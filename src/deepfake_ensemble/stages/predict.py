@@ -1,0 +1,56 @@
+"""Predict with one trained detector every split that is not trained on."""
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.sources.origin import DataSet
+from deepfake_ensemble.stages import command
+
+
+def main(model: str) -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.models.predicting import Predictor, write
+    from deepfake_ensemble.training import session
+
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
+    splits = [
+        split
+        for data_set in params.read("data_sets", dict[str, DataSet]).values()
+        for split in data_set.splits
+        if split != "train"
+    ]
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    file = Path("models") / f"{model}.keras"
+    predictor = Predictor(saved.load(file))
+    folder = Path("predictions") / model
+    for split in splits:
+        images = PackedImages(Path("data/packed") / split)
+        reader = BatchReader(images, size, interpolation, processor.threads or 4)
+        with count_progress(f"predict {split} with {model}", len(images)) as advance:
+            p_fake = predictor.predict(reader.in_order(batch_size), advance)
+        write(folder / f"{split}.csv", images.paths, images.labels, p_fake)
+    used = {
+        f"{profile}.image_size": size,
+        f"{profile}.processor": processor,
+        f"{profile}.prediction_batch_size": batch_size,
+        "resizing.interpolation": interpolation,
+    }
+    data = [file, *(Path("data/packed") / split for split in splits)]
+    write_json(folder / "fingerprint.json", fingerprint(used, data))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,75 @@
+"""Train one detector by the protocol of table 3.3."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import architecture, detector, saved
+from deepfake_ensemble.stages import command
+from deepfake_ensemble.training import curves
+from deepfake_ensemble.training.recipe import Adaptation, Recipe
+
+
+def main(model: str) -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.files import replacing_folder
+    from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.training import fitting, session
+
+    seed = params.read("seed", Annotated[int, Ge(0)])
+    recipe = params.read("training", Recipe)
+    adaptation = params.read(f"{profile}.training", Adaptation)
+    settings = params.read(f"models.{model}", detector.ModelParams)
+    size = params.read(f"{profile}.image_size", ImageSize)
+    initial = params.read(f"{profile}.initial_weights", architecture.InitialWeights)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    registered = architecture.find(model)
+    network: Any = params.read(f"models.{model}.network", registered.network)
+
+    session.start(seed, adaptation.precision)
+    built = detector.build(
+        model, registered, image_size=size, input_scaling=settings.input_scaling, network=network
+    )
+    weights = Path("models/initial") / f"{model}.weights.h5"
+    built.load_weights(weights)
+    if initial == "imagenet":
+        detector.freeze(built, getattr(network, "frozen_layers", 0))
+    if adaptation.batch_norm_momentum is not None:
+        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
+
+    train, val = Path("data/packed/train"), Path("data/packed/val")
+    with tempfile.TemporaryDirectory(prefix=f"{model}-") as scratch:
+        history = fitting.fit(
+            built,
+            BatchReader(PackedImages(train), size, interpolation, processor.threads or 4),
+            BatchReader(PackedImages(val), size, interpolation, processor.threads or 4),
+            recipe=recipe,
+            learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier,
+            jit_compile=adaptation.jit_compile,
+            seed=seed,
+            checkpoint=Path(scratch) / f"{model}.weights.h5",
+        )
+    with replacing_folder(Path("models/curves") / model) as folder:
+        curves.write(folder, history)
+    used = {
+        "seed": seed,
+        "training": recipe,
+        f"{profile}.training": adaptation,
+        f"{profile}.processor": processor,
+        f"{profile}.image_size": size,
+        f"{profile}.initial_weights": initial,
+        f"models.{model}": settings,
+        "resizing.interpolation": interpolation,
+    }
+    saved.save(built, Path("models") / f"{model}.keras", fingerprint(used, [train, val, weights]))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,58 @@
+"""Learning curves, in DVCLive's layout: one table a metric, a row an epoch."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.files import write_csv, write_json
+
+# Keras' name of a metric → its table in DVCLive's layout.
+TABLES = {
+    "loss": "plots/metrics/train/loss.tsv",
+    "accuracy": "plots/metrics/train/accuracy.tsv",
+    "val_loss": "plots/metrics/val/loss.tsv",
+    "val_accuracy": "plots/metrics/val/accuracy.tsv",
+}
+
+
+def write(folder: Path, history: Mapping[str, list[float]]) -> None:
+    """Write the curves of one training, by epoch from 1, and its summary as `metrics.json`."""
+    for metric, table in TABLES.items():
+        rows = [(epoch, _number(value)) for epoch, value in enumerate(history[metric], start=1)]
+        write_csv(folder / table, ("step", Path(table).stem), rows, delimiter="\t")
+    write_json(folder / "metrics.json", summary(history))
+
+
+def summary(history: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return the best epoch (the least validation loss; its weights are the model's) and what it reached."""
+    best = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
+    return {
+        "epochs": len(history["val_loss"]),
+        "best_epoch": best + 1,
+        **{metric: _number(history[metric][best]) for metric in TABLES},
+    }
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Read the summary that `write` wrote.
+
+    Raises:
+        UserError: if it is missing or not one.
+    """
+    path = folder / "metrics.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: missing; `dvc repro train` makes it, `dvc pull` fetches a stored one"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); run `dvc checkout` to restore it") from None
+    return data
+
+
+def _number(value: float) -> float:
+    # Keras reports float32 values; nine digits tell all of them apart and hide none.
+    return float(f"{value:.9g}")

@@ -1,0 +1,34 @@
+"""The training protocol of table 3.3, as params.yaml holds it."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from deepfake_ensemble.section import section
+
+
+@section
+class Recipe:
+    """The section `training`: what is the same for every model (Adam and binary cross-entropy are fixed)."""
+
+    epochs: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)]
+    validation_batch_size: Annotated[int, Ge(1)]
+    early_stopping_patience: Annotated[int, Ge(1)]
+
+
+@section
+class Adaptation:
+    """The section `profiles.NAME.training`: what depends on the initial weights and the machine.
+
+    Attributes:
+        learning_rate_multiplier: training from random weights needs larger steps than fine-tuning.
+        batch_norm_momentum: of the running averages; null keeps what each network has.
+        precision: of the arithmetic; the mixed ones are for GPUs.
+        jit_compile: let XLA compile the step; for GPUs.
+    """
+
+    learning_rate_multiplier: Annotated[float, Gt(0)]
+    batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    jit_compile: bool
