@@ -3,6 +3,7 @@
 import argparse
 import errno
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 def settle(profile: str) -> processor.Processor:
     """Pin the processor as the active profile says, before anything that computes is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings hide what matters
     settings = params.read(f"{profile}.processor", processor.Processor)
     processor.pin(settings)
     return settings

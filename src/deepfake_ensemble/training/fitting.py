@@ -61,6 +61,7 @@ def fit(
         validation_steps=math.ceil(len(validation) / recipe.validation_batch_size),
         steps_per_epoch=steps,
         epochs=recipe.epochs,
+        shuffle=False,  # the reader does that
         callbacks=[
             _stop_when_not_finite(),
             keras.callbacks.ModelCheckpoint(

@@ -1,0 +1,59 @@
+# `make repro` and `make test` are all most people need; `make help` lists the rest.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup repro plan test lint pipeline readme lock check clean
+
+# A stage's `python` must be the one with the pinned packages.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONUTF8 := 1
+
+# GPU=1 installs TensorFlow's CUDA libraries as well.
+REQUIREMENTS := requirements/$(if $(GPU),gpu,dev).txt
+INSTALLED := .venv/.installed-$(if $(GPU),gpu,dev)
+
+help: ## List these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(INSTALLED) ## Create .venv and install the pinned requirements (GPU=1: with CUDA)
+
+$(INSTALLED): $(REQUIREMENTS) pyproject.toml
+	@python=$${PYTHON:-}; for candidate in $$python python3.13 python3.12 python3.11 python3; do \
+	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	  then python=$$candidate; break; fi; python=; done; \
+	[ -n "$$python" ] || { echo "setup: needs Python 3.11, 3.12 or 3.13; install one or name it: make setup PYTHON=/path/to/python3.12"; exit 1; }; \
+	echo "setup: creating .venv with $$($$python --version)"; $$python -m venv --clear .venv
+	@echo "setup: installing $$(grep -c == $(REQUIREMENTS)) pinned packages from $(REQUIREMENTS); a few minutes"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(REQUIREMENTS)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: done; for dvc by hand: source .venv/bin/activate"
+
+repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active profile
+	@echo "repro: running what is not up to date"
+	@python -m deepfake_ensemble.pipeline.schema && dvc repro
+
+plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
+	@python -m deepfake_ensemble.pipeline.plan
+
+test: $(INSTALLED) lint ## Run the linter, the type checker and the tests
+	@echo "test: running the tests"
+	@python -m pytest
+
+lint: $(INSTALLED)
+	@echo "test: ruff and mypy"
+	@ruff check . && ruff format --check . && mypy
+
+pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
+	@python -m deepfake_ensemble.pipeline.wiring
+
+readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
+	@python -m deepfake_ensemble.pipeline.readme
+
+lock: $(INSTALLED) ## Resolve the requirements anew around requirements/compute.txt (needs uv)
+	@for name in dev gpu; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --constraint requirements/compute.txt --extra train --extra dev \
+	  $$([ $$name = gpu ] && echo --extra gpu) --output-file requirements/$$name.txt pyproject.toml || exit 1; done
+
+clean: ## Remove the environment and what tools leave behind; results and DVC's cache stay
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
