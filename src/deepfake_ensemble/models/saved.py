@@ -23,7 +23,7 @@ def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> No
     """
     import keras
 
-    inference = keras.Model(model.inputs, model.outputs, name=model.name)
+    inference = keras.Model(model.input, model.output, name=model.name)
     with replacing_file(path) as partial:
         dated = partial.with_name(f"{partial.name}-dated.keras")
         try:
