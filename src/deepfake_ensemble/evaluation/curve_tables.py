@@ -14,7 +14,7 @@ from deepfake_ensemble.files import replacing_folder, write_csv
 def write(
     folder: Path, labels: np.ndarray, detectors: Mapping[str, np.ndarray], settings: EvaluationParams
 ) -> None:
-    """Write `roc/NAME.csv`, `precision_recall/NAME.csv` and `confusion/NAME.csv` for each detector."""
+    """Write `roc/NAME.csv` and `precision_recall/NAME.csv` for each detector, and `confusion.csv` for all."""
     points = settings.curve_points
     with replacing_folder(folder / "roc") as roc:
         for name, p_fake in detectors.items():
@@ -24,13 +24,13 @@ def write(
         for name, p_fake in detectors.items():
             curve = rounded(np.column_stack(precision_recall_curve(labels, p_fake, points)))
             write_csv(precision_recall / f"{name}.csv", ("recall", "precision"), curve)
-    with replacing_folder(folder / "confusion") as matrices:
-        for name, p_fake in detectors.items():
-            counts = confusion(labels, p_fake, settings.threshold)
-            cells = (
-                ("real", "real", counts.tn),
-                ("real", "fake", counts.fp),
-                ("fake", "real", counts.fn),
-                ("fake", "fake", counts.tp),
-            )
-            write_csv(matrices / f"{name}.csv", ("actual", "predicted", "images"), cells)
+    matrices = []
+    for name, p_fake in detectors.items():
+        counts = confusion(labels, p_fake, settings.threshold)
+        matrices += [
+            (name, "real", "real", counts.tn),
+            (name, "real", "fake", counts.fp),
+            (name, "fake", "real", counts.fn),
+            (name, "fake", "fake", counts.tp),
+        ]
+    write_csv(folder / "confusion.csv", ("detector", "actual", "predicted", "images"), matrices)
