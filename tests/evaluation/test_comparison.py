@@ -164,6 +164,15 @@ def test_weightings_are_set_beside_uniform_weights(four):
     assert got["weightings"]["log_loss"]["largest_change_of_p_fake"] > 0
 
 
+def test_weights_by_accuracy_count_at_the_same_threshold_as_everything_else():
+    test, val = members(60, 1), members(60, 2)
+    on_val = aligned(val)
+    got = compared(test, val, threshold=0.9)
+    strict = weights("accuracy", on_val.labels, on_val.p_fake, threshold=0.9)
+    assert got["weightings"]["accuracy"]["weights"] == pytest.approx(strict, rel=1e-9)
+    assert strict != pytest.approx(shares_of(val), rel=1e-3)
+
+
 def test_operating_points_are_chosen_on_validation_alone(four):
     test, val, got = four
     flipped = {name: Predictions(p.paths, 1 - p.labels, p.p_fake) for name, p in test.items()}

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import combinations
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
 from deepfake_ensemble.errors import UserError
@@ -46,11 +47,27 @@ from deepfake_ensemble.evaluation.paired import (
 )
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.section import section
 
 # A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.
 FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fraction(1, 1000)}
 
 _LabelsAndP = tuple[np.ndarray, np.ndarray]
+
+
+@section
+class ComparisonParams:
+    """The section `comparison`.
+
+    Attributes:
+        resamples: bootstrap resamples behind each interval.
+        confidence: of all intervals.
+        seed: of the resamples.
+    """
+
+    resamples: Annotated[int, Ge(100)]
+    confidence: Annotated[float, Gt(0.5), Lt(1)]
+    seed: Annotated[int, Ge(0)]
 
 
 def compare(
@@ -75,7 +92,7 @@ def compare(
         require_both_classes(split.labels)
     detectors = with_ensemble(ensemble_weights, on_test.p_fake)
     val_detectors = with_ensemble(ensemble_weights, on_val.p_fake)
-    shares = _subset_shares(on_val)
+    shares = _subset_shares(on_val, threshold)
     weightings = _weightings(on_val, shares)
 
     sampled = bootstrap(
@@ -238,14 +255,14 @@ def _cochrans_q(test: Aligned, threshold: float) -> CochransQ | None:
     return cochrans_q([(p >= threshold) == test.labels for p in test.p_fake.values()])
 
 
-def _subset_shares(val: Aligned) -> dict[str, dict[str, float] | None]:
+def _subset_shares(val: Aligned, threshold: float) -> dict[str, dict[str, float] | None]:
     """Return each subset's shares of validation accuracy among themselves (eq. 2.24), by the names joined
     with +; None where all its accuracies are zero, which gives no weights."""
     found: dict[str, dict[str, float] | None] = {}
     for names in subsets(list(val.p_fake)):
         try:
             found["+".join(names)] = weights(
-                "accuracy", val.labels, {name: val.p_fake[name] for name in names}
+                "accuracy", val.labels, {name: val.p_fake[name] for name in names}, threshold
             )
         except UserError:
             found["+".join(names)] = None

@@ -73,10 +73,13 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
         model = models[0] if "model" in stage.get("matrix", {}) else None
         _replace_code(body, code_of(name, model), model)
     _refill(stages["pack"]["foreach"], {split: name for name, it in data_sets.items() for split in it.splits})
-    _refill(
-        stages["evaluate"]["foreach"],
-        {"internal": "test"} | {name: data_sets[name].splits[0] for name in outside},
-    )
+    across = {name: data_sets[name].splits[0] for name in outside}
+    for stage, evaluations in (
+        ("evaluate", {"internal": "test"} | across),
+        ("compare", {"internal": "test"} | across),
+        ("drop", across),
+    ):
+        _refill(stages[stage]["foreach"], evaluations)
     for plot in pipeline.get("plots", []):
         for settings in plot.values():
             if isinstance(settings.get("y"), dict):
