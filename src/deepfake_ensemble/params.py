@@ -6,6 +6,7 @@ it here: `read("training", Recipe)`.
 
 import dataclasses
 import difflib
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -14,7 +15,6 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 from typing_extensions import TypeForm
 
 from deepfake_ensemble.errors import UserError
@@ -25,23 +25,43 @@ T = TypeVar("T")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's core schema, as DVC reads it, and no key twice.
+    """YAML 1.2's core schema, as DVC reads it: plain values, no key twice, nothing that refers elsewhere.
 
     PyYAML follows YAML 1.1, where `2e-05` (what `dvc exp run -S` writes for 2.0e-5) is a string, `no` is
-    false and `1:30` is ninety.
+    false, `1:30` is ninety and `010` is eight.
     """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own attribute; the parent's resolvers are left out)
 
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or event.tag is not None:
+            # What `dvc exp run -S` would expand, or read otherwise than we do.
+            raise _problem("aliases and tags are not for this file, write the plain value", event)
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _problem("a key is not a word", key)
             if key.value in seen:
-                raise UserError(f"{FILE}: line {key.start_mark.line + 1}: the key {key.value} stands twice")
+                raise _problem(f"the key {_word(key.value)} stands twice", key)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_decimal(self, node: yaml.ScalarNode) -> int:
+        try:
+            return int(node.value)
+        except ValueError:
+            raise _problem("an integer has too many digits", node) from None
 
+
+def _problem(what: str, where: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=what, problem_mark=where.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -69,11 +89,13 @@ def load(file: Path = FILE) -> dict[str, Any]:
         raise UserError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     try:
         data = yaml.load(text, Loader=_Loader)
+    except RecursionError:
+        raise UserError(f"{file}: nested too deeply; restore it from git") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{file}: {where}not valid YAML: {problem}") from None
+        raise UserError(f"{file}: {where}not as it should be: {problem}") from None
     if not isinstance(data, dict):
         raise UserError(f"{file}: holds no keys; restore it from git")
     return data
@@ -103,7 +125,7 @@ def active_profile(file: Path = FILE) -> str:
     """
     data = load(file)
     profile, profiles = data.get("profile"), data.get("profiles")
-    if not isinstance(profiles, dict) or profile not in profiles:
+    if not isinstance(profiles, dict) or profile not in list(profiles):
         allowed = ", ".join(profiles) if isinstance(profiles, dict) else "none"
         raise UserError(f"{file}: profile: {profile!r} is not one of the profiles: {allowed}")
     return f"profiles.{profile}"
@@ -112,29 +134,64 @@ def active_profile(file: Path = FILE) -> str:
 def check(path: str, data: Any, type_: TypeForm[T], file: Path = FILE) -> T:
     """Return `data`, found at `path`, as `type_`; see `read`."""
     try:
-        # By way of JSON, because pydantic's strict mode takes a list for a tuple only from JSON.
-        return TypeAdapter(type_).validate_json(json.dumps(data), strict=True)
+        return _validated(data, type_)
     except ValidationError as error:
-        problems = error.errors()
-        # A misspelt key is both unknown and missing; the unknown one carries the suggestion.
-        problems.sort(key=lambda problem: problem["type"] == "missing")
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(f"{file}: {_describe(path, problems[0], type_)}{more}") from None
+        first, *others = _describe(path, error, type_)
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(f"{file}: {first}{more}") from None
 
 
-def _describe(path: str, problem: ErrorDetails, type_: Any) -> str:
-    *parents, key = ["", *problem["loc"]]
-    where = ".".join(str(part) for part in (path, *problem["loc"]) if part != "")
-    if problem["type"] == "missing":
-        return f"{where}: missing"
-    if problem["type"] == "unexpected_keyword_argument":
-        known = _keys(type_, parents[1:])
-        close = difflib.get_close_matches(str(key), known, n=1)
-        return f"{where}: unknown key; " + (
-            f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-        )
-    allowed = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{where}: {json.dumps(problem['input'])} is not allowed: it {allowed}"
+def problems(path: str, data: Any, type_: Any) -> list[str]:
+    """Return a line for each thing about `data`, found at `path`, that `type_` does not allow."""
+    try:
+        _validated(data, type_)
+    except ValidationError as error:
+        return _describe(path, error, type_)
+    return []
+
+
+def _validated(data: Any, type_: Any) -> Any:
+    # By way of JSON, because pydantic's strict mode takes a list for a tuple only from JSON.
+    return _adapter(type_).validate_json(json.dumps(data), strict=True)
+
+
+@functools.cache
+def _adapter(type_: Any) -> TypeAdapter:
+    return TypeAdapter(type_)
+
+
+def _describe(path: str, error: ValidationError, type_: Any) -> list[str]:
+    problems = error.errors()
+    missing = {problem["loc"] for problem in problems if problem["type"] == "missing"}
+    lines = []
+    for problem in sorted(problems, key=lambda problem: problem["type"] == "missing"):
+        *parents, key = ["", *problem["loc"]]
+        where = ".".join(_word(part) for part in (path, *problem["loc"]) if part != "")
+        if problem["type"] == "unexpected_keyword_argument":
+            known = _keys(type_, parents[1:])
+            # A misspelt key is both unknown and missing; that is one problem.
+            absent = [name for name in known if (*problem["loc"][:-1], name) in missing]
+            close = [
+                match for names in (absent, known) for match in difflib.get_close_matches(str(key), names)
+            ]
+            missing -= {(*problem["loc"][:-1], name) for name in close[:1]}
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            lines.append(f"{where}: unknown key; {hint}")
+        elif problem["type"] != "missing":
+            allowed = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            lines.append(f"{where}: {_short(problem['input'])} is not allowed: it {allowed}")
+        elif problem["loc"] in missing:
+            lines.append(f"{where}: missing")
+    return lines
+
+
+def _word(key: int | str) -> str:
+    return str(key) if str(key).isprintable() else json.dumps(key)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _keys(type_: Any, location: Iterable[int | str]) -> list[str]:
