@@ -1,0 +1,305 @@
+"""All of params.yaml is checked first: each key removed, misspelt, mistyped, out of range."""
+
+import copy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepfake_ensemble import params
+from deepfake_ensemble.pipeline import schema
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+DATA = params.load(PARAMS)
+# Their keys are names that users choose: entries may come and go.
+NAMED_PATHS = [("data_sets",), ("models",), ("profiles",)]
+
+Path_ = tuple[str, ...]
+
+
+def paths(data: dict[str, Any], above: Path_ = ()) -> Iterator[Path_]:
+    for key, value in data.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from paths(value, (*above, key))
+
+
+ALL = list(paths(DATA))
+KEYS = [path for path in ALL if path[:-1] not in NAMED_PATHS]
+
+
+def at(data: dict[str, Any], path: Path_) -> Any:
+    for key in path:
+        data = data[key]
+    return data
+
+
+SECTIONS = [path for path in [(), *ALL] if isinstance(at(DATA, path), dict) and path not in NAMED_PATHS]
+
+
+def changed(path: Path_, value: Any) -> dict[str, Any]:
+    data = copy.deepcopy(DATA)
+    at(data, path[:-1])[path[-1]] = value
+    return data
+
+
+def without(path: Path_) -> dict[str, Any]:
+    data = copy.deepcopy(DATA)
+    del at(data, path[:-1])[path[-1]]
+    return data
+
+
+def renamed(path: Path_, name: str) -> dict[str, Any]:
+    data = copy.deepcopy(DATA)
+    parent = at(data, path[:-1])
+    parent[name] = parent.pop(path[-1])
+    return data
+
+
+def dotted(path: Path_) -> str:
+    return ".".join(path)
+
+
+def named(lines: list[str], path: Path_) -> list[str]:
+    """Return those of the lines that begin with the key; there is at least one."""
+    found = [line for line in lines if line.startswith((f"{dotted(path)}: ", f"{dotted(path)}."))]
+    assert found, f"{dotted(path)} is not named: {lines}"
+    return found
+
+
+def test_the_project_s_own_params_are_in_order() -> None:
+    assert schema.problems(DATA) == []
+
+
+@pytest.mark.parametrize("path", KEYS, ids=dotted)
+def test_a_key_that_is_missing_is_refused_by_name(path: Path_) -> None:
+    assert any(line.startswith(f"{dotted(path)}: missing") for line in schema.problems(without(path)))
+
+
+@pytest.mark.parametrize("path", KEYS, ids=dotted)
+def test_a_key_that_is_misspelt_is_refused_and_the_right_one_suggested(path: Path_) -> None:
+    misspelt = path[-1][:-1] + ("x" if len(path[-1]) > 3 else "")
+    lines = named(schema.problems(renamed(path, misspelt)), (*path[:-1], misspelt))
+    assert len(lines) == 1
+    assert lines[0].endswith(f"; did you mean {path[-1]}?")
+
+
+@pytest.mark.parametrize("path", KEYS, ids=dotted)
+def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_) -> None:
+    was = at(DATA, path)
+    wrong: list[Any] = [[], {}, {"a": 1}, 1.5, True, "words", None]
+    if isinstance(was, dict):
+        wrong = [[], 1, "words", None]
+    elif isinstance(was, list):
+        wrong.remove([])
+    elif isinstance(was, bool):
+        wrong.remove(True)
+    elif isinstance(was, float):
+        wrong.remove(1.5)
+    elif isinstance(was, str):
+        wrong.remove("words")
+    if path[-1] == "batch_norm_momentum":
+        wrong = [value for value in wrong if value not in (None, 1.5)]
+    for value in wrong:
+        named(schema.problems(changed(path, value)), path)
+
+
+@pytest.mark.parametrize("path", [path for path in KEYS if not isinstance(at(DATA, path), dict)], ids=dotted)
+def test_a_value_out_of_range_is_refused_by_name(path: Path_) -> None:
+    was = at(DATA, path)
+    wrong: list[Any] = ["nonsense"] if isinstance(was, str) else [-1, float("nan"), float("inf")]
+    if isinstance(was, list):
+        wrong = [["nonsense"], [], ["train", "val"], [1]]
+    elif isinstance(was, bool):
+        wrong = ["maybe", 2]
+    for value in wrong:
+        named(schema.problems(changed(path, value)), path)
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=dotted)
+def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
+    path = (*section, "zzz")
+    assert any("known are" in line for line in named(schema.problems(changed(path, 2)), path))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("profile", "sampel", 'profile: "sampel" is not one of the profiles; did you mean sample?'),
+        ("seed", 2**32, "seed: 4294967296 is not allowed: it should be less than 4294967296"),
+        (
+            "models.resnet",
+            DATA["models"]["resnet50"],
+            "models.resnet: no such architecture; did you mean resnet50?",
+        ),
+        (
+            "models.cnn.input_scaling",
+            "native",
+            (
+                'models.cnn.input_scaling: "native" is not allowed: cnn has no published weights whose'
+                " scaling could be used; it should be 'unit'"
+            ),
+        ),
+        (
+            "models.cnn.network",
+            {"frozen_layers": 0},
+            (
+                "models.cnn.network.frozen_layers: unknown key;"
+                " known are convolution_dropout, dense_dropout, l2"
+            ),
+        ),
+        (
+            "data_sets.cifake.kaggle",
+            "cifake",
+            'data_sets.cifake.kaggle: "cifake" is not allowed: it should be OWNER/NAME',
+        ),
+        (
+            "data_sets.cifake.partition",
+            "valid",
+            'data_sets.cifake.partition: "valid" is not allowed: the layout cifake has all, train, test',
+        ),
+        (
+            "data_sets.cifake.splits",
+            ["other"],
+            (
+                "data_sets.cifake.splits: [other] is not allowed: it should be [train, val, test], or"
+                " [cifake] for a data set that is only predicted"
+            ),
+        ),
+        (
+            "data_sets.faces.splits",
+            ["train", "test", "val"],
+            (
+                "data_sets.faces.splits: [train, test, val] is not allowed: it should be [train, val, test],"
+                " or [faces] for a data set that is only predicted"
+            ),
+        ),
+        (
+            "data_sets.faces.splits",
+            ["faces"],
+            (
+                "data_sets: none of faces, cifake has the splits [train, val, test]; exactly one must, the"
+                " one that is trained on"
+            ),
+        ),
+        (
+            "data_sets.cifake.splits",
+            ["train", "val", "test"],
+            "data_sets.cifake.splits: train is drawn from another data set too; one split, one data set",
+        ),
+        (
+            "data_sets.test",
+            DATA["data_sets"]["cifake"] | {"splits": ["test"]},
+            (
+                "data_sets.test: cannot be the name of a data set; use small letters, digits and _, and none"
+                " of internal, train, val, test"
+            ),
+        ),
+        (
+            "profiles.small.counts.test",
+            271,
+            "profiles.small.counts.test: 271 is not allowed: half of each class, so an even number",
+        ),
+        (
+            "profiles.paper.counts.tests",
+            20,
+            "profiles.paper.counts.tests: no data set has this split; did you mean test?",
+        ),
+        (
+            "data_sets.other",
+            DATA["data_sets"]["cifake"] | {"splits": ["other"]},
+            "profiles.paper.counts.other: missing; data_sets names it",
+        ),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(path: str, value: Any, line: str) -> None:
+    assert line in schema.problems(changed(tuple(path.split(".")), value))
+
+
+def test_every_profile_is_checked_not_only_the_active_one() -> None:
+    for profile in DATA["profiles"]:
+        path = ("profiles", profile, "image_size")
+        named(schema.problems(changed(path, 31)), path)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    data = changed(("training", "epochs"), 0)
+    data["evaluation"]["threshold"] = 1.0
+    data["sede"] = data.pop("seed")
+    data["models"]["cnn"]["network"]["l22"] = data["models"]["cnn"]["network"].pop("l2")
+    assert sorted(schema.problems(data)) == [
+        "evaluation.threshold: 1.0 is not allowed: it should be less than 1",
+        "models.cnn.network.l22: unknown key; did you mean l2?",
+        "sede: unknown key; did you mean seed?",
+        "training.epochs: 0 is not allowed: it should be greater than or equal to 1",
+    ]
+
+
+def test_another_profile_model_or_data_set_may_be_left_out_or_added() -> None:
+    data = copy.deepcopy(DATA)
+    del data["profiles"]["small"], data["models"]["xception"]
+    data["profiles"]["tiny"] = copy.deepcopy(DATA["profiles"]["sample"])
+    data["data_sets"]["photographs"] = DATA["data_sets"]["cifake"] | {"splits": ["photographs"]}
+    for profile in data["profiles"].values():
+        profile["counts"]["photographs"] = 10
+    assert schema.problems(data) == []
+
+
+def test_a_pipeline_that_lacks_a_model_of_the_params_is_told_with_the_remedy() -> None:
+    pipeline = params.load(PARAMS.with_name("dvc.yaml"))
+    assert schema.out_of_step(DATA, pipeline) == []
+    data = without(("models", "xception"))
+    assert schema.out_of_step(data, pipeline) == [
+        (
+            "models: has cnn, resnet50, efficientnet_b4,"
+            " but dvc.yaml has cnn, resnet50, xception, efficientnet_b4; run `make pipeline`"
+        )
+    ]
+
+
+def python(*arguments: str, folder: Path = PARAMS.parent) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(PARAMS.parent / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    return python("-m", "deepfake_ensemble.pipeline.schema", folder=folder)
+
+
+def test_the_command_says_that_all_is_in_order() -> None:
+    done = run(PARAMS.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"params.yaml: all {schema.count(DATA)} keys are in order\n"
+
+
+def test_the_command_prints_one_line_a_problem_and_fails(tmp_path: Path) -> None:
+    text = PARAMS.read_text().replace("epochs: 15", "epoch: 15").replace("threshold: 0.5", "threshold: 5")
+    (tmp_path / "params.yaml").write_text(text)
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sorted(done.stderr.splitlines()) == [
+        "params.yaml: evaluation.threshold: 5 is not allowed: it should be less than 1",
+        "params.yaml: training.epoch: unknown key; did you mean epochs?",
+    ]
+
+
+def test_the_command_needs_a_params_yaml(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("params.yaml: not found in ")
+
+
+def test_the_check_does_not_import_tensorflow() -> None:
+    code = (
+        "import sys, deepfake_ensemble.pipeline.schema; print({'tensorflow', 'keras'} & sys.modules.keys())"
+    )
+    assert python("-c", code).stdout == "set()\n"
