@@ -25,6 +25,8 @@ INDEX = "index.csv"
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 
+_AGAIN = "delete its folder and run `dvc repro`"
+
 
 class Packed(NamedTuple):
     """A row of the index: where the file of an image stands within its shard, in bytes."""
@@ -46,12 +48,15 @@ def write(folder: Path, images: Iterable[tuple[str, int, bytes]], count: int, pe
         with (folder / name).open("wb") as file:
             for _ in range(min(per_shard, count - shard * per_shard)):
                 path, label, data = next(remaining)
-                length = struct.pack("<Q", len(data))
-                file.write(_HEADER.pack(len(data), _masked_crc(length)))
+                file.write(_HEADER.pack(*_header(len(data))))
                 rows.append(Packed(path, label, name, file.tell(), len(data)))
                 file.write(data)
                 file.write(_FOOTER.pack(_masked_crc(data)))
     write_csv(folder / INDEX, Packed._fields, rows)
+
+
+def _header(length: int) -> tuple[int, int]:
+    return length, _masked_crc(struct.pack("<Q", length))
 
 
 def _masked_crc(data: bytes | memoryview) -> int:
@@ -67,29 +72,26 @@ class PackedImages:
         """Open the shards in `folder`.
 
         Raises:
-            UserError: if the folder or a shard is missing, or does not fit the index.
+            UserError: if the index or a shard is missing, damaged, or does not fit the other.
         """
         self._folder = folder
         self._rows = _read_index(folder)
         self._shards = {name: _map(folder / name) for name in sorted({row.shard for row in self._rows})}
         for row in self._rows:
             if row.offset + row.length + _FOOTER.size > len(self._shards[row.shard]):
-                raise UserError(
-                    f"{folder / row.shard}: shorter than {INDEX} says; run `dvc repro` to pack it again"
-                )
+                raise UserError(f"{folder / row.shard}: shorter than {INDEX} says; {_AGAIN}")
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, position: int) -> bytes:
-        """Return the file of an image; UserError if its check sum does not hold."""
+        """Return the file of an image; UserError if its record is damaged or not where the index says."""
         row = self._rows[position]
         shard, end = self._shards[row.shard], row.offset + row.length
         data = shard[row.offset : end]
-        if _FOOTER.unpack_from(shard, end)[0] != _masked_crc(data):
-            raise UserError(
-                f"{self._folder / row.shard}: damaged at {row.path}; delete it and run `dvc repro`"
-            )
+        header = _HEADER.unpack_from(shard, row.offset - _HEADER.size)
+        if header != _header(row.length) or _FOOTER.unpack_from(shard, end) != (_masked_crc(data),):
+            raise UserError(f"{self._folder / row.shard}: damaged at {row.path}; {_AGAIN}")
         return data
 
     @property
@@ -110,23 +112,30 @@ def _read_index(folder: Path) -> list[Packed]:
             header, *lines = csv.reader(file)
         if tuple(header) != Packed._fields or not lines:
             raise ValueError
-        return [
-            Packed(path, int(label), shard, int(offset), int(length))
-            for path, label, shard, offset, length in lines
-        ]
+        return [_row(*line) for line in lines]
     except FileNotFoundError:
         raise UserError(
             f"{index}: missing; `dvc repro` packs it and `dvc pull` fetches a stored one"
         ) from None
-    except ValueError:
-        raise UserError(
-            f"{index}: not an index of packed images; delete its folder and run `dvc repro`"
-        ) from None
+    except (ValueError, TypeError, csv.Error):
+        raise UserError(f"{index}: not an index of packed images; {_AGAIN}") from None
+
+
+def _row(path: str, label: str, shard: str, offset: str, length: str) -> Packed:
+    row = Packed(path, int(label), shard, int(offset), int(length))
+    if (
+        row.label not in (0, 1)
+        or row.shard != Path(shard).name
+        or row.offset < _HEADER.size
+        or row.length < 0
+    ):
+        raise ValueError
+    return row
 
 
 def _map(shard: Path) -> mmap.mmap:
     try:
         with shard.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (FileNotFoundError, ValueError):
-        raise UserError(f"{shard}: missing or empty; delete its folder and run `dvc repro`") from None
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        raise UserError(f"{shard}: missing or empty; {_AGAIN}") from None
