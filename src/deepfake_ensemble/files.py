@@ -26,14 +26,17 @@ def replacing_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` to fill; it takes the place of `path` if the block succeeds."""
-    partial = _partial(path)
+    partial, replaced = _partial(path), path.with_name(f".replaced-{path.name}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
+        # Moved away whole before it is removed: a kill in between must not leave half of it as a result.
+        shutil.rmtree(replaced, ignore_errors=True)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(replaced)
         partial.replace(path)
+        shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
