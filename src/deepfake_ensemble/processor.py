@@ -47,8 +47,10 @@ def environment(processor: Processor) -> dict[str, str]:
         variables |= {
             "TF_NUM_INTRAOP_THREADS": threads,
             "TF_NUM_INTEROP_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
             "OMP_NUM_THREADS": threads,
+            # OpenBLAS never takes more threads than there are cores, so only one is the same everywhere; what
+            # it is used for here is small.
+            "OPENBLAS_NUM_THREADS": "1",
         }
     return variables
 
