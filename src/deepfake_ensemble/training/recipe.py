@@ -26,9 +26,11 @@ class Adaptation:
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs.
         jit_compile: let XLA compile the step; for GPUs.
+        optimize_graph: let TensorFlow rewrite the graph before it runs.
     """
 
     learning_rate_multiplier: Annotated[float, Gt(0)]
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     jit_compile: bool
+    optimize_graph: bool
