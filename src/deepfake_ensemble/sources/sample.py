@@ -15,7 +15,6 @@ from deepfake_ensemble.sources.photographs import Tile
 
 Entry = tuple[str, bytes]
 CIFAKE_TILE = 32
-STRENGTHS = (40, 80)
 CIFAKE_SHARE = 6  # one cell in so many of a colour photograph
 
 
@@ -71,7 +70,7 @@ def face_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
                 else:
                     name, data = (
                         "".join(letters[rng.integers(36, size=10)]),
-                        synthesis.gan(source.pixels, int(rng.integers(*STRENGTHS))),
+                        synthesis.gan(source.pixels, rng),
                     )
                 yield f"real_vs_fake/real-vs-fake/{part}/{kind}/{name}.jpg", data
                 origin = f"{source.photograph}#xywh={source.x},{source.y},{source.size},{source.size}"

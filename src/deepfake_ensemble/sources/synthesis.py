@@ -2,7 +2,7 @@
 
 A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
 
-All arithmetic is on integers or is one float64 operation at a time: every processor gives the same bytes.
+Arithmetic is on integers or one float64 operation at a time, so every processor gives the same bytes.
 """
 
 import io
@@ -16,9 +16,9 @@ from deepfake_ensemble.sources.photographs import sharpness
 
 Pixels = NDArray[np.uint8]
 
-# Transposed convolution of three taps with stride two: along an axis every second output pixel receives two
-# taps, the others one (Odena et al. 2016). Relative to its mean, times four:
-OVERLAP = np.array([[-5, -1], [-1, 7]])
+# What the decoder leaves on an image, in grey levels: more on busy tiles, where less would be lost in JPEG.
+WEAKEST, STRONGEST, HALFWAY = 5.0, 8.0, 300.0  # HALFWAY: the sharpness at which it is midway
+SPREAD = 0.2  # of the strength, from image to image
 
 
 def jpeg(pixels: Pixels) -> bytes:
@@ -40,20 +40,20 @@ def closest(original: Pixels, candidates: Iterable[Pixels]) -> bytes:
 
     def distance(data: bytes) -> float:
         sharp = sharpness(decode(data))
-        return abs(sharp - sharpness_wanted) / (sharp + sharpness_wanted + 1) + 3 * abs(
+        return abs(sharp - sharpness_wanted) / (sharp + sharpness_wanted + 1) + 4 * abs(
             len(data) - bytes_wanted
         ) / (len(data) + bytes_wanted)
 
     return min(map(jpeg, candidates), key=distance)
 
 
-def _halve(x: NDArray[np.int64]) -> NDArray[np.int64]:
+def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Low-pass (1, 3, 3, 1) along the first axis and keep every second; eight times as large."""
     p = np.concatenate([x[:1], x, x[-1:]])
     return p[:-3:2] + 3 * p[1:-2:2] + 3 * p[2:-1:2] + p[3::2]
 
 
-def _double(c: NDArray[np.int64]) -> NDArray[np.int64]:
+def _double(c: NDArray[np.float64]) -> NDArray[np.float64]:
     """Transposed convolution (1, 3, 3, 1) with stride two along the first axis; four times as large."""
     p = np.concatenate([c[:1], c, c[-1:]])
     even = p[:-2] + 3 * p[1:-1]
@@ -61,21 +61,51 @@ def _double(c: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([even, odd], axis=1).reshape(2 * c.shape[0], *c.shape[1:])
 
 
-def gan(pixels: Pixels, strength: int) -> bytes:
-    """Re-synthesise an image of even height and width by a simulated GAN decoder; return its JPEG."""
-    x = pixels.astype(np.int64)
-    both = lambda f, a: f(f(a).swapaxes(0, 1)).swapaxes(0, 1)  # noqa: E731
-    smooth = both(_double, both(_halve, x))  # 1024 times the pixels
-    detail = 1024 * x - smooth
-    height, width = x.shape[:2]
-    checker = np.tile(OVERLAP, (height // 2, width // 2))[:, :, None] * 256
+def _encoded(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the half-resolution code (height / 2, width / 2, channels) of an image."""
+    return _halve(_halve(x).swapaxes(0, 1)).swapaxes(0, 1) / 64
+
+
+def _decoded(code: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the image (2 height, 2 width, channels) of a code, less its rim, where taps are missing."""
+    return (_double(_double(code).swapaxes(0, 1)).swapaxes(0, 1) / 16)[1:-1, 1:-1]
+
+
+def gan(pixels: Pixels, rng: np.random.Generator) -> bytes:
+    """Re-synthesise an image of even height and width by a simulated GAN decoder; return its JPEG.
+
+    After Zhang, Karaman & Chang 2019: the image becomes a code of half its resolution, and a transposed
+    convolution brings it back. The layer before has left its checkerboard in the code (its taps overlap
+    unevenly: Odena, Dumoulin & Olah 2016), so it appears with a period of four pixels. The detail that the
+    code cannot hold is partly lost; noise put into the code stands in for what a generator makes up.
+    """
+    x = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge").astype(np.float64)
+    code = _encoded(x)
+    height, width = code.shape[:2]
+    rows = np.where(np.arange(height) % 2 == 0, -2.0, 2.0)
+    columns = np.where(np.arange(width) % 2 == 0, -2.0, 2.0)
+    grid = _decoded((rows[:, None] + columns[None, :])[:, :, None])
+    invented = _decoded(_normal(rng, (height, width, 1)))
+    smooth, detail = _decoded(code), x[1:-1, 1:-1] - _decoded(code)
+    sharp = sharpness(decode(jpeg(pixels)))
+    strength = WEAKEST + (STRONGEST - WEAKEST) * sharp / (sharp + HALFWAY)
+    strength *= 1 + SPREAD * (2 * rng.random() - 1)
 
     def candidates() -> Iterable[Pixels]:
-        for kept in (0, 2, 4, 6, 8, 10, 12, 14):
-            y = 16 * smooth + kept * detail + strength * checker
-            yield np.clip((y + 8192) >> 14, 0, 255).astype(np.uint8)
+        for kept in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+            for noise in (0.0, 3.0, 6.0, 9.0):
+                yield _pixels(smooth + kept * detail + strength * grid + noise * invented)
 
     return closest(pixels, candidates())
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return all but normal noise of variance one: sums of uniform integers, the same on every processor."""
+    return rng.integers(-128, 129, size=(6, *shape)).sum(axis=0) / 181.7
+
+
+def _pixels(x: NDArray[np.float64]) -> Pixels:
+    return np.clip(np.floor(x + 0.5), 0, 255).astype(np.uint8)
 
 
 def _denoise(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -95,9 +125,7 @@ def _denoise(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 def diffusion(pixels: Pixels, rng: np.random.Generator) -> bytes:
     """Re-synthesise an image by adding noise and taking it away step by step; return its JPEG."""
     x = pixels.astype(np.float64)
-    shape = (3, *x.shape[:2], 1)
-    # Sums of uniform integers: all but normal, and the same everywhere.
-    first, fresh = (rng.integers(-128, 129, size=(6, *shape[1:])).sum(axis=0) / 181.0 for _ in range(2))
+    first, fresh = (_normal(rng, (*x.shape[:2], 1)) for _ in range(2))
 
     def candidates() -> Iterable[Pixels]:
         for strength in (4.0, 8.0, 14.0):
@@ -106,6 +134,6 @@ def diffusion(pixels: Pixels, rng: np.random.Generator) -> bytes:
                 for step in range(steps):
                     y = _denoise(y, (2 * strength) ** 2 / (1 + step))
                 for left in (0.0, 2.0, 4.0, 7.0, 11.0):
-                    yield np.clip(np.floor(y + left * fresh + 0.5), 0, 255).astype(np.uint8)
+                    yield _pixels(y + left * fresh)
 
     return closest(pixels, candidates())
