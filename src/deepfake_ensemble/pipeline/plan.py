@@ -337,7 +337,7 @@ def render(profile: str, whole: schema.Params, steps: list[Step], console: Conso
             step.item,
             step.text,
             disk,
-            "wanted" if step.gpu else "",
+            "if any" if step.gpu else "",
             runs,
         )
         last = step.stage
