@@ -2,13 +2,14 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test lint pipeline readme lock check clean
+.PHONY: help setup repro plan test lint pipeline readme results lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUTF8 := 1
 
-# GPU=1 installs TensorFlow's CUDA libraries as well.
+# GPU=1 installs TensorFlow's CUDA libraries as well; an environment that has them keeps them.
+GPU ?= $(if $(wildcard .venv/.installed-gpu),1)
 REQUIREMENTS := requirements/$(if $(GPU),gpu,dev).txt
 INSTALLED := .venv/.installed-$(if $(GPU),gpu,dev)
 
@@ -49,6 +50,9 @@ pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models
 
 readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
 	@python -m deepfake_ensemble.pipeline.readme
+
+results: $(INSTALLED) ## Write docs/results.md from what benchmarks/measured_run.py measured
+	@python -m deepfake_ensemble.pipeline.results
 
 lock: $(INSTALLED) ## Resolve the requirements anew around requirements/compute.txt (needs uv)
 	@for name in dev gpu; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

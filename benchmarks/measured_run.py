@@ -1,0 +1,212 @@
+"""Run the pipeline and measure each stage: wall time, and peak memory.
+
+    python benchmarks/measured_run.py            # what is not up to date
+    python benchmarks/measured_run.py --force --no-run-cache    # everything; options go to `dvc repro`
+
+What it measured goes to docs/measurements/PROFILE.json, with the processor, the versions and the params; the
+reports that docs/results.md shows are copied beside it, so that `make results` can write that page later,
+when the workspace holds another profile's. A stage that was up to date keeps its earlier measurement, if that
+was of the same run of it.
+
+The time of a stage is from DVC's announcement of it to the next: the interpreter, the work, and DVC's hashing
+of its results. Its memory is the sum of its processes' peaks (on Linux the kernel's own, looked at five times
+a second; elsewhere the highest seen).
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deepfake_ensemble import params
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.files import replacing_folder, write_json
+from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
+
+ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
+SECONDS_BETWEEN_LOOKS = 0.2
+LIBRARIES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "dvc")
+
+
+class Watch:
+    """The peak memory of the processes below one, stage by stage; `stage` is set from outside."""
+
+    def __init__(self, pid: int) -> None:
+        self.stage = ""
+        self.peaks: dict[str, int] = {}  # stage → bytes
+        self._root = psutil.Process(pid)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        seen: dict[str, dict[int, int]] = {}  # stage → process → its peak
+        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
+            processes = seen.setdefault(self.stage, {})
+            for pid, peak in _memory_below(self._root):
+                processes[pid] = max(peak, processes.get(pid, 0))
+            self.peaks[self.stage] = sum(processes.values())
+
+
+def _memory_below(root: psutil.Process) -> Iterator[tuple[int, int]]:
+    try:
+        children = root.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    for child in children:
+        try:
+            yield child.pid, _peak(child)
+        except (psutil.Error, OSError):
+            continue  # it has just ended
+
+
+def _peak(process: psutil.Process) -> int:
+    status = Path(f"/proc/{process.pid}/status")
+    if status.exists():
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), flags=re.MULTILINE)
+        return int(found[1]) * 1024 if found else 0
+    return process.memory_info().rss
+
+
+def run(options: list[str]) -> dict[str, dict[str, float]]:
+    """Run `dvc repro`, show what it prints, and return seconds and peak MiB of each stage that ran.
+
+    Raises:
+        UserError: if it failed.
+    """
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",  # so that each line comes when it is printed
+    }
+    measured: dict[str, dict[str, float]] = {}
+    with subprocess.Popen(
+        ["dvc", "repro", *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        watch = Watch(process.pid)
+        began = time.monotonic()
+
+        def finish() -> None:
+            if watch.stage:
+                measured[watch.stage] = {"seconds": round(time.monotonic() - began, 1)}
+
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            announced = ANNOUNCED.match(line)
+            if announced:
+                finish()
+                began, watch.stage = time.monotonic(), announced[2] if announced[1] == "Running stage" else ""
+        finish()
+    watch.stop()
+    for stage, figures in measured.items():
+        figures["peak_mib"] = round(watch.peaks.get(stage, 0) / 2**20)
+    if process.returncode:
+        raise UserError(f"dvc repro: it ended with code {process.returncode}; what is above says why")
+    return measured
+
+
+def machine() -> dict[str, Any]:
+    """Return what of this machine times depend on; not its name."""
+    info = Path("/proc/cpuinfo")
+    model = (
+        re.search(r"^model name\s*: (.*)$", info.read_text(), flags=re.MULTILINE) if info.exists() else None
+    )
+    return {
+        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": _gpu(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _gpu() -> str | None:
+    if shutil.which("nvidia-smi") is None:
+        return None
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip().replace("\n", ", ") or None
+
+
+def _runs() -> dict[str, str]:
+    """Return for each stage in dvc.lock a hash of what it last ran with and made."""
+    lock = params.load(Path("dvc.lock"))
+    return {
+        name: hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
+        for name, entry in lock["stages"].items()
+    }
+
+
+def _commit() -> str:
+    told = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip()
+
+
+def keep_reports(folder: Path) -> None:
+    """Copy the reports that docs/results.md shows to `folder`, laid out as `reports/`."""
+    with replacing_folder(folder) as partial:
+        for pattern in KEPT:
+            for report in sorted(Path("reports").glob(pattern)):
+                target = partial / report.relative_to("reports")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(report, target)
+
+
+def main() -> None:
+    data = params.load()
+    profile = params.active_profile().removeprefix("profiles.")
+    file = MEASUREMENTS / f"{profile}.json"
+    before = json.loads(file.read_text(encoding="utf-8"))["stages"] if file.exists() else {}
+    measured = run(sys.argv[1:])
+    stages = {}
+    for name, of_run in _runs().items():
+        if name in measured:
+            stages[name] = {**measured[name], "run": of_run}
+        elif before.get(name, {}).get("run") == of_run:
+            stages[name] = before[name]
+    write_json(
+        file,
+        {
+            "profile": profile,
+            "commit": _commit(),
+            "machine": machine(),
+            "versions": {"python": platform.python_version()}
+            | {name: metadata.version(name) for name in LIBRARIES},
+            "params": data | {"profiles": {profile: data["profiles"][profile]}},
+            "stages": stages,
+        },
+    )
+    keep_reports(MEASUREMENTS / profile)
+    print(f"{file}: {len(measured)} stages measured now, {len(stages) - len(measured)} before")
+
+
+if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.exit(__doc__)
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

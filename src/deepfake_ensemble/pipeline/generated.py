@@ -1,0 +1,35 @@
+"""Generated parts of a Markdown file, between comments that a reader does not see.
+
+A part stands between `<!-- NAME: made by COMMAND -->` and `<!-- end of NAME -->`; everything else in the file
+is written by hand.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from deepfake_ensemble.errors import UserError
+
+
+def filled(text: str, parts: Mapping[str, str], file: Path) -> str:
+    """Return the file's text with each part's content, by name, in its place.
+
+    Raises:
+        UserError: if the place of a part is not in the text exactly once.
+    """
+    for name, content in parts.items():
+        opening, closing = rf"(<!-- {re.escape(name)}: [^>]*-->\n)", f"<!-- end of {name} -->"
+        pieces = re.split(opening, text)
+        if len(pieces) != 3 or pieces[2].count(closing) != 1:
+            raise UserError(
+                f"{file}: it needs one <!-- {name}: ... --> and one {closing} after it, where it shall stand"
+            )
+        before, comment, rest = pieces
+        text = f"{before}{comment}\n{content.strip()}\n\n{closing}{rest.partition(closing)[2]}"
+    return text
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table whose first column is text and whose other columns are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,225 @@
+"""docs/results.md is written from what measured runs left, and `measured_run.py` leaves it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.pipeline import generated, results
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/results.md"
+
+
+def test_the_page_is_current() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert generated.filled(text, results.parts(ROOT / "docs/measurements"), PAGE) == text, (
+        "run `make results`"
+    )
+
+
+# A run's reports, with figures that are easy to tell apart
+
+
+def metrics(accuracy: float, auc: float, n: int) -> dict[str, float]:
+    return {"accuracy": accuracy, "f1": accuracy, "auc": auc, "n": n}
+
+
+REPORTS: dict[str, Any] = {
+    "evaluation/internal/metrics.json": {
+        "cnn": metrics(0.8, 0.88, 270),
+        "xception": metrics(0.9, 0.97, 270),
+        "ensemble": metrics(0.9 + 5 / 270, 0.98, 270),
+    },
+    "evaluation/cifake/metrics.json": {
+        "cnn": metrics(0.55, 0.6, 20_000),
+        "xception": metrics(0.5, 0.87, 20_000),
+        "ensemble": metrics(0.55, 0.61, 20_000),
+    },
+    "ensemble/weights.json": {"cnn": 0.4, "xception": 0.6},
+    "data/splits.json": {"faces": {"images": {"train": 1260}}, "cifake": {"images": {"cifake": 20_000}}},
+    "data/faces.json": {
+        "usable": 1800,
+        "baselines": {"file_size": {"auc": 0.6}, "logistic": {"auc": 0.61, "accuracy": 0.58}},
+    },
+    "data/cifake.json": {
+        "usable": 120_000,
+        "baselines": {"file_size": {"auc": 0.7}, "logistic": {"auc": 0.867, "accuracy": 0.79}},
+    },
+    "training/metrics.json": {
+        "cnn": {
+            "epochs": 9,
+            "best_epoch": 6,
+            "loss": 0.5,
+            "accuracy": 0.7,
+            "val_loss": 0.6,
+            "val_accuracy": 0.65,
+        }
+    },
+    "comparison/internal/intervals.json": {
+        "cnn": {
+            "accuracy": {"value": 0.8, "ci_low": 0.75, "ci_high": 0.85},
+            "auc": {"value": 0.88, "ci_low": None, "ci_high": None},
+        }
+    },
+}
+SETTINGS = {"source": "local", "image_size": 96, "counts": {"train": 1260}, "initial_weights": "random"}
+RUN: dict[str, Any] = {
+    "profile": "small",
+    "commit": "0123456789ab",
+    "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 7.8, "gpu": None, "system": "Linux x86_64"},
+    "versions": {"python": "3.11.7", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"},
+    "params": {"seed": 42, "ensemble": {"weighting": "accuracy"}, "profiles": {"small": SETTINGS}},
+    "stages": {
+        "download@faces": {"seconds": 1.25, "peak_mib": 50, "run": "a"},
+        "download@cifake": {"seconds": 2.5, "peak_mib": 60, "run": "b"},
+        "train@cnn": {"seconds": 1000.0, "peak_mib": 2000, "run": "c"},
+        "train@xception": {"seconds": 10.0, "peak_mib": 1500, "run": "d"},
+    },
+}
+
+
+@pytest.fixture
+def measurements(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs/measurements"
+    for path, data in REPORTS.items():
+        (folder / "small" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "small" / path).write_text(json.dumps(data))
+    (folder / "small.json").write_text(json.dumps(RUN))
+    return folder
+
+
+@pytest.fixture
+def section(measurements: Path) -> list[str]:
+    return results.parts(measurements)["small"].splitlines()
+
+
+def test_a_section_opens_with_what_the_run_was(section: list[str]) -> None:
+    assert section[0] == (
+        "**Profile `small`, not the study**: 1,260 training images of 96×96 pixels, random initial weights."
+    )
+    assert section[2] == (
+        "On A processor, 2 cores, 7.8 GiB (Linux x86_64); Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1,"
+        " NumPy 2.4.6; seed 42, ensemble weights by accuracy; commit 0123456789ab."
+    )
+
+
+def test_figures_are_told_beside_what_the_best_member_and_trivial_features_reach(section: list[str]) -> None:
+    assert (
+        "Internal test: the ensemble gets 5 more of 270 images right than its best member there,"
+        " Xception. The logistic regression on trivial features has AUC 0.610 on this data set; 3 of the 3"
+        " detectors have more." in section
+    )
+    assert (
+        "CIFAKE: the ensemble gets as many of 20,000 images right as its best member there, CNN. The"
+        " logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3 detectors has"
+        " more. It was fitted to this data set, the detectors were not." in section
+    )
+    assert "| cifake | 120,000 | 0.700 | 0.867 |" in section
+
+
+def test_intervals_are_shown_where_the_run_has_them(section: list[str]) -> None:
+    assert "| CNN | 0.800 (0.750–0.850) | – |" in section
+
+
+def test_training_and_costs_are_told_by_model_and_stage(section: list[str]) -> None:
+    assert "| CNN | 9 | 6 | 0.500 | 0.700 | 0.600 | 0.650 |" in section
+    assert section[-6:] == [
+        "| stage | items | wall time, s | peak memory, MiB |",
+        "| --- | ---: | ---: | ---: |",
+        "| download | 2 | 3.8 | 60 |",
+        "| train cnn | 1 | 1,000.0 | 2,000 |",
+        "| train xception | 1 | 10.0 | 1,500 |",
+        "| **all** | 4 | **1,013.8** | 2,000 |",
+    ]
+
+
+def test_a_measurement_without_its_reports_is_named(measurements: Path) -> None:
+    (measurements / "small/evaluation/internal/metrics.json").unlink()
+    (measurements / "small/evaluation/cifake/metrics.json").unlink()
+    with pytest.raises(
+        UserError, match=r"small: holds no evaluation; run `python benchmarks/measured_run\.py`"
+    ):
+        results.parts(measurements)
+
+
+# Measuring, with DVC itself
+
+STAGES = """\
+stages:
+  greedy:
+    cmd: >-
+      python -c "import time; x = bytearray(200 << 20); time.sleep(1.5);
+      open('greedy.txt', 'w').write('x')"
+    params: [seed]
+    outs: [greedy.txt]
+  modest:
+    cmd: >-
+      python -c "import pathlib; f = pathlib.Path('reports/evaluation/internal/metrics.json');
+      f.parent.mkdir(parents=True); f.write_text('{}')"
+    deps: [greedy.txt]
+    metrics:
+      - reports/evaluation/internal/metrics.json:
+          cache: false
+"""
+
+
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def measure(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/measured_run.py"), *options],
+        cwd=folder,
+        env={**os.environ, "PATH": PATH, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "params.yaml").write_text(
+        json.dumps({"profile": "tiny", "seed": 1, "profiles": {"tiny": SETTINGS, "other": SETTINGS}})
+    )
+    for command in ("git init -q", "dvc init -q"):
+        subprocess.run(command.split(), cwd=tmp_path, check=True, env={**os.environ, "PATH": PATH})
+    return tmp_path
+
+
+def test_each_stage_is_measured_by_itself(project: Path) -> None:
+    done = measure(project)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((project / "docs/measurements/tiny.json").read_text())
+    greedy, modest = told["stages"]["greedy"], told["stages"]["modest"]
+    assert 1.5 <= greedy["seconds"] < 60
+    assert modest["seconds"] < greedy["seconds"] + 60
+    assert greedy["peak_mib"] > 200 > modest["peak_mib"]
+    assert list(told["params"]["profiles"]) == ["tiny"]
+    assert told["machine"]["cores"] == os.cpu_count()
+    assert os.uname().nodename not in json.dumps(told["machine"])
+    assert (project / "docs/measurements/tiny/evaluation/internal/metrics.json").read_text() == "{}"
+
+    again = measure(project)
+    assert "0 stages measured now, 2 before" in again.stdout
+    assert json.loads((project / "docs/measurements/tiny.json").read_text())["stages"] == told["stages"]
+
+    (project / "params.yaml").write_text(
+        (project / "params.yaml").read_text().replace('"seed": 1', '"seed": 2')
+    )
+    assert "1 stages measured now, 1 before" in measure(project).stdout  # greedy; what it makes is the same
+
+
+def test_a_run_that_fails_leaves_the_measurements_as_they_were(project: Path) -> None:
+    (project / "dvc.yaml").write_text(STAGES.replace("time.sleep(1.5)", "1 / 0"))
+    done = measure(project)
+    assert done.returncode == 1
+    assert "dvc repro: it ended with code" in done.stderr.splitlines()[-1]
+    assert not (project / "docs").exists()
