@@ -1,5 +1,5 @@
 """A study that has been trained, made up in seconds: real archives, audits and splits of noise, invented
-predictions and learning curves, and every stage from `weigh` on run for real."""
+predictions and learning curves, and every cheap stage run for real."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ COUNTS = {"train": 8, "val": 40, "test": 60, "cifake": 60}
 
 
 def make(folder: Path) -> None:
-    """Fill `folder` with a study up to its predictions, and run all stages from `weigh` to `drop`."""
+    """Fill `folder` with a study up to its predictions, and run all stages from `weigh` to `report`."""
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["profiles"]["sample"]["counts"] = COUNTS
@@ -44,6 +44,7 @@ def make(folder: Path) -> None:
     for stage in ("weigh", "curves", *(f"{s} {e}" for s in ("evaluate", "compare") for e in EVALUATIONS)):
         run(folder, *stage.split())
     run(folder, "drop", "cifake", "cifake")
+    run(folder, "report")
 
 
 EVALUATIONS = ("internal test", "cifake cifake")

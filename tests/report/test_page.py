@@ -1,0 +1,192 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+import study as made_up
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.report import flip, model_card, page
+from deepfake_ensemble.report.study import read
+
+# Digits that are part of a name.
+NAMES = ("ResNet50", "EfficientNet-B4", "F1", "figure 3.1", "figure 3.2")
+
+
+class Page(HTMLParser):
+    """Takes a page apart: figures with their values, the words around them, elements with attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.figures, self.words, self.elements = [], [], []
+        self._path = []
+        self._skipped = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag in ("svg", "style", "script"):
+            self._skipped += 1
+        if tag == "data":
+            self.figures.append([dict(attributes)["value"], ""])
+        if tag not in ("img", "meta"):
+            self._path.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._path.pop() == tag
+        if tag in ("svg", "style", "script"):
+            self._skipped -= 1
+
+    def handle_data(self, data):
+        if self._skipped:
+            return
+        if self._path and self._path[-1] == "data":
+            self.figures[-1][1] += data
+        else:
+            self.words.append(data)
+
+
+def leaves(data):
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield key
+            yield from leaves(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from leaves(value)
+    else:
+        yield data
+
+
+@pytest.fixture(scope="module")
+def text(study):
+    return (study / "reports/report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def stored(study):
+    """Every key and value of the JSON files beside the page."""
+    files = sorted((study / "reports").rglob("*.json"))
+    assert len(files) > 10
+    return [leaf for file in files for leaf in leaves(json.loads(file.read_text(encoding="utf-8")))]
+
+
+def shown(text):
+    """Return the number that a figure's text shows, and by how much its value may differ."""
+    digits = re.sub(r"[ ,+%]|< ", "", text).replace("−", "-")
+    places = len(re.sub(r"e.*", "", digits).partition(".")[2])
+    scale = 10.0 ** int(digits.partition("e")[2] or 0)
+    return float(digits), 0.5001 * scale / 10**places
+
+
+def test_every_figure_of_the_page_stands_in_a_json_file_beside_it(parsed, stored):
+    numbers = {leaf for leaf in stored if isinstance(leaf, int | float) and not isinstance(leaf, bool)}
+    assert len(parsed.figures) > 1000
+    for value, text in parsed.figures:
+        assert float(value) in numbers, (value, text)
+
+
+def test_what_is_shown_of_a_figure_is_its_value_rounded(parsed):
+    for stored_as, text in parsed.figures:
+        value, (number, tolerance) = float(stored_as), shown(text)
+        if text.startswith("<"):
+            assert value < number
+            continue
+        # In percent and percentage points, and without a sign where words tell which way it goes.
+        forms = [scale * v for scale in (1, 100) for v in (value, abs(value))]
+        assert any(abs(number - form) <= tolerance for form in forms), (value, text)
+
+
+def test_no_other_number_is_in_the_page(parsed, stored):
+    strings = {leaf for leaf in stored if isinstance(leaf, str)}
+    known = {word for leaf in strings for word in re.findall(r"[\w.:]+", leaf)}
+    said = "\n".join(parsed.words)
+    for name in NAMES:
+        said = said.replace(name, "")
+    for word in re.findall(r"[\w.:]*\d[\w.:]*", said):
+        a_key = word[0].isalpha() and all(part in known for part in word.split("."))
+        assert a_key or word.rstrip(".:") in known
+
+
+def test_the_page_opens_with_the_banner_and_the_answer(parsed):
+    said = "".join(parsed.words).split("The detectors")[0]
+    assert said.index("say nothing about real deepfakes") < said.index("weighted averaging")
+    assert said.index("on the internal test") < said.index("On CIFAKE")
+
+
+def test_the_page_needs_nothing_from_outside(parsed, text):
+    for tag, attributes in parsed.elements:
+        assert tag not in ("link", "iframe", "object"), tag
+        for name in ("src", "href", "xlink:href"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,"))
+    outside_of_figures = re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert "http" not in outside_of_figures and "@import" not in text
+
+
+def test_links_lead_to_sections_and_no_identifier_occurs_twice(parsed):
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
+    assert len(links) == 10 and {link.removeprefix("#") for link in links} <= set(ids)
+
+
+def test_the_page_shows_the_studys_figures_and_no_image_of_the_data(parsed, study):
+    captions = "".join(parsed.words)
+    assert "figure 3.1" in captions and "figure 3.2" in captions
+    images = [attributes for tag, attributes in parsed.elements if tag == "img"]
+    assert [image["alt"] for image in images] == ["a face", "the same face, mirrored"]
+
+
+def test_the_run_is_told_in_full(study):
+    run = json.loads((study / "reports/run.json").read_text(encoding="utf-8"))
+    assert run["profile"] == "sample" and run["params"]["profiles.sample"]["source"] == "sample"
+    assert set(run["predictions"]) == set(made_up.SKILLS)
+    assert {"numpy", "pillow"} <= set(run["versions"]) and len(run["digest"]) == 64
+    assert "reports/comparison/cifake/drop.json" in run["data"]
+
+
+def test_the_model_card_warns_and_its_figures_stand_in_the_json_files(study, stored):
+    card = (study / "reports/model_card.md").read_text(encoding="utf-8")
+    assert "**Do not use this model.**" in card.splitlines()[2]
+    for heading in ("Intended use", "Data", "Metrics", "Limits"):
+        assert f"\n## {heading}\n" in card
+    numbers = [abs(leaf) for leaf in stored if isinstance(leaf, int | float)]
+    strings = {leaf for leaf in stored if isinstance(leaf, str)}
+    for name in (*NAMES, *(string for string in strings if "/" in string)):
+        card = card.replace(name, "")
+    found = re.findall(r"\d[\d,]*(?:\.\d+)?", card)
+    assert len(found) > 150
+    for text in found:
+        number, tolerance = shown(text)
+        assert any(abs(number - scale * n) <= tolerance for scale in (1, 100) for n in numbers), text
+
+
+def found(study, source="sample"):
+    run = json.loads((study / "reports/run.json").read_text(encoding="utf-8"))
+    run["params"]["profiles.sample"]["source"] = source
+    return read(study / "reports", list(made_up.SKILLS), ["faces", "cifake"], ["cifake"], run)
+
+
+def test_another_process_writes_the_same_bytes(study, text):
+    assert page.render(found(study), flip.before_and_after(64, "bilinear")) == text
+    assert model_card.render(found(study)) == (study / "reports/model_card.md").read_text(encoding="utf-8")
+
+
+def test_without_the_sample_there_is_no_banner_but_a_warning(study):
+    real = found(study, source="local")
+    assert "real deepfakes" not in page.render(real, (b"", b""))
+    assert "> **Warning.**" in model_card.render(real)
+
+
+@pytest.mark.parametrize("name", ["comparison/internal.json", "evaluation/cifake/confusion.csv"])
+def test_a_missing_file_is_named(study, tmp_path, name):
+    shutil.copytree(study / "reports", tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).unlink()
+    with pytest.raises(UserError, match=f"{name}: missing; `dvc repro report`"):
+        read(tmp_path, list(made_up.SKILLS), ["faces", "cifake"], ["cifake"], {})
