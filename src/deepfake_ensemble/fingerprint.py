@@ -40,16 +40,20 @@ def _plain(value: Any) -> Any:
 
 def _code() -> str:
     package = __name__.partition(".")[0]
-    modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
-    files = {name: module.__file__ for name, module in modules.items()}
-    digests = {name: sha256(Path(file)) for name, file in files.items() if file is not None}
+    digests = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in (package, "__main__"):
+            # The stage itself was loaded as `__main__`; what it was found as says its real name.
+            found_as = module.__spec__
+            if found_as is not None and found_as.name.startswith(package) and found_as.origin is not None:
+                digests[found_as.name] = sha256(Path(found_as.origin))
     return _digest(json.dumps(digests, sort_keys=True).encode())
 
 
 def _content(path: Path) -> str:
-    if path.is_file():
+    if not path.is_dir():
         return sha256(path)
-    files = {str(file.relative_to(path)): sha256(file) for file in path.rglob("*") if file.is_file()}
+    files = {file.relative_to(path).as_posix(): sha256(file) for file in path.rglob("*") if file.is_file()}
     return _digest(json.dumps(files, sort_keys=True).encode())
 
 

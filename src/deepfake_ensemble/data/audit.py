@@ -18,6 +18,7 @@ from deepfake_ensemble.data.layouts import Layout, Place
 from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.quantisation import Tables, tables
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.section import section
 
 _EXAMPLES = 10
 _LINES = 20  # of a histogram; the rest is summed up
@@ -26,7 +27,7 @@ _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _METADATA = ("exif", "icc_profile", "jfif", "adobe", "comment", "progressive")  # as Pillow names them
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class AuditParams:
     """The section `audit` of params.yaml.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge
 
 from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.models import architectures
+from deepfake_ensemble.models import architectures, saved
 from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ InitialWeights = Literal["random", "imagenet"]
 class Scaling:
     """How pixels of 0–255 become what a network sees: `pixel * scale + offset` for each channel.
 
-    `channels` is the order in which the network wants them; images are always RGB.
+    `channels` is the order in which the network wants them, and in which `scale` and `offset` are given;
+    images are always RGB.
     """
 
     scale: tuple[float, float, float]
@@ -81,7 +82,7 @@ def pooled(application: "Callable[..., keras.Model]", image_size: int, weights: 
         name="backbone",
     )
     if weights is not None:
-        model.load_weights(weights)
+        saved.load_weights(model, weights)
     return model
 
 

@@ -64,8 +64,17 @@ def freeze(detector: "keras.Model", layers: int) -> None:
     """Freeze the backbone's first `layers` layers, counted as `backbone.layers` lists them.
 
     Batch normalisation among them runs in inference mode from then on. Compile afterwards.
+
+    Raises:
+        UserError: if it has not as many.
     """
-    for layer in detector.get_layer("backbone").layers[:layers]:
+    backbone = detector.get_layer("backbone").layers
+    if layers > len(backbone):
+        raise UserError(
+            f"models.{detector.name}.network.frozen_layers: {layers} is not allowed:"
+            f" it has {len(backbone)} layers"
+        )
+    for layer in backbone[:layers]:
         layer.trainable = False
 
 

@@ -53,6 +53,30 @@ def load(path: Path) -> "keras.Model":
         raise UserError(f"{path}: no such model; `dvc repro` trains it and `dvc pull` fetches a stored one")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: not a model that can be loaded safely: {reason}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever Keras stumbles over: the file is at fault
+        raise UserError(f"{path}: not a model that can be loaded safely: {_reason(error)}") from error
+
+
+def load_weights(model: "keras.Model", path: Path) -> None:
+    """Fill `model` with the weights in `path`, an HDF5 file in Keras' present layout or its older one.
+
+    Raises:
+        UserError: if the file is missing, damaged, or holds weights of another network.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such weights; `dvc repro` makes them and `dvc pull` fetches stored ones")
+    try:
+        model.load_weights(path)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{path}: not weights of {model.name} as it is built here: {_reason(error)};"
+            " delete the file and run `dvc repro`"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

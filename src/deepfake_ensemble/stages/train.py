@@ -33,12 +33,12 @@ def main(model: str) -> None:
     registered = architecture.find(model)
     network: Any = params.read(f"models.{model}.network", registered.network)
 
-    session.start(seed, adaptation.precision)
+    session.start(seed, adaptation.precision, adaptation.optimize_graph)
     built = detector.build(
         model, registered, image_size=size, input_scaling=settings.input_scaling, network=network
     )
     weights = Path("models/initial") / f"{model}.weights.h5"
-    built.load_weights(weights)
+    saved.load_weights(built, weights)
     if initial == "imagenet":
         detector.freeze(built, getattr(network, "frozen_layers", 0))
     if adaptation.batch_norm_momentum is not None:

@@ -50,6 +50,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); run `dvc checkout` to restore it") from None
+    if not isinstance(data, dict) or data.keys() != {"epochs", "best_epoch", *TABLES}:
+        raise UserError(f"{path}: no summary of a training; run `dvc checkout` to restore it")
     return data
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from deepfake_ensemble.data.batches import Batch, BatchReader
 from deepfake_ensemble.errors import UserError
@@ -43,9 +43,10 @@ def fit(
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
 
     Raises:
-        UserError: if the loss is no longer finite.
+        UserError: if a loss is no longer finite, or an image cannot be read.
     """
     import keras
+    import tensorflow as tf
 
     optimizer = keras.optimizers.Adam(learning_rate)
     # Built here and not in the first step, where each of its variables would become part of the graph:
@@ -55,27 +56,35 @@ def fit(
         optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=jit_compile
     )
     steps = math.ceil(len(train) / recipe.batch_size)
-    history = detector.fit(
-        _dataset(lambda: _endless(train, recipe.batch_size, seed), train),
-        validation_data=_dataset(lambda: validation.in_order(recipe.validation_batch_size), validation),
-        validation_steps=math.ceil(len(validation) / recipe.validation_batch_size),
-        steps_per_epoch=steps,
-        epochs=recipe.epochs,
-        shuffle=False,  # the reader does that
-        callbacks=[
-            _stop_when_not_finite(),
-            keras.callbacks.ModelCheckpoint(
-                checkpoint, monitor="val_loss", mode="min", save_best_only=True, save_weights_only=True
+    unreadable: list[UserError] = []
+    try:
+        history = detector.fit(
+            _dataset(lambda: _endless(train, recipe.batch_size, seed), train.size, unreadable),
+            validation_data=_dataset(
+                lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
             ),
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss",
-                mode="min",
-                patience=recipe.early_stopping_patience,
-                restore_best_weights=True,
-            ),
-        ],
-        verbose=2,
-    )
+            validation_steps=math.ceil(len(validation) / recipe.validation_batch_size),
+            steps_per_epoch=steps,
+            epochs=recipe.epochs,
+            shuffle=False,  # the reader does that
+            callbacks=[
+                _stop_when_not_finite(),
+                keras.callbacks.ModelCheckpoint(
+                    checkpoint, monitor="val_loss", mode="min", save_best_only=True, save_weights_only=True
+                ),
+                keras.callbacks.EarlyStopping(
+                    monitor="val_loss",
+                    mode="min",
+                    patience=recipe.early_stopping_patience,
+                    restore_best_weights=True,
+                ),
+            ],
+            verbose=2,
+        )
+    except tf.errors.OpError:
+        if unreadable:
+            raise unreadable[0] from None
+        raise
     return history.history
 
 
@@ -86,14 +95,21 @@ def _endless(train: BatchReader, batch_size: int, seed: int) -> Iterator[Batch]:
         epoch += 1
 
 
-def _dataset(batches: Callable[[], Iterable[Batch]], reader: BatchReader) -> "tf.data.Dataset":
+def _dataset(
+    batches: Callable[[], Iterable[Batch]], size: int, unreadable: list[UserError]
+) -> "tf.data.Dataset":
+    """Feed batches to TensorFlow, which makes of an error a text of its own: it is kept in `unreadable`."""
     import tensorflow as tf
 
-    signature = (
-        tf.TensorSpec((None, reader.size, reader.size, 3), tf.uint8),
-        tf.TensorSpec((None, 1), tf.int64),
-    )
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    def read() -> Iterator[Batch]:
+        try:
+            yield from batches()
+        except UserError as error:
+            unreadable.append(error)
+            raise
+
+    signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.int64))
+    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
 
 
 def _stop_when_not_finite() -> "keras.callbacks.Callback":
@@ -110,9 +126,17 @@ def _stop_when_not_finite() -> "keras.callbacks.Callback":
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             loss = (logs or {}).get("loss", 0.0)
             if not math.isfinite(loss):
-                raise UserError(
-                    f"models.{self.model.name}: the loss became {loss} in epoch {self.epoch + 1},"
-                    f" step {batch + 1}: lower learning_rate, or set precision: float32 if it is mixed"
-                )
+                self._refuse(f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}")
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            loss = (logs or {}).get("val_loss", 0.0)
+            if not math.isfinite(loss):
+                self._refuse(f"the validation loss became {loss} in epoch {epoch + 1}")
+
+        def _refuse(self, what: str) -> NoReturn:
+            raise UserError(
+                f"models.{self.model.name}: {what}: lower learning_rate, or set precision: float32 if it is"
+                " mixed"
+            )
 
     return StopWhenNotFinite()

@@ -20,7 +20,7 @@ ARCHITECTURE = Architecture(
     network=FineTuned,
     backbone=backbone,
     # Caffe's convention: blue, green, red, each less its ImageNet mean.
-    native=Scaling(scale=(1.0, 1.0, 1.0), offset=(-123.68, -116.779, -103.939), channels="bgr"),
+    native=Scaling(scale=(1.0, 1.0, 1.0), offset=(-103.939, -116.779, -123.68), channels="bgr"),
     imagenet=ImageNetFile(
         url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
