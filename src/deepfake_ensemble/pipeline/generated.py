@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from deepfake_ensemble.errors import UserError
 
 
@@ -31,5 +33,6 @@ def filled(text: str, parts: Mapping[str, str], file: Path) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table whose first column is text and whose other columns are numbers."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    frame = pd.DataFrame(rows, columns=list(header))
+    aligned = ("left", *["right"] * (len(header) - 1))
+    return frame.to_markdown(index=False, colalign=aligned, disable_numparse=True)
