@@ -34,7 +34,9 @@ def evaluation(name, ensemble, best, p, *, drop=None, weights=(0.001, -0.002, 0.
 
 def sentences(*evaluations):
     study = Study({}, {}, evaluations, {}, {}, {}, {})
-    return ["".join(p if isinstance(p, str) else p.text for p in s) for s in answer(study)]
+    return [
+        "".join(p if isinstance(p, str) else p.text for p in s).replace("\xa0", " ") for s in answer(study)
+    ]
 
 
 def test_a_gain_beyond_chance_is_called_one():

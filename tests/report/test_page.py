@@ -79,7 +79,7 @@ def stored(study):
 
 def shown(text):
     """Return the number that a figure's text shows, and by how much its value may differ."""
-    digits = re.sub(r"[ ,+%]|< ", "", text).replace("−", "-")
+    digits = re.sub(r"[\s,+%<]", "", text).replace("−", "-")
     places = len(re.sub(r"e.*", "", digits).partition(".")[2])
     scale = 10.0 ** int(digits.partition("e")[2] or 0)
     return float(digits), 0.5001 * scale / 10**places

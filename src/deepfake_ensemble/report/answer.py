@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report.detectors import title
-from deepfake_ensemble.report.numbers import Number, Sign, count, p_value, percent, points
+from deepfake_ensemble.report.numbers import PERCENT, Number, Sign, count, p_value, percent, points
 from deepfake_ensemble.report.study import Evaluation, Study
 
 # Text and the figures in it, for HTML or Markdown to join.
@@ -110,7 +110,7 @@ def _accuracy(evaluation: Evaluation) -> Sentence:
     return [
         percent(figure["value"], digits),
         " correctly (",
-        Number(low.value, low.text.removesuffix(" %")),
+        Number(low.value, low.text.removesuffix(PERCENT)),
         " to ",
         high,
     ]
@@ -133,8 +133,8 @@ def _comparison(evaluation: Evaluation) -> Sentence:
         "" if evaluation.drop is None else " there",
         f", {title(best_member(evaluation))} (",
         *_range(gain, digits, sign="both"),
-        " points; McNemar's test with Holm's correction: p ",
-        *_equals(p),
+        " points; McNemar's test with Holm's correction: ",
+        *p_equals(p),
         ")",
     ]
 
@@ -143,6 +143,7 @@ def _range(figure: Mapping[str, float], digits: int, sign: Sign) -> Sentence:
     return [points(figure["ci_low"], digits, sign=sign), " to ", points(figure["ci_high"], digits, sign=sign)]
 
 
-def _equals(p: float) -> Sentence:
+def p_equals(p: float) -> Sentence:
+    """Return "p = 0.031", or "p < 0.001"."""
     shown = p_value(p)
-    return [shown] if shown.text.startswith("<") else ["= ", shown]
+    return ["p\N{NO-BREAK SPACE}" + ("" if shown.text.startswith("<") else "=\N{NO-BREAK SPACE}"), shown]

@@ -6,6 +6,8 @@ from typing import Literal
 # Which signs are shown: of negative figures, of both kinds, of none where words say which way it goes.
 Sign = Literal["minus", "both", "never"]
 
+PERCENT = "\N{NO-BREAK SPACE}%"
+
 
 @dataclass(frozen=True)
 class Number:
@@ -27,7 +29,7 @@ def share(value: float, digits: int = 3) -> Number:
 
 def percent(value: float, digits: int = 3) -> Number:
     """Show a share in percent, to the same place as `share`."""
-    return Number(value, f"{_fixed(100 * value, digits - 2)} %")
+    return Number(value, f"{_fixed(100 * value, digits - 2)}{PERCENT}")
 
 
 def points(value: float, digits: int = 3, sign: Sign = "both") -> Number:
@@ -51,7 +53,9 @@ def given(value: float) -> Number:
 
 
 def p_value(value: float) -> Number:
-    return Number(value, "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 1 else "1")
+    return Number(
+        value, "<\N{NO-BREAK SPACE}0.001" if value < 0.001 else f"{value:.3f}" if value < 1 else "1"
+    )
 
 
 def plain(value: float, digits: int = 3) -> Number:

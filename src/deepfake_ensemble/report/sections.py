@@ -6,7 +6,7 @@ from typing import Any
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report import figures
-from deepfake_ensemble.report.answer import beyond_chance, place
+from deepfake_ensemble.report.answer import beyond_chance, p_equals, place
 from deepfake_ensemble.report.cells import flat, histogram, interval, listed, optional, or_reason, setting
 from deepfake_ensemble.report.detectors import METHODS, title
 from deepfake_ensemble.report.html import Child, Markup, element, table
@@ -133,16 +133,14 @@ def _cochran(evaluation: Evaluation) -> Child:
     if q is None:
         return None
     unlike = beyond_chance(evaluation, q["p_value"])
-    p = p_value(q["p_value"])
     return _text(
         f"On {place(evaluation)} the members are {'not' if unlike else 'as far as can be told'} right ",
         "equally often (Cochran's Q = ",
         plain(q["statistic"]),
         " with ",
         count(q["degrees_of_freedom"]),
-        " degrees of freedom, p ",
-        "" if p.text.startswith("<") else "= ",
-        p,
+        " degrees of freedom, ",
+        p_equals(q["p_value"]),
         ").",
     )
 
