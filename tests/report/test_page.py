@@ -1,12 +1,16 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import study as made_up
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
+from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.report import flip, model_card, page
 from deepfake_ensemble.report.study import read
 
@@ -190,3 +194,36 @@ def test_a_missing_file_is_named(study, tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(UserError, match=f"{name}: missing; `dvc repro report`"):
         read(tmp_path, list(made_up.SKILLS), ["faces", "cifake"], ["cifake"], {})
+
+
+def degenerate(labels):
+    """Detectors that are always right, always wrong, always undecided, and half right."""
+    p_fake = (labels, 1 - labels, np.full(len(labels), 0.5), np.arange(len(labels)) % 4 // 2)
+    paths = tuple(f"{i}.jpg" for i in range(len(labels)))
+    return {
+        name: Predictions(paths, labels, p.astype(float))
+        for name, p in zip(made_up.SKILLS, p_fake, strict=True)
+    }
+
+
+def test_detectors_that_are_always_right_or_always_wrong_make_a_page_too(study):
+    labels = np.arange(24) % 2
+    predictions = degenerate(labels)
+    shares = dict.fromkeys(predictions, 0.0) | {"resnet50": 1.0}
+    sampling = {"seed": 1, "resamples": 100}
+    sound = found(study)
+    evaluations = []
+    for each in sound.evaluations:
+        compared = compare(predictions, predictions, shares, data_set=each.name, **sampling)
+        subjects = ["real cat" if label == 0 else "fake dog" for label in labels]
+        drop = each.drop and cross_data_set(
+            predictions, predictions, shares, names=("internal", "cifake"), subjects=subjects, **sampling
+        )
+        evaluations.append(replace(each, compared=compared, drop=drop))
+    made = Page(page.render(replace(sound, evaluations=evaluations), (b"", b"")))
+    said = "".join(made.words)
+    assert "came out the same in every resample" in said
+    assert "there are no fake images of it" in said
+    assert "no temperature is best" in said
+    assert "nan" not in said.lower().split()
+    assert model_card.render(replace(sound, evaluations=evaluations))

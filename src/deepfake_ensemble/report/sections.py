@@ -365,15 +365,14 @@ def _across(evaluation: Evaluation) -> Child:
             row.append(interval(of[metric]["drop"], change, digits))
         rows.append(row)
     drawn = [_figure(figures.drop(evaluation), f"Accuracy on the internal test and on {place(evaluation)}.")]
-    by_subject: Child = None
-    if any(of["detectors"] for of in evaluation.drop["subjects"].values()):
+    subjects = evaluation.drop["subjects"]
+    if any(of["detectors"] for of in subjects.values()):
         shown = f"Accuracy on {place(evaluation)} by what the images show, with the ensemble's intervals."
         drawn.append(_figure(figures.subjects(evaluation), shown))
-        by_subject = _subjects(evaluation)
     return [
         element("div", drawn, class_="pair"),
         table(f"From the internal test to {place(evaluation)}", head, rows),
-        by_subject,
+        _subjects(evaluation) if subjects else None,
     ]
 
 
