@@ -80,10 +80,10 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
         ("drop", across),
     ):
         _refill(stages[stage]["foreach"], evaluations)
-    for plot in pipeline.get("plots", []):
+    for plot in pipeline["plots"]:
         for settings in plot.values():
-            if isinstance(settings.get("y"), dict):
-                _refill(settings["y"], dict(_expanded(list(settings["y"].items()), replacements)))
+            _refill(settings["y"], dict(_expanded(list(settings["y"].items()), replacements[:1])))
+    pipeline["plots"][:] = _plots(pipeline["plots"], old_outside, outside)
 
     out = io.StringIO()
     yaml.dump(pipeline, out)
@@ -112,7 +112,28 @@ def _expanded(entries: Iterable[Any], replacements: Iterable[tuple[list[str], li
             elif name == old[0]:
                 expanded += [_renamed(entry, name, other) for other in new]
         entries = expanded
-    return entries
+    # What names a data set that is trained on beside others is complete for both lists of data sets.
+    return [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+
+
+def _plots(plots: Sequence[Any], old: Sequence[str], new: Sequence[str]) -> list[Any]:
+    """Repeat each plot that ends in the name of a data set across, once for every new one."""
+    known = {name: plot for plot in plots for name in plot}
+    expanded = []
+    for name, plot in known.items():
+        kind, _, across = name.rpartition("_")
+        if across not in old:
+            expanded.append(plot)
+        elif across == old[0]:
+            for other in new:
+                expanded.append(known.get(f"{kind}_{other}") or _plot_of(plot[name], kind, across, other))
+    return expanded
+
+
+def _plot_of(settings: Any, kind: str, old: str, new: str) -> dict[str, Any]:
+    y = {_renamed(file, old, new): column for file, column in settings["y"].items()}
+    subject = settings["title"].rpartition(", ")[0]
+    return {f"{kind}_{new}": dict(settings) | {"title": f"{subject}, {new}", "y": y}}
 
 
 def _form(entry: Any, names: Sequence[str]) -> tuple[str, str | None]:
