@@ -87,10 +87,9 @@ def read(name: str) -> Tile:
     return Tile(photograph=name, x=0, y=0, pixels=pixels)
 
 
-def grey(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return ITU-R 601 grey values of RGB pixels (..., 3), rounded as Pillow does."""
-    r, g, b = (pixels[..., i].astype(np.int64) for i in range(3))
-    return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
+def grey(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the ITU-R 601 grey values (height, width) of RGB pixels (height, width, 3)."""
+    return np.asarray(Image.fromarray(pixels).convert("L"), dtype=np.int32)
 
 
 def sharpness(pixels: NDArray[np.uint8]) -> float:
@@ -98,7 +97,8 @@ def sharpness(pixels: NDArray[np.uint8]) -> float:
     g = grey(pixels)
     laplacian = g[1:-1, :-2] + g[1:-1, 2:] + g[:-2, 1:-1] + g[2:, 1:-1] - 4 * g[1:-1, 1:-1]
     n = laplacian.size
-    return (n * int((laplacian * laplacian).sum()) - int(laplacian.sum()) ** 2) / n**2
+    squares = int((laplacian * laplacian).sum(dtype=np.int64))
+    return (n * squares - int(laplacian.sum(dtype=np.int64)) ** 2) / n**2
 
 
 def is_flat(tile: Tile) -> bool:

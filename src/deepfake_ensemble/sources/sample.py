@@ -1,4 +1,19 @@
-"""Build small archives laid out as Kaggle's, offline, from photographs in the wheels."""
+"""Build small archives laid out as Kaggle's, offline, from photographs in the wheels.
+
+A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
+
+Every photograph is cut into square cells; cells that show next to nothing are left out. One in six of a
+colour photograph's cells, drawn from the seed, goes to CIFAKE, cut into tiles of 32 pixels; the others
+are the faces set. So no two images share a pixel of a photograph, within an archive or across both, and
+they may be pooled and split at will. The tiles of a photograph are paired by brightness, and a coin
+decides which of a pair is real (the tile as it is) and which is fake (re-synthesised: by a simulated GAN
+decoder for the faces, by a simulated diffusion process for CIFAKE). So both classes hold as many tiles
+of each photograph, and are equally bright.
+
+Names, folders, tables and compression are those of Kaggle's archives, with two liberties:
+`original_path` says which pixels of which photograph an image comes from, and the number in brackets of
+a CIFAKE name, there CIFAR's class, counts the photographs.
+"""
 
 import csv
 import io
@@ -15,11 +30,18 @@ from deepfake_ensemble.sources.photographs import Tile
 
 Entry = tuple[str, bytes]
 CIFAKE_TILE = 32
-CIFAKE_SHARE = 6  # one cell in so many of a colour photograph
+CIFAKE_SHARE = 6
+"""One cell in so many of a colour photograph goes to CIFAKE."""
 
 
 def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 64) -> None:
-    """Write the sample archive of `layout` to `destination`; the same seed and tile give the same bytes."""
+    """Write the sample archive of `layout` to `destination`; the same seed and tile give the same bytes.
+
+    `tile` is the side of a face in pixels: even, 32 or more; the larger, the fewer there are. Both
+    archives of a study must be built with the same seed and tile, or they may share pixels.
+
+    Raises UserError if a photograph is missing or damaged.
+    """
     faces, cifake = allocate(seed, tile)
     entries = face_entries(faces, seed) if layout == "faces" else cifake_entries(cifake, seed)
     write_zip(destination, entries)
@@ -41,12 +63,14 @@ def allocate(seed: int, size: int) -> tuple[list[Sequence[Tile]], list[Sequence[
 
 
 def _pairs(tiles: Sequence[Tile], rng: np.random.Generator) -> list[Sequence[Tile]]:
+    """Pair tiles of neighbouring brightness as (real, fake); an odd one is left out."""
     by_brightness = sorted(tiles, key=lambda t: int(photographs.grey(t.pixels).sum()))
     pairs = zip(by_brightness[::2], by_brightness[1::2], strict=False)
     return [pair if rng.integers(2) else pair[::-1] for pair in pairs]
 
 
 def face_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
+    """Yield the entries of an archive in the layout of "140k Real and Fake Faces", 5 : 1 : 1 as there."""
     rng = np.random.default_rng([seed, 1])
     order = rng.permutation(len(pairs))
     pairs = [pairs[i] for i in order]
@@ -84,6 +108,7 @@ def face_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
 
 
 def cifake_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
+    """Yield the entries of an archive in CIFAKE's layout, one half in each of its two parts."""
     rng = np.random.default_rng([seed, 2])
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
     half = (len(pairs) + 1) // 2
@@ -105,6 +130,7 @@ def cifake_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry
 
 
 def write_zip(destination: Path, entries: Iterable[Entry]) -> None:
+    """Write a zip archive, stored as Kaggle's, that says nothing of when, where or by whom."""
     with replacing_file(destination) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
             info = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))

@@ -2,7 +2,17 @@
 
 A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
 
+Both ways offer several candidates for an image, and the one is kept whose file is nearest in size and
+sharpness to the original's. So neither of the two tells real from fake over the whole archive (a single
+photograph's tiles may: on smooth ones the grid cannot hide), and a detector has to look at how pixels
+are arranged.
+
 Arithmetic is on integers or one float64 operation at a time, so every processor gives the same bytes.
+
+- X. Zhang, S. Karaman, S.-F. Chang: Detecting and simulating artifacts in GAN fake images. WIFS 2019.
+- A. Odena, V. Dumoulin, C. Olah: Deconvolution and checkerboard artifacts. Distill, 2016.
+- J. Ho, A. Jain, P. Abbeel: Denoising diffusion probabilistic models. NeurIPS 2020.
+- P. Perona, J. Malik: Scale-space and edge detection using anisotropic diffusion. PAMI, 1990.
 """
 
 import io
@@ -86,7 +96,8 @@ def gan(pixels: Pixels, rng: np.random.Generator) -> bytes:
     columns = np.where(np.arange(width) % 2 == 0, -2.0, 2.0)
     grid = _decoded((rows[:, None] + columns[None, :])[:, :, None])
     invented = _decoded(_normal(rng, (height, width, 1)))
-    smooth, detail = _decoded(code), x[1:-1, 1:-1] - _decoded(code)
+    smooth = _decoded(code)
+    detail = x[1:-1, 1:-1] - smooth
     sharp = sharpness(decode(jpeg(pixels)))
     strength = WEAKEST + (STRONGEST - WEAKEST) * sharp / (sharp + HALFWAY)
     strength *= 1 + SPREAD * (2 * rng.random() - 1)
@@ -123,17 +134,22 @@ def _denoise(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 
 
 def diffusion(pixels: Pixels, rng: np.random.Generator) -> bytes:
-    """Re-synthesise an image by adding noise and taking it away step by step; return its JPEG."""
+    """Re-synthesise an image by adding noise and taking it away step by step; return its JPEG.
+
+    As a diffusion model does that starts from a noisy image (Ho, Jain & Abbeel 2020), with a filter that
+    keeps edges (Perona & Malik 1990) where the model has a network. Some fresh noise is left, as after
+    its last step.
+    """
     x = pixels.astype(np.float64)
     first, fresh = (_normal(rng, (*x.shape[:2], 1)) for _ in range(2))
 
     def candidates() -> Iterable[Pixels]:
         for strength in (4.0, 8.0, 14.0):
-            for steps in (1, 2, 4):
-                y = x + strength * first
-                for step in range(steps):
-                    y = _denoise(y, (2 * strength) ** 2 / (1 + step))
-                for left in (0.0, 2.0, 4.0, 7.0, 11.0):
-                    yield _pixels(y + left * fresh)
+            y = x + strength * first
+            for step in (1, 2, 3, 4):
+                y = _denoise(y, (2 * strength) ** 2 / step)
+                if step != 3:
+                    for left in (0.0, 2.0, 4.0, 7.0, 11.0):
+                        yield _pixels(y + left * fresh)
 
     return closest(pixels, candidates())
