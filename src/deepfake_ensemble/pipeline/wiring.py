@@ -4,18 +4,20 @@ What stages compute is written by hand; three kinds of lists in dvc.yaml follow 
 rewritten here, in place: the code a stage imports, the models, and the data sets.
 """
 
-import io
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.files import replacing_file
 from deepfake_ensemble.sources.origin import DataSet
 
 SOURCE = Path("src")
@@ -23,6 +25,9 @@ PIPELINE = Path("dvc.yaml")
 STAGES = SOURCE / "deepfake_ensemble/stages"
 REGISTRY = SOURCE / "deepfake_ensemble/models/architecture.py"
 ARCHITECTURES = SOURCE / "deepfake_ensemble/models/architectures"
+
+Lines = list[str]
+Names = tuple[Sequence[str], Sequence[str]]  # those that dvc.yaml has, and those that it shall have
 
 
 def imported(module: Path) -> set[Path]:
@@ -44,130 +49,201 @@ def code_of(stage: str, model: str | None = None) -> set[Path]:
     """Return the code of a stage; of the architectures only `model`'s, which the registry imports by name."""
     files = imported(STAGES / f"{stage}.py")
     if REGISTRY in files and model is not None:
-        files |= imported(ARCHITECTURES / f"{model}.py")
+        return files | imported(ARCHITECTURES / f"{model}.py")
     return files
 
 
 def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) -> str:
-    """Return dvc.yaml's text with the lists that follow from the code, the models and the data sets."""
-    yaml = YAML()
-    yaml.width = 1000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    pipeline = yaml.load(text)
+    """Return dvc.yaml's text with the lists that follow from the code, the models and the data sets.
+
+    It is edited line by line: a library for YAML loses comments where a list changes.
+
+    Raises:
+        UserError: if a stage lists no deps yet, or all data sets are trained on.
+    """
+    pipeline = yaml.safe_load(text)
     stages = pipeline["stages"]
-    old_models = list(stages["train"]["matrix"]["model"])
-    old_sets = list(stages["audit"]["matrix"]["data_set"])
-    old_outside = [name for name in stages["evaluate"]["foreach"] if name != "internal"]
-    outside = [name for name, data_set in data_sets.items() if "train" not in data_set.splits]
-    replacements = [(old_models, list(models)), (old_sets, list(data_sets)), (old_outside, outside)]
+    splits = {split: name for name, data_set in data_sets.items() for split in data_set.splits}
+    outside = {name: it.splits[0] for name, it in data_sets.items() if "train" not in it.splits}
+    evaluations = stages["evaluate"]["foreach"]
+    old_outside = {name: split for name, split in evaluations.items() if name != "internal"}
+    if not outside:
+        raise UserError(f"{params.FILE}: data_sets: none is left to evaluate on across data sets; add one")
 
+    of_models: Names = (stages["train"]["matrix"]["model"], models)
+    of_sets: Names = (stages["audit"]["matrix"]["data_set"], list(data_sets))
+    across: Names = (list(old_outside), list(outside))
+    loops = [
+        (stages["pack"]["foreach"], splits),
+        (evaluations, {"internal": "test"} | outside),
+        (old_outside, outside),
+    ]
+
+    lines = text.splitlines(keepends=True)
     for name, stage in stages.items():
-        for values in stage.get("matrix", {}).values():
-            for old, new in replacements:
-                if list(values) == old:
-                    values[:] = new
-        body = stage.get("do", stage)
+        here, body = ["stages", name], stage.get("do", stage)
+        inside = [*here, "do"] if "do" in stage else here
+        if not body.get("deps"):
+            raise UserError(f"{PIPELINE}: stages.{name}: lists no deps; begin with {STAGES}/{name}.py")
+        names = {"model": models, "data_set": list(data_sets)}
+        lines = _within(lines, [*here, "matrix"], partial(_matrix, names=names))
+        for old, new in loops:
+            if stage.get("foreach") == old:
+                lines = _within(lines, [*here, "foreach"], partial(_refilled, new=new))
         for key in ("deps", "outs", "metrics", "plots"):
-            if key in body:
-                body[key][:] = _expanded(body[key], replacements)
+            lines = _within(lines, [*inside, key], partial(_expanded, lists=[of_models]))
+            lines = _within(lines, [*inside, key], partial(_expanded, lists=[of_sets, across]))
         model = models[0] if "model" in stage.get("matrix", {}) else None
-        _replace_code(body, code_of(name, model), model)
-    _refill(stages["pack"]["foreach"], {split: name for name, it in data_sets.items() for split in it.splits})
-    across = {name: data_sets[name].splits[0] for name in outside}
-    for stage, evaluations in (
-        ("evaluate", {"internal": "test"} | across),
-        ("compare", {"internal": "test"} | across),
-        ("drop", across),
-    ):
-        _refill(stages[stage]["foreach"], evaluations)
+        code = _listed(code_of(name, model), model)
+        lines = _within(lines, [*inside, "deps"], partial(_with_code, code=code))
     for plot in pipeline["plots"]:
-        for settings in plot.values():
-            _refill(settings["y"], dict(_expanded(list(settings["y"].items()), replacements[:1])))
-    pipeline["plots"][:] = _plots(pipeline["plots"], old_outside, outside)
-
-    out = io.StringIO()
-    yaml.dump(pipeline, out)
-    # The blank line after a list belongs to its last entry and goes with it.
-    return re.sub(r"(?<=[^:\n]\n)(?=  \w+:\n|plots:\n)", "\n", out.getvalue())
+        lines = _within(lines, ["plots", *plot, "y"], partial(_expanded, lists=[of_models]))
+    of_plots = partial(_expanded, lists=[across], form=_kind_of_plot, renamed=_plot_of)
+    return "".join(_within(lines, ["plots"], of_plots))
 
 
-def _refill(mapping: Any, new: Mapping[str, Any]) -> None:
-    if dict(mapping) != new:
-        mapping.clear()
-        mapping.update(new)
+# Lines of YAML in block style
 
 
-def _expanded(entries: Iterable[Any], replacements: Iterable[tuple[list[str], list[str]]]) -> list[Any]:
-    """Repeat each entry that stands there once for every old name, once for every new name."""
-    entries = list(entries)
-    for old, new in replacements:
-        if old == new:
+def _within(lines: Lines, path: Sequence[str], change: Callable[[Lines], Lines]) -> Lines:
+    """Return `lines` with `change` made to those that stand under a path of keys."""
+    changed: Lines = []
+    for entry in _entries(lines):
+        if _name(entry) == path[0]:
+            head = next(i for i, line in enumerate(entry) if not _is_remark(line)) + 1
+            body = entry[head:]
+            changed += entry[:head] + (_within(body, path[1:], change) if path[1:] else change(body))
+        else:
+            changed += entry
+    return changed
+
+
+def _entries(lines: Lines) -> list[Lines]:
+    """Cut the lines of a mapping or list into its entries, each with the comments and blank lines above it.
+
+    Comments and blank lines below the last entry come as one more.
+    """
+    depth = min((_depth(line) for line in lines if not _is_remark(line)), default=0)
+    entries: list[Lines] = []
+    remarks: Lines = []
+    for line in lines:
+        if _is_remark(line):
+            remarks.append(line)
             continue
-        forms = [_form(entry, old) for entry in entries]
-        complete = {form for form, name in forms if {n for f, n in forms if f == form} == set(old)}
-        expanded: list[Any] = []
-        for entry, (form, name) in zip(entries, forms, strict=True):
-            if form not in complete:
-                expanded.append(entry)
-            elif name == old[0]:
-                expanded += [_renamed(entry, name, other) for other in new]
-        entries = expanded
-    # What names a data set that is trained on beside others is complete for both lists of data sets.
-    return [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+        if _depth(line) == depth:
+            entries.append([])
+        entries[-1] += [*remarks, line]
+        remarks = []
+    return [*entries, remarks] if remarks else entries
 
 
-def _plots(plots: Sequence[Any], old: Sequence[str], new: Sequence[str]) -> list[Any]:
-    """Repeat each plot that ends in the name of a data set across, once for every new one."""
-    known = {name: plot for plot in plots for name in plot}
-    expanded = []
-    for name, plot in known.items():
-        kind, _, across = name.rpartition("_")
-        if across not in old:
-            expanded.append(plot)
-        elif across == old[0]:
-            for other in new:
-                expanded.append(known.get(f"{kind}_{other}") or _plot_of(plot[name], kind, across, other))
-    return expanded
+def _is_remark(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
 
 
-def _plot_of(settings: Any, kind: str, old: str, new: str) -> dict[str, Any]:
-    y = {_renamed(file, old, new): column for file, column in settings["y"].items()}
-    subject = settings["title"].rpartition(", ")[0]
-    return {f"{kind}_{new}": dict(settings) | {"title": f"{subject}, {new}", "y": y}}
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
-def _form(entry: Any, names: Sequence[str]) -> tuple[str, str | None]:
+def _content(entry: Lines) -> Lines:
+    return [re.sub(r"\s+#.*", "", line) for line in entry if not _is_remark(line)]
+
+
+def _name(entry: Lines) -> str:
+    """Return what an entry's first line has: its key, or what a list has there."""
+    first = next((line for line in entry if not _is_remark(line)), "")
+    return "".join(_content([first])).strip().removeprefix("- ").partition(":")[0]
+
+
+# What is done to them
+
+
+def _matrix(lines: Lines, names: Mapping[str, Sequence[str]]) -> Lines:
+    """Put names into the lists of a matrix, by its keys."""
+    listed = {key: f"[{', '.join(new)}]" for key, new in names.items()}
+    return [re.sub(r"\[.*?\]", listed.get(_name([line]), r"\g<0>"), line) for line in lines]
+
+
+def _refilled(lines: Lines, new: Mapping[str, str]) -> Lines:
+    """Make a mapping hold what `new` does."""
+    there = {"".join(_content(entry)).strip(): entry for entry in _entries(lines)}
+    indent = " " * _depth(lines[0])
+    wanted = [f"{key}: {value}" for key, value in new.items()]
+    return [line for it in wanted for line in there.get(it, [f"{indent}{it}\n"])]
+
+
+def _with_code(lines: Lines, code: Iterable[str]) -> Lines:
+    """Put a stage's code at the end of its deps, in place of the code that stands there."""
+    there = {_name(entry): entry for entry in _entries(lines)}
+    indent = " " * min(_depth(line) for line in lines if not _is_remark(line))
+    kept = [line for dep, entry in there.items() if not dep.startswith(f"{SOURCE}/") for line in entry]
+    return kept + [line for dep in code for line in there.get(dep, [f"{indent}- {dep}\n"])]
+
+
+def _listed(code: Iterable[Path], model: str | None) -> list[str]:
+    own = ARCHITECTURES / f"{model}.py"
+    return sorted(str(ARCHITECTURES / "${item.model}.py" if file == own else file) for file in code)
+
+
+def _form(entry: Lines, names: Sequence[str]) -> tuple[str, str | None]:
     """Return what an entry looks like without the name in it, and the name."""
-    text = str(dict(entry)) if isinstance(entry, dict) else str(entry)
-    for name in names:
-        if re.search(_pattern(name), text):
-            return re.sub(_pattern(name), "{}", text), name
-    return text, None
+    text = "".join(_content(entry))
+    name = next((name for name in names if re.search(_pattern(name), text)), None)
+    return (text, None) if name is None else (re.sub(_pattern(name), "{}", text), name)
 
 
-def _renamed(entry: Any, old: str, new: str) -> Any:
-    change: Callable[[str], str] = lambda text: re.sub(_pattern(old), new, text)  # noqa: E731
-    if isinstance(entry, dict):
-        return {change(key): value for key, value in entry.items()}
-    if isinstance(entry, tuple):
-        return (change(entry[0]), entry[1])
-    return change(entry)
+def _renamed(entry: Lines, old: str, new: str) -> Lines:
+    return [re.sub(_pattern(old), new, line) for line in _content(entry)]
 
 
 def _pattern(name: str) -> str:
     return rf"(?<![\w.$]){re.escape(name)}(?!\w)"
 
 
-def _replace_code(body: Any, code: Iterable[Path], model: str | None) -> None:
-    """Put the stage's code at the end of its `deps`, in place of the code that stands there."""
-    own = str(ARCHITECTURES / f"{model}.py")
-    listed = sorted(
-        str(ARCHITECTURES / "${item.model}.py") if str(file) == own else str(file) for file in code
-    )
-    deps = body.setdefault("deps", [])
-    kept = [dep for dep in deps if not str(dep).startswith(f"{SOURCE}/")]
-    if list(deps) != kept + listed:
-        deps[:] = kept + listed
+def _kind_of_plot(entry: Lines, names: Sequence[str]) -> tuple[str, str | None]:
+    """Return the kind of a plot and the data set in whose name its own ends."""
+    plot = _name(entry)
+    ends = [name for name in names if plot.endswith(f"_{name}")]
+    name = max(ends, key=len, default=None)
+    return (plot, None) if name is None else (plot.removesuffix(f"_{name}"), name)
+
+
+def _plot_of(entry: Lines, old: str, new: str) -> Lines:
+    first, *rest = _renamed(entry, old, new)
+    rest = [re.sub(r"(?<=title: )(.*, ).*", rf"\g<1>{new}", line) for line in rest]
+    return [first.replace(f"_{old}:", f"_{new}:"), *rest]
+
+
+def _expanded(
+    lines: Lines,
+    lists: Sequence[Names],
+    form: Callable[[Lines, Sequence[str]], tuple[str, str | None]] = _form,
+    renamed: Callable[[Lines, str, str], Lines] = _renamed,
+) -> Lines:
+    """Where there is an entry for every old name, have one for every new name.
+
+    Args:
+        lines: of a mapping or a list.
+        lists: of names; where some are in more than one, all the names of an entry's like tell which it is.
+        form: what an entry looks like without its name, and the name.
+        renamed: an entry for another name.
+    """
+    names = [name for old, _ in lists for name in old]
+    entries = [(entry, *form(entry, names)) for entry in _entries(lines)]
+    alike: dict[str, dict[str, Lines]] = defaultdict(dict)
+    for entry, like, name in entries:
+        if name is not None:
+            alike[like][name] = entry
+    expanded: Lines = []
+    for entry, like, name in entries:
+        there = alike[like]
+        new = next((new for old, new in lists if set(old) == set(there) and list(old) != list(new)), None)
+        if name is None or new is None:
+            expanded += entry
+        elif entry is next(iter(there.values())):
+            for other in new:
+                expanded += there.get(other) or renamed(entry, name, other)
+    return expanded
 
 
 def main() -> None:
@@ -178,7 +254,8 @@ def main() -> None:
         list(params.read("models", dict[str, Any])),
         params.read("data_sets", dict[str, DataSet]),
     )
-    PIPELINE.write_text(after, encoding="utf-8")
+    with replacing_file(PIPELINE) as partial:
+        partial.write_text(after, encoding="utf-8")
     print(f"{PIPELINE}: " + ("as it was" if after == before else "brought up to date"))
 
 
