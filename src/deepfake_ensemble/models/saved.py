@@ -18,8 +18,8 @@ FINGERPRINT = "fingerprint.json"
 def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> None:
     """Save `model` without its optimizer as a `.keras` file that also holds `fingerprint`.
 
-    Keras writes the time of saving into the file, twice; here every member of the zip carries the
-    earliest time that the format knows, and the date is left out.
+    Keras writes the time of saving into the file, twice, and addresses in memory; here every member of the
+    zip carries the earliest time that the format knows, the date is left out, and the addresses are numbered.
     """
     import keras
 
@@ -35,10 +35,26 @@ def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> No
                         metadata = json.loads(data)
                         del metadata["date_saved"]
                         data = json.dumps(metadata).encode()
+                    elif name == "config.json":
+                        data = json.dumps(_number_shared_objects(json.loads(data), {})).encode()
                     target.writestr(zipfile.ZipInfo(name), data)
                 target.writestr(zipfile.ZipInfo(FINGERPRINT), json.dumps(fingerprint, indent=2))
         finally:
             dated.unlink(missing_ok=True)
+
+
+def _number_shared_objects(config: Any, numbers: dict[int, int]) -> Any:
+    """Replace the addresses by which Keras marks an object that occurs twice by numbers, from 1 on."""
+    if isinstance(config, list):
+        return [_number_shared_objects(item, numbers) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: numbers.setdefault(value, len(numbers) + 1)
+        if key == "shared_object_id"
+        else _number_shared_objects(value, numbers)
+        for key, value in config.items()
+    }
 
 
 def load(path: Path) -> "keras.Model":

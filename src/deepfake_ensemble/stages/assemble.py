@@ -34,12 +34,15 @@ def main() -> None:
     ensemble = assemble({model: saved.load(file) for model, file in files.items()}, weights)
 
     test = aligned({model: read(Path("predictions") / model / "test.csv") for model in weights})
-    reader = BatchReader(PackedImages(packed), ensemble.input_shape[1], interpolation, processor.threads or 4)
+    images = PackedImages(packed)
+    if test.paths != tuple(images.paths):
+        raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -f predict`")
+    reader = BatchReader(images, ensemble.input_shape[1], interpolation, processor.threads or 4)
     # As many from the split's end as from its start, because it is sorted and so begins with one class.
     positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))
-    images, _ = reader.read(positions)
+    pixels, _ = reader.read(positions)
     expected = combine(weights, test.p_fake)[positions]
-    difference = float(np.abs(ensemble.predict_on_batch(images)[:, 0] - expected).max())
+    difference = float(np.abs(ensemble.predict_on_batch(pixels)[:, 0] - expected).max())
     if not difference <= TOLERANCE:
         raise UserError(
             f"models/ensemble.keras: differs from the members' predictions by {difference:.1e} on"

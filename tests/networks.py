@@ -1,0 +1,37 @@
+"""The four detectors at 32 pixels, each built once for all tests that only look at it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import architecture, detector
+
+SIZE = 32
+
+
+def settings(name: str) -> Any:
+    """Return the section `models.NAME.network` of the committed params.yaml."""
+    file = Path(__file__).parents[1] / "params.yaml"
+    return params.read(f"models.{name}.network", architecture.find(name).network, file)
+
+
+def build(name: str, *, seed: int = 1, size: int = SIZE, input_scaling: Any = "unit", **options: Any) -> Any:
+    """Build a detector of one's own, to train, freeze or change."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    return detector.build(
+        name,
+        architecture.find(name),
+        image_size=size,
+        input_scaling=input_scaling,
+        network=options.pop("network", settings(name)),
+        **options,
+    )
+
+
+@cache
+def shared(name: str, input_scaling: str = "unit") -> Any:
+    """Return a detector that must be left as it is."""
+    return build(name, input_scaling=input_scaling)

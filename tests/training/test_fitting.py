@@ -1,0 +1,322 @@
+"""Fitting: the protocol of table 3.3, fed exactly by the readers, ending with the best weights."""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake_ensemble.data import records
+from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.models import detector
+from deepfake_ensemble.models.architecture import Architecture
+from deepfake_ensemble.training import curves, fitting
+from deepfake_ensemble.training.recipe import Recipe
+from pictures import encoded, pack, picture
+
+SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
+RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)
+
+pytestmark = [
+    pytest.mark.filterwarnings("error:Your input ran out of data"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # how Keras turns its variables into arrays
+]
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
+    return BatchReader(pack(tmp_path_factory.mktemp("packed") / "train", 20), SIZE)
+
+
+@pytest.fixture(scope="module")
+def validation(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
+    """Images of the training split, so that the loss falls from the start."""
+    return BatchReader(pack(tmp_path_factory.mktemp("packed") / "val", 12), SIZE)
+
+
+def small() -> Any:
+    """Return a detector with all that can go wrong in training (dropout, averages, a penalty), but quick."""
+    import keras
+    from keras import layers
+
+    def backbone(image_size: int, network: Any, weights: Path | None) -> keras.Model:
+        image = keras.Input((image_size, image_size, 3))
+        x = layers.Conv2D(4, 3, strides=4, activation="tanh")(image)
+        x = layers.BatchNormalization(momentum=0.5)(x)
+        x = layers.Dropout(0.3)(layers.Flatten()(x))
+        x = layers.Dense(8, activation="tanh", kernel_regularizer=keras.regularizers.L2(0.001))(x)
+        return keras.Model(image, x, name="backbone")
+
+    keras.utils.set_random_seed(3)
+    architecture = Architecture(network=dict, backbone=backbone)
+    return detector.build("small", architecture, image_size=SIZE, input_scaling="unit", network=None)
+
+
+def fit(
+    model: Any,
+    train: BatchReader,
+    validation: BatchReader,
+    scratch: Path,
+    recipe: Recipe = RECIPE,
+    **options: Any,
+) -> fitting.History:
+    options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
+    return fitting.fit(
+        model, train, validation, recipe=recipe, checkpoint=scratch / "small.weights.h5", **options
+    )
+
+
+def changed(**keys: int) -> Recipe:
+    return Recipe(**({name: getattr(RECIPE, name) for name in RECIPE.__dataclass_fields__} | keys))
+
+
+def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
+    assert [weight.tobytes() for weight in ours] == [weight.tobytes() for weight in theirs]
+
+
+def differ(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
+    return any((one != other).any() for one, other in zip(ours, theirs, strict=True))
+
+
+class Trained(NamedTuple):
+    history: fitting.History
+    weights: list[np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def reference(train, validation, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A training as RECIPE says."""
+    model = small()
+    history = fit(model, train, validation, tmp_path_factory.mktemp("scratch"))
+    return Trained(history, model.get_weights())
+
+
+def losses(model: Any, reader: BatchReader) -> tuple[float, float]:
+    """Return binary cross-entropy plus penalties, and accuracy, computed apart from Keras' loop."""
+    pictures, labels = next(reader.in_order(len(reader)))
+    p = np.asarray(model(pictures), dtype=np.float64)
+    cross_entropy = -np.where(labels == 1, np.log(p), np.log(1 - p)).mean()
+    return cross_entropy + float(sum(model.losses)), float(((p > 0.5) == labels).mean())
+
+
+# What the network is fed
+
+
+def test_tf_data_hands_on_exactly_the_reader_s_batches(train: BatchReader) -> None:
+    expected = list(train.epoch(8, SEED, 0))
+    received = list(fitting._dataset(lambda: train.epoch(8, SEED, 0), SIZE, []).as_numpy_iterator())
+    assert len(received) == len(expected) == 3
+    for (pictures, labels), (our_pictures, our_labels) in zip(received, expected, strict=True):
+        assert (pictures.dtype, labels.dtype) == (np.uint8, np.int64)
+        assert np.array_equal(pictures, our_pictures)
+        assert np.array_equal(labels, our_labels)
+
+
+def test_training_takes_the_reader_s_epochs_step_by_step(reference, train) -> None:
+    # As a plain loop over what the reader yields for (seed, epoch) does: shuffled, mirrored, nothing else.
+    import keras
+
+    replayed = small()
+    assert curves.summary(reference.history)["best_epoch"] == 2  # so the last weights were kept
+    replayed.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy")
+    for epoch in range(2):
+        for pictures, labels in train.epoch(8, SEED, epoch):
+            replayed.train_on_batch(pictures, labels)
+    assert_same(reference.weights, replayed.get_weights())
+
+
+def test_every_epoch_is_validated_on_the_whole_split_in_order(train, validation, tmp_path: Path) -> None:
+    for epochs in (1, 2):
+        model = small()
+        history = fit(model, train, validation, tmp_path, changed(epochs=epochs))
+        loss, accuracy = losses(model, validation)
+        assert history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+        assert history["val_accuracy"][-1] == pytest.approx(accuracy)
+
+
+def test_the_curves_are_of_whole_epochs_by_keras_names(reference) -> None:
+    history = reference.history
+    assert {name: len(values) for name, values in history.items()} == dict.fromkeys(curves.TABLES, 2)
+    assert all(isinstance(value, float) for values in history.values() for value in values)
+    assert all(abs(value * 20 - round(value * 20)) < 1e-4 for value in history["accuracy"])  # of 20 images
+
+
+def test_the_written_curves_are_the_history(reference, tmp_path: Path) -> None:
+    history = reference.history
+    curves.write(tmp_path / "curves", history)
+    for metric, table in curves.TABLES.items():
+        header, *rows = (tmp_path / "curves" / table).read_text().splitlines()
+        assert header == f"step\t{Path(table).stem}"
+        written = [(int(step), np.float32(value)) for step, value in (row.split("\t") for row in rows)]
+        assert written == [(i, np.float32(value)) for i, value in enumerate(history[metric], start=1)]
+
+
+# When it ends, and with which weights
+
+
+def flat(folder: Path, *, bright: int) -> BatchReader:
+    """Pack images that tell their class by their brightness; `bright` is the label of the bright ones."""
+    folder.mkdir()
+    images = []
+    for i in range(16):
+        grey = Image.new("L", (SIZE, SIZE), 200 * (i % 2) + i)
+        images.append((f"{i}.jpg", bright if i % 2 else 1 - bright, encoded(grey)))
+    records.write(folder, images, len(images), len(images))
+    return BatchReader(PackedImages(folder), SIZE)
+
+
+@pytest.fixture(scope="module")
+def easy(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
+    return flat(tmp_path_factory.mktemp("packed") / "easy", bright=1)
+
+
+@pytest.fixture(scope="module")
+def contrary(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
+    """All labels are wrong, so whatever is learned from the easy ones makes the loss rise."""
+    return flat(tmp_path_factory.mktemp("packed") / "contrary", bright=0)
+
+
+def test_it_stops_early_and_keeps_the_best_epoch(easy, contrary, tmp_path: Path) -> None:
+    best = small()
+    fit(best, easy, contrary, tmp_path, changed(epochs=1), learning_rate=0.01)
+    model = small()
+    history = fit(model, easy, contrary, tmp_path, changed(epochs=9), learning_rate=0.01)
+    assert len(history["val_loss"]) == 3  # the best and two without a better one
+    assert min(history["val_loss"]) == history["val_loss"][0] < history["val_loss"][1]
+    assert curves.summary(history)["best_epoch"] == 1
+    assert_same(model.get_weights(), best.get_weights())
+    assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
+    checkpoint = small()
+    checkpoint.load_weights(tmp_path / "small.weights.h5")
+    assert_same(checkpoint.get_weights(), model.get_weights())
+
+
+def test_the_best_weights_are_restored_when_the_epochs_run_out_too(easy, contrary, tmp_path: Path) -> None:
+    model = small()
+    history = fit(model, easy, contrary, tmp_path, learning_rate=0.01)
+    assert len(history["val_loss"]) == 2
+    assert curves.summary(history)["best_epoch"] == 1
+    assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
+
+
+def test_patience_is_counted_from_the_best_epoch(easy, contrary, tmp_path: Path) -> None:
+    recipe = changed(epochs=9, early_stopping_patience=1)
+    assert len(fit(small(), easy, contrary, tmp_path, recipe, learning_rate=0.01)["val_loss"]) == 2
+
+
+# What decides the weights
+
+
+def test_the_seed_of_the_order_decides(reference, train, validation, tmp_path: Path) -> None:
+    same, other = small(), small()
+    fit(same, train, validation, tmp_path)
+    fit(other, train, validation, tmp_path, seed=SEED + 1)
+    assert_same(reference.weights, same.get_weights())
+    assert differ(reference.weights, other.get_weights())
+
+
+def test_building_the_optimizer_before_the_first_step_changes_no_byte(
+    reference, train, validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    class Late(keras.optimizers.Adam):
+        asked = 0
+
+        def build(self, variables) -> None:
+            Late.asked += 1
+            if Late.asked > 1:
+                super().build(variables)
+
+    monkeypatch.setattr(keras.optimizers, "Adam", Late)
+    late = small()
+    fit(late, train, validation, tmp_path)
+    assert Late.asked > 1
+    assert_same(reference.weights, late.get_weights())
+
+
+def test_frozen_layers_are_left_as_they_are(train, validation, tmp_path: Path) -> None:
+    model = small()
+    detector.freeze(model, 3)  # input, convolution, batch normalisation
+    before = model.get_layer("backbone").layers
+    frozen = [w for layer in before[:3] for w in layer.get_weights()]
+    trained = [w for layer in before[3:] for w in layer.get_weights()]
+    fit(model, train, validation, tmp_path)
+    after = model.get_layer("backbone").layers
+    assert_same([w for layer in after[:3] for w in layer.get_weights()], frozen)
+    assert all(
+        (w != old).any()
+        for w, old in zip((w for a in after[3:] for w in a.get_weights()), trained, strict=True)
+    )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains_too(train, validation, tmp_path: Path, policy: str) -> None:
+    import keras
+
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = small()
+        before = model.get_weights()
+        history = fit(model, train, validation, tmp_path, changed(epochs=1))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    scaled = type(model.optimizer).__name__ == "LossScaleOptimizer"
+    assert scaled == (policy == "mixed_float16")
+    assert math.isfinite(history["loss"][0])
+    assert differ(model.get_weights(), before)
+    assert {w.dtype for w in model.trainable_variables} == {"float32"}
+
+
+# What goes wrong
+
+
+def failure(*arguments: Any, **options: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        fit(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_at_once(train, validation, tmp_path: Path) -> None:
+    message = failure(small(), train, validation, tmp_path, learning_rate=1e38)
+    assert message.startswith("models.small: the loss became ")
+    assert "in epoch 1, step 2: lower learning_rate" in message
+
+
+def test_a_validation_loss_that_is_no_number_ends_it_too(train, validation, tmp_path: Path) -> None:
+    # One step an epoch: its loss is that of the initial weights, and the damage shows in validation first.
+    message = failure(small(), train, validation, tmp_path, changed(batch_size=20), learning_rate=1e38)
+    assert message.startswith("models.small: the validation loss became ")
+    assert "in epoch 1: lower learning_rate" in message
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> BatchReader:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    images = [("good.jpg", 0, encoded(picture(1))), ("fake/bad.jpg", 1, encoded(picture(2))[:300])]
+    records.write(folder, images, 2, 2)
+    return BatchReader(PackedImages(folder), SIZE)
+
+
+def test_an_image_that_cannot_be_read_is_named_in_training(damaged, validation, tmp_path: Path) -> None:
+    assert failure(small(), damaged, validation, tmp_path).startswith("fake/bad.jpg: damaged: ")
+
+
+def test_an_image_that_cannot_be_read_is_named_in_validation(train, damaged, tmp_path: Path) -> None:
+    assert failure(small(), train, damaged, tmp_path).startswith("fake/bad.jpg: damaged: ")
+
+
+def test_a_damaged_shard_is_named(train, validation, tmp_path: Path) -> None:
+    pack(tmp_path / "packed", 4)
+    shard = next((tmp_path / "packed").glob("*.tfrecord"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    message = failure(small(), BatchReader(PackedImages(tmp_path / "packed"), SIZE), validation, tmp_path)
+    assert message.startswith(f"{shard}: damaged at ")

@@ -1,0 +1,54 @@
+"""A session seeds all generators and makes every operation repeatable."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from deepfake_ensemble.training import session
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    yield
+    session.start(0)
+
+
+def draws() -> tuple:
+    import tensorflow as tf
+
+    return random.random(), np.random.rand(), float(tf.random.uniform(()))  # noqa: NPY002 (seeded by the session)
+
+
+def test_the_seed_reaches_python_numpy_and_tensorflow() -> None:
+    session.start(42)
+    first = draws()
+    session.start(42)
+    assert draws() == first
+    session.start(7)
+    other = draws()
+    assert all(ours != theirs for ours, theirs in zip(first, other, strict=True))
+
+
+def test_operations_are_repeatable() -> None:
+    from tensorflow.python.framework import config
+
+    session.start(1)
+    assert config.is_op_determinism_enabled()
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_the_precision_is_that_of_layers_built_from_now_on(precision: str) -> None:
+    import keras
+
+    session.start(1, precision)
+    assert keras.layers.Dense(1).dtype_policy.name == precision
+
+
+@pytest.mark.parametrize("optimize", [True, False])
+def test_the_graph_is_optimised_or_left_as_it_is(optimize: bool) -> None:
+    import tensorflow as tf
+
+    session.start(1, optimize_graph=optimize)
+    assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is not optimize
