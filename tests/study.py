@@ -43,11 +43,11 @@ def make(folder: Path) -> None:
         curves.write(folder / "models/curves" / model, _history(epochs=6 + number))
     for stage in ("weigh", "curves", *(f"{s} {e}" for s in ("evaluate", "compare") for e in EVALUATIONS)):
         run(folder, *stage.split())
-    run(folder, "drop", "cifake", "cifake")
+    run(folder, "drop", "cifake")
     run(folder, "report")
 
 
-EVALUATIONS = ("internal test", "cifake cifake")
+EVALUATIONS = ("internal", "cifake")
 
 
 def run(folder: Path, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,3 +20,8 @@ class EvaluationParams:
     threshold: Annotated[float, Gt(0), Lt(1)]
     ece_bins: Annotated[int, Ge(2)]
     curve_points: Annotated[int, Ge(10)]
+
+
+def split_of(evaluation: str) -> str:
+    """Return the split that an evaluation measures: test for `internal`, else the one of its data set."""
+    return "test" if evaluation == "internal" else evaluation

@@ -6,20 +6,21 @@ from deepfake_ensemble import params
 from deepfake_ensemble.stages import command
 
 
-def main(evaluation: str, split: str) -> None:
+def main(evaluation: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation import comparison_tables
     from deepfake_ensemble.evaluation.comparison import ComparisonParams, compare
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.files import write_json
 
     settings = params.read("comparison", ComparisonParams)
     measuring = params.read("evaluation", EvaluationParams)
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     test, val = (
-        {model: read(Path("predictions") / model / f"{of}.csv") for model in weights} for of in (split, "val")
+        {model: read(Path("predictions") / model / f"{of}.csv") for model in weights}
+        for of in (split_of(evaluation), "val")
     )
     compared = compare(
         test,

@@ -7,13 +7,13 @@ from deepfake_ensemble.sources.origin import DataSet
 from deepfake_ensemble.stages import command
 
 
-def main(data_set: str, split: str) -> None:
+def main(data_set: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.data.layouts import LAYOUTS
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation.comparison import ComparisonParams, cross_data_set
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.files import write_json
 
     settings = params.read("comparison", ComparisonParams)
@@ -21,7 +21,7 @@ def main(data_set: str, split: str) -> None:
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     internal, outside = (
         {model: read(Path("predictions") / model / f"{of}.csv") for model in weights}
-        for of in ("test", split)
+        for of in ("test", split_of(data_set))
     )
     found = cross_data_set(
         internal,

@@ -6,7 +6,7 @@ from deepfake_ensemble import params
 from deepfake_ensemble.stages import command
 
 
-def main(evaluation: str, split: str) -> None:
+def main(evaluation: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.weighting import with_ensemble
@@ -14,12 +14,14 @@ def main(evaluation: str, split: str) -> None:
     from deepfake_ensemble.evaluation.metrics import metrics
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.rounding import rounded
-    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.files import write_json
 
     settings = params.read("evaluation", EvaluationParams)
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
-    tables = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
+    tables = aligned(
+        {model: read(Path("predictions") / model / f"{split_of(evaluation)}.csv") for model in weights}
+    )
     detectors = with_ensemble(weights, tables.p_fake)
     folder = Path("reports/evaluation") / evaluation
     write_json(
