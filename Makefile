@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test lint pipeline readme results lock clean
+.PHONY: help setup repro plan test test-all lint pipeline readme results lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -14,7 +14,7 @@ REQUIREMENTS := requirements/$(if $(GPU),gpu,dev).txt
 INSTALLED := .venv/.installed-$(if $(GPU),gpu,dev)
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(INSTALLED) ## Create .venv and install the pinned requirements (GPU=1: with CUDA)
 
@@ -37,8 +37,11 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan
 
-test: $(INSTALLED) lint ## Run the linter, the type checker and the tests
-	@echo "test: running the tests"
+test: $(INSTALLED) lint ## Run the linter, the type checker and the quick tests
+	@echo "test: running the tests that need no network to be trained"
+	@python -m pytest -m "not networks and not pipeline"
+
+test-all: $(INSTALLED) lint ## The same with the tests that train networks and run the pipeline; half an hour
 	@python -m pytest
 
 lint: $(INSTALLED)

@@ -14,3 +14,24 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     made_up.make(folder)
     return folder
+
+
+# Files whose tests build or train real networks, in minutes: `make test-all` runs them, `make test` does not.
+NETWORKS = (
+    "tests/ensemble/test_assembling.py",
+    "tests/models/test_architecture.py",
+    "tests/models/test_detector.py",
+    "tests/models/test_imagenet_weights.py",
+    "tests/models/test_predicting.py",
+    "tests/models/test_saved.py",
+    "tests/stages/test_computing.py",
+    "tests/training/test_fitting.py",
+    "tests/training/test_session.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files, so that they can be left out by name."""
+    for item in items:
+        if item.path.as_posix().endswith(NETWORKS):
+            item.add_marker(pytest.mark.networks)
