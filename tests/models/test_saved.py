@@ -52,9 +52,8 @@ def test_each_detector_is_the_same_after_saving_and_loading(name: str, tmp_path:
     assert np.array_equal(probabilities(loaded), probabilities(model))
 
 
-@pytest.mark.parametrize("name", ["resnet50", "xception"])
-def test_native_scaling_is_saved_with_the_channels_order(name: str, tmp_path: Path) -> None:
-    model = shared(name, "native")
+def test_native_scaling_is_saved_with_the_channels_order(tmp_path: Path) -> None:
+    model = shared("resnet50", "native")  # blue, green, red
     saved.save(model, tmp_path / "model.keras", ACCOUNT)
     loaded = saved.load(tmp_path / "model.keras")
     assert np.array_equal(probabilities(loaded), probabilities(model))
@@ -331,10 +330,11 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
             (tmp_path / f"{case}.weights.h5").write_bytes(content)
     shared("resnet50").save_weights(tmp_path / "network.weights.h5")
     build("cnn", size=48).save_weights(tmp_path / "size.weights.h5")
+    model = build("cnn")
     for case in [*cases, "network", "size"]:
         file = tmp_path / f"{case}.weights.h5"
         with pytest.raises(UserError) as caught:
-            saved.load_weights(build("cnn"), file)
+            saved.load_weights(model, file)
         message = str(caught.value)
         assert message.startswith(f"{file}: "), case
         assert "\n" not in message

@@ -18,12 +18,11 @@ import numpy as np
 import pytest
 import yaml
 
-from deepfake_ensemble.data import records
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.ensemble import weights_file
 from deepfake_ensemble.evaluation import predictions
 from deepfake_ensemble.training import curves
-from pictures import encoded, pack, picture
+from pictures import pack
 
 ROOT = Path(__file__).parents[2]
 
@@ -199,24 +198,3 @@ def test_initial_weights_that_do_not_fit_are_one_line(copy: Callable[[], Path]) 
         project, "train", "cnn"
     )
     assert results(project) == before
-
-
-def test_an_image_that_cannot_be_read_is_one_line(copy: Callable[[], Path]) -> None:
-    project = copy()
-    folder = project / "data" / "packed" / "val"
-    shutil.rmtree(folder)
-    folder.mkdir()
-    images = [("val/fake/a.jpg", 1, encoded(picture(1))), ("val/real/b.jpg", 0, b"no image")]
-    records.write(folder, images, 2, 2)
-    before = results(project)
-    message = fail(project, "train", "cnn")
-    assert message.startswith("train@cnn: val/real/b.jpg: not an image; ")
-    assert results(project) == before
-
-
-def test_a_model_that_was_cut_off_is_one_line(copy: Callable[[], Path]) -> None:
-    project = copy()
-    model = project / "models" / "cnn.keras"
-    model.write_bytes(model.read_bytes()[:5000])
-    message = fail(project, "predict", "cnn")
-    assert message.startswith("predict@cnn: models/cnn.keras: not a model that can be loaded safely: ")
