@@ -37,11 +37,11 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan
 
-test: $(INSTALLED) lint ## Run the linter, the type checker and the quick tests
-	@echo "test: running the tests that need no network to be trained"
+test: $(INSTALLED) lint ## Run the linter, the type checker, the quick tests and one tiny run of the pipeline
+	@echo "test: running the quick tests, and the whole pipeline once on a tiny sample"
 	@python -m pytest -m "not networks and not pipeline"
 
-test-all: $(INSTALLED) lint ## The same with the tests that train networks and run the pipeline; half an hour
+test-all: $(INSTALLED) lint ## The same with the tests that train networks and run at full scale; half an hour or more
 	@python -m pytest
 
 lint: $(INSTALLED)

@@ -8,6 +8,7 @@ from clones import Clone, clone
 
 # Soon done, yet enough steps that the detectors differ, and with them their weights.
 TINY: dict[str, Any] = {
+    "profile": "sample",
     "training.epochs": 1,
     "training.batch_size": 16,
     "comparison.resamples": 100,

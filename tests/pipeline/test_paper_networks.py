@@ -7,6 +7,7 @@ the registry is told another address and check sum for them.
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -23,16 +24,25 @@ import file_server
 from clones import ROOT, Clone
 from deepfake_ensemble.data import records
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 
 SIZE = 256
 TRANSFERRED = {"resnet50": "ResNet50", "xception": "Xception", "efficientnet_b4": "EfficientNetB4"}
 MODELS = ("cnn", *TRANSFERRED)
 
-# A stage in a process of its own, as DVC runs it, but with this address in the registry.
+# A stage in a process of its own, as DVC runs it, but with this address in the registry; and TensorFlow does
+# each operation as it comes: one step would be a tenth of the time that its graph takes to build.
 STAGE = """
 import dataclasses, importlib, sys
 from deepfake_ensemble.models.architecture import ImageNetFile
+from deepfake_ensemble.training import session
+
+def start(*arguments, start=session.start):
+    start(*arguments)
+    import tensorflow as tf
+    tf.config.run_functions_eagerly(True)
+
+session.start = start
 stage, model, url, md5 = sys.argv[1:]
 module = importlib.import_module(f"deepfake_ensemble.models.architectures.{model}")
 if module.ARCHITECTURE.imagenet is not None:
@@ -61,7 +71,7 @@ def photographs(count: int) -> Iterator[tuple[str, int, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which all four networks have been initialised and have taken one step."""
     folder = tmp_path_factory.mktemp("networks")
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
@@ -90,10 +100,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
                 assert done.returncode == 0, done.stderr[-3000:]
 
-        with ThreadPoolExecutor(2) as pool:  # most of the time is one thread's, which builds the graph
+        with ThreadPoolExecutor(2) as pool:  # most of the time is one thread's
             list(pool.map(start_and_step, reversed(MODELS)))
         assert sorted(request.path for request in server.requests) == sorted(f"/{name}" for name in files)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 Weights = dict[tuple[str, str], np.ndarray]

@@ -6,6 +6,7 @@ The images are tiny; everything else is what the profile `paper` does.
 import csv
 import hashlib
 import io
+import shutil
 import struct
 import zipfile
 from collections import Counter
@@ -20,7 +21,7 @@ import kaggle_server
 from clones import Clone, clone
 from deepfake_ensemble.data.records import PackedImages
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 
 FACES, CIFAKE = "xhlulu/140k-real-and-fake-faces", "birdy654/cifake-real-and-ai-generated-synthetic-images"
 SPLITS = {"train": 100_000, "val": 20_000, "test": 20_000, "cifake": 20_000}
@@ -81,16 +82,17 @@ def cifake(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """The study with profile `paper`, downloaded from a stand-in for Kaggle and packed."""
     folder = tmp_path_factory.mktemp("paper")
     faces(folder / "faces.zip")
     cifake(folder / "cifake.zip")
-    study = clone(folder / "study")
-    study.set_params({"profile": "paper"})
+    paper = clone(folder / "clone")
+    paper.set_params({"profile": "paper"})
     with kaggle_server.serve({FACES: folder / "faces.zip", CIFAKE: folder / "cifake.zip"}) as server:
-        study.dvc("repro", "download", "audit", "split", "pack", environment=server.environment)
-    return study
+        paper.dvc("repro", "download", "audit", "split", "pack", environment=server.environment)
+    yield paper
+    shutil.rmtree(folder)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -98,14 +100,14 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_splits_hold_exactly_the_studys_counts_half_of_each_class(study):
+def test_the_splits_hold_exactly_the_studys_counts_half_of_each_class(paper):
     for split, count in SPLITS.items():
-        labels = Counter(row["label"] for row in table(study / f"data/splits/{split}.csv"))
+        labels = Counter(row["label"] for row in table(paper / f"data/splits/{split}.csv"))
         assert labels == {"0": count // 2, "1": count // 2}, split
 
 
-def test_every_face_is_in_one_split_and_every_test_image_of_cifake_in_its_own(study):
-    rows = {split: table(study / f"data/splits/{split}.csv") for split in SPLITS}
+def test_every_face_is_in_one_split_and_every_test_image_of_cifake_in_its_own(paper):
+    rows = {split: table(paper / f"data/splits/{split}.csv") for split in SPLITS}
     drawn = Counter(row["path"] for split in ("train", "val", "test") for row in rows[split])
     assert len(drawn) == 140_000
     assert set(drawn.values()) == {1}
@@ -113,23 +115,23 @@ def test_every_face_is_in_one_split_and_every_test_image_of_cifake_in_its_own(st
     assert all(row["path"].startswith("test/") for row in rows["cifake"])
 
 
-def test_labels_are_those_of_the_class_folders(study):
+def test_labels_are_those_of_the_class_folders(paper):
     for split in SPLITS:
-        for row in table(study / f"data/splits/{split}.csv"):
+        for row in table(paper / f"data/splits/{split}.csv"):
             assert row["label"] == str(int(row["path"].split("/")[-2].lower() == "fake"))
 
 
-def test_the_packs_hold_the_images_of_the_splits_as_they_are_and_in_order(study):
+def test_the_packs_hold_the_images_of_the_splits_as_they_are_and_in_order(paper):
     for split in SPLITS:
-        listed = table(study / f"data/splits/{split}.csv")
-        packed = PackedImages(study / f"data/packed/{split}")
+        listed = table(paper / f"data/splits/{split}.csv")
+        packed = PackedImages(paper / f"data/packed/{split}")
         assert packed.paths == [row["path"] for row in listed]
         assert packed.labels.tolist() == [int(row["label"]) for row in listed]
         for position, row in enumerate(listed):
             assert hashlib.sha256(packed[position]).hexdigest() == row["sha256"]
 
 
-def test_no_image_lies_loose_and_shards_are_few(study):
-    shards = list((study / "data").rglob("*.tfrecord"))
+def test_no_image_lies_loose_and_shards_are_few(paper):
+    shards = list((paper / "data").rglob("*.tfrecord"))
     assert len(shards) == sum(count // 5_000 for count in SPLITS.values())
-    assert not list((study / "data").rglob("*.jpg"))
+    assert not list((paper / "data").rglob("*.jpg"))

@@ -1,0 +1,98 @@
+"""Results travel through git and a folder that is DVC's remote, from clone to clone, without a training.
+
+The commands here are those of the README's section on sharing.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clones import Clone, ran, restored
+from tiny_run import NETWORKS, RATE, Experiment, Run
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture(scope="module")
+def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git server to which the study, its experiment and three branches have been pushed.
+
+    The branch `main` is the study, `lower-rate` has the experiment as its last commit, and `uniform` another
+    weighting. The folder that is DVC's remote holds what all of them need.
+    """
+    there, server = whole_run.clone, tmp_path_factory.mktemp("server") / "git"
+    there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
+    there.git("remote", "add", "origin", str(server))
+    there.git("push", "--quiet", "origin", "main")
+    there.dvc("push")
+    there.dvc("exp", "push", "origin", lower_rate.name)
+
+    there.dvc("exp", "branch", lower_rate.name, "lower-rate")
+    there.git("push", "--quiet", "origin", "lower-rate")
+    there.dvc("push", "--all-commits", "--run-cache")
+
+    there.git("switch", "--quiet", "--create", "uniform")
+    there.dvc("exp", "run", "--set-param", "ensemble.weighting=uniform", "evaluate")
+    there.commit("Weigh all detectors alike")
+    there.git("push", "--quiet", "origin", "uniform")
+    there.git("switch", "--quiet", "main")
+    there.restore()
+    return server
+
+
+@pytest.fixture
+def elsewhere(server: Path, tmp_path: Path) -> Iterator[Callable[[str], Clone]]:
+    """Clones a branch from the server, as on another machine."""
+
+    def clone(branch: str) -> Clone:
+        Clone(tmp_path).git("clone", "--quiet", "--branch", branch, str(server), "elsewhere")
+        return Clone(tmp_path / "elsewhere")
+
+    yield clone
+    shutil.rmtree(tmp_path / "elsewhere")
+
+
+def networks(log: str) -> list[str]:
+    return [name for name in ran(log) if name.partition("@")[0] in NETWORKS]
+
+
+def test_a_clone_that_pulls_has_nothing_to_run(elsewhere):
+    there = elsewhere("main")
+    there.dvc("pull")
+    assert ran(there.dvc("repro")) == []
+    assert "up to date" in there.dvc("status")
+    assert there.changed() == ""
+
+
+def test_an_experiment_travels_with_its_models(elsewhere, lower_rate):
+    there = elsewhere("main")
+    there.dvc("exp", "pull", "origin", lower_rate.name)
+    there.dvc("exp", "apply", lower_rate.name)
+    assert there.yaml("params.yaml")["models"]["resnet50"]["learning_rate"] == 2e-5
+    assert ran(there.dvc("repro")) == []
+
+
+def test_a_past_commits_models_come_back_with_its_params(elsewhere):
+    there = elsewhere("lower-rate")
+    main = there.git("show", "origin/main:dvc.lock")
+    there.set_params({RATE: 5.0e-5})
+    log = there.dvc("repro", "--pull")
+    assert networks(log) == []
+    assert "train@resnet50" in restored(log)
+    assert (there / "dvc.lock").read_text(encoding="utf-8") == main
+
+
+def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
+    there = elsewhere("uniform")
+    figures = there.dvc("metrics", "diff", "HEAD~1")
+    params = there.dvc("params", "diff", "HEAD~1")
+    assert not (there / ".dvc/cache").exists()
+    assert not (there / "models/cnn.keras").exists()
+    rows = [line.split() for line in params.splitlines()]
+    assert ["params.yaml", "ensemble.weighting", "accuracy", "uniform"] in rows
+    changed = [line.split()[:2] for line in figures.splitlines()]
+    assert [file for file, _ in changed].count("reports/ensemble/weights.json") > 1
+    assert ["reports/evaluation/internal/metrics.json", "ensemble.log_loss"] in changed
+    assert ["reports/evaluation/internal/metrics.json", "cnn.log_loss"] not in changed
