@@ -11,7 +11,17 @@ from typing import Any
 
 from deepfake_ensemble.files import sha256
 
-VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "h5py", "scipy", "scikit-learn", "scikit-image")
+VERSIONED = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pillow",
+    "h5py",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "matplotlib",
+)
 
 
 def fingerprint(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, Any]:

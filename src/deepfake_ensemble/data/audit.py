@@ -12,7 +12,7 @@ from PIL.JpegImagePlugin import get_sampling
 
 from deepfake_ensemble.data.archive import Archive
 from deepfake_ensemble.data.baselines import Features, baselines, features
-from deepfake_ensemble.data.images import BadImage, open_image
+from deepfake_ensemble.data.images import BadImage, open_image, to_rgb
 from deepfake_ensemble.data.index import CLASS_NAMES, USABLE, IndexRow
 from deepfake_ensemble.data.layouts import Layout, Place
 from deepfake_ensemble.data.progress import count_progress
@@ -130,7 +130,7 @@ def _look_at_all(archive: Archive, layout: Layout) -> list[Found]:
 def _look(data: bytes) -> Looks:
     file = open_image(data)
     return Looks(
-        features=features(len(data), file if file.mode == "RGB" else file.convert("RGB")),
+        features=features(len(data), to_rgb(file)),
         size=f"{file.width}x{file.height}",
         mode=file.mode,
         format=file.format or _REST,

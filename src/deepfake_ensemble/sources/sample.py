@@ -2,8 +2,8 @@
 
 A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
 
-Every photograph is cut into square cells; cells that show next to nothing are left out. One in six of a
-colour photograph's cells, drawn from the seed, goes to CIFAKE, cut into tiles of 32 pixels; the others
+Every photograph is cut into square cells; cells that show next to nothing are left out. One in three of
+a colour photograph's cells, drawn from the seed, goes to CIFAKE, cut into tiles of 32 pixels; the others
 are the faces set. So no two images share a pixel of a photograph, within an archive or across both, and
 they may be pooled and split at will. The tiles of a photograph are paired by brightness, and a coin
 decides which of a pair is real (the tile as it is) and which is fake (re-synthesised: by a simulated GAN
@@ -30,11 +30,11 @@ from deepfake_ensemble.sources.photographs import Tile
 
 Entry = tuple[str, bytes]
 CIFAKE_TILE = 32
-CIFAKE_SHARE = 6
+CIFAKE_SHARE = 3
 """One cell in so many of a colour photograph goes to CIFAKE."""
 
 
-def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 64) -> None:
+def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 48) -> None:
     """Write the sample archive of `layout` to `destination`; the same seed and tile give the same bytes.
 
     `tile` is the side of a face in pixels: even, 32 or more; the larger, the fewer there are. Both

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from deepfake_ensemble import params
 from deepfake_ensemble.files import replacing_file
@@ -17,7 +17,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.data.images import ImageSize
     from deepfake_ensemble.training import session
 
-    session.start(params.read("seed", Annotated[int, Ge(0)]))
+    session.start(params.read("seed", Annotated[int, Ge(0), Lt(2**32)]))
     registered = architecture.find(model)
     built = detector.build(
         model,

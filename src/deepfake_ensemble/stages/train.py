@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from deepfake_ensemble import params
 from deepfake_ensemble.models import architecture, detector, saved
@@ -23,7 +23,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.training import fitting, session
 
-    seed = params.read("seed", Annotated[int, Ge(0)])
+    seed = params.read("seed", Annotated[int, Ge(0), Lt(2**32)])
     recipe = params.read("training", Recipe)
     adaptation = params.read(f"{profile}.training", Adaptation)
     settings = params.read(f"models.{model}", detector.ModelParams)
@@ -39,7 +39,7 @@ def main(model: str) -> None:
     )
     weights = Path("models/initial") / f"{model}.weights.h5"
     saved.load_weights(built, weights)
-    if initial == "imagenet":
+    if initial == "imagenet" and registered.imagenet is not None:
         detector.freeze(built, getattr(network, "frozen_layers", 0))
     if adaptation.batch_norm_momentum is not None:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
@@ -53,6 +53,7 @@ def main(model: str) -> None:
             recipe=recipe,
             learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier,
             jit_compile=adaptation.jit_compile,
+            cache=adaptation.cache,
             seed=seed,
             checkpoint=Path(scratch) / f"{model}.weights.h5",
         )

@@ -1,17 +1,17 @@
 """Fit one detector by the protocol of table 3.3."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from deepfake_ensemble.data.batches import Batch, BatchReader
+from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.training.recipe import Recipe
+from deepfake_ensemble.training import feeding
+from deepfake_ensemble.training.recipe import Cache, Recipe
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 History = Mapping[str, list[float]]
 
@@ -24,6 +24,7 @@ def fit(
     recipe: Recipe,
     learning_rate: float,
     jit_compile: bool,
+    cache: Cache,
     seed: int,
     checkpoint: Path,
 ) -> History:
@@ -36,6 +37,7 @@ def fit(
         recipe: the protocol.
         learning_rate: Adam's.
         jit_compile: whether XLA compiles the training step.
+        cache: whether the images are decoded once and for all; the same batches either way.
         seed: of order and flips; seed Keras for dropout before.
         checkpoint: where the best weights so far are kept while training; a path ending in `.weights.h5`.
 
@@ -57,12 +59,20 @@ def fit(
     )
     steps = math.ceil(len(train) / recipe.batch_size)
     unreadable: list[UserError] = []
+    if cache == "decoded":
+        batches = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
+        val_batches = feeding.decoded(validation, recipe.validation_batch_size)
+    else:
+        batches = feeding.streamed(
+            lambda: feeding.endless(train, recipe.batch_size, seed), train.size, unreadable
+        )
+        val_batches = feeding.streamed(
+            lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
+        )
     try:
         history = detector.fit(
-            _dataset(lambda: _endless(train, recipe.batch_size, seed), train.size, unreadable),
-            validation_data=_dataset(
-                lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
-            ),
+            batches,
+            validation_data=val_batches,
             validation_steps=math.ceil(len(validation) / recipe.validation_batch_size),
             steps_per_epoch=steps,
             epochs=recipe.epochs,
@@ -86,30 +96,6 @@ def fit(
             raise unreadable[0] from None
         raise
     return history.history
-
-
-def _endless(train: BatchReader, batch_size: int, seed: int) -> Iterator[Batch]:
-    epoch = 0
-    while True:
-        yield from train.epoch(batch_size, seed, epoch)
-        epoch += 1
-
-
-def _dataset(
-    batches: Callable[[], Iterable[Batch]], size: int, unreadable: list[UserError]
-) -> "tf.data.Dataset":
-    """Feed batches to TensorFlow, which makes of an error a text of its own: it is kept in `unreadable`."""
-    import tensorflow as tf
-
-    def read() -> Iterator[Batch]:
-        try:
-            yield from batches()
-        except UserError as error:
-            unreadable.append(error)
-            raise
-
-    signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.int64))
-    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
 
 
 def _stop_when_not_finite() -> "keras.callbacks.Callback":

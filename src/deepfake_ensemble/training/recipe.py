@@ -6,6 +6,8 @@ from annotated_types import Ge, Gt, Lt
 
 from deepfake_ensemble.section import section
 
+Cache = Literal["none", "decoded"]
+
 
 @section
 class Recipe:
@@ -27,6 +29,7 @@ class Adaptation:
         precision: of the arithmetic; the mixed ones are for GPUs.
         jit_compile: let XLA compile the step; for GPUs.
         optimize_graph: let TensorFlow rewrite the graph before it runs.
+        cache: decode an image whenever it is needed, or once and keep all pixels in memory.
     """
 
     learning_rate_multiplier: Annotated[float, Gt(0)]
@@ -34,3 +37,4 @@ class Adaptation:
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     jit_compile: bool
     optimize_graph: bool
+    cache: Cache

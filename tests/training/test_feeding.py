@@ -1,0 +1,62 @@
+"""Feeding: TensorFlow is handed exactly the reader's batches, whether they are streamed or decoded once."""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepfake_ensemble.data.batches import Batch, BatchReader
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.training import feeding
+from pictures import pack
+
+SIZE, SEED, COUNT, BATCH = 32, 4, 20, 8
+STEPS = 3  # in an epoch; the last one is shorter
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
+    return BatchReader(pack(tmp_path_factory.mktemp("packed") / "train", COUNT), SIZE)
+
+
+def assert_same(received: Any, expected: Iterable[Batch]) -> None:
+    for theirs, ours in zip(received.as_numpy_iterator(), expected, strict=True):
+        for one, other in zip(theirs, ours, strict=True):
+            assert (one.dtype, one.shape) == (other.dtype, other.shape)
+            assert np.array_equal(one, other)
+
+
+def test_streamed_batches_are_the_reader_s(reader: BatchReader) -> None:
+    assert_same(
+        feeding.streamed(lambda: reader.epoch(BATCH, SEED, 0), SIZE, []), list(reader.epoch(BATCH, SEED, 0))
+    )
+
+
+def test_epochs_follow_each_other(reader: BatchReader) -> None:
+    expected = [batch for epoch in range(3) for batch in reader.epoch(BATCH, SEED, epoch)]
+    for (images, _), (ours, _) in zip(
+        itertools.islice(feeding.endless(reader, BATCH, SEED), 3 * STEPS), expected, strict=True
+    ):
+        assert np.array_equal(images, ours)
+
+
+def test_decoded_epochs_are_the_reader_s(reader: BatchReader) -> None:
+    expected = [batch for epoch in range(3) for batch in reader.epoch(BATCH, SEED, epoch)]
+    assert_same(feeding.decoded_epochs(reader, BATCH, SEED, epochs=3), expected)
+
+
+def test_a_decoded_split_is_the_reader_s(reader: BatchReader) -> None:
+    assert_same(feeding.decoded(reader, 7), list(reader.in_order(7)))
+
+
+def test_an_unreadable_image_is_kept_for_whoever_trains() -> None:
+    def fails() -> Iterable[Batch]:
+        raise UserError("train/1.jpg: damaged")
+        yield
+
+    unreadable: list[UserError] = []
+    with pytest.raises(Exception, match="damaged"):
+        list(feeding.streamed(fails, SIZE, unreadable))
+    assert [str(error) for error in unreadable] == ["train/1.jpg: damaged"]
