@@ -66,7 +66,7 @@ def test_tables_say_that_label_1_is_real_and_name_files_that_exist(archives):
                 assert row["path"] == f"{part}/{row['label_str']}/{row['id']}.jpg"
 
 
-@pytest.mark.parametrize(("layout", "size"), [("faces", 64), ("cifake", 32)])
+@pytest.mark.parametrize(("layout", "size"), [("faces", 48), ("cifake", 32)])
 def test_images_are_compressed_alike_in_both_classes(archives, layout, size):
     formats = set()
     with zipfile.ZipFile(archives[layout]) as archive:
