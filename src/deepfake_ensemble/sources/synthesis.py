@@ -27,7 +27,7 @@ from deepfake_ensemble.sources.photographs import sharpness
 Pixels = NDArray[np.uint8]
 
 # What the decoder leaves on an image, in grey levels: more on busy tiles, where less would be lost in JPEG.
-WEAKEST, STRONGEST, HALFWAY = 4.0, 10.0, 300.0  # HALFWAY: the sharpness at which it is midway
+WEAKEST, STRONGEST, HALFWAY = 4.0, 9.5, 300.0  # HALFWAY: the sharpness at which it is midway
 SPREAD = 0.2  # of the strength, from image to image
 
 
