@@ -50,7 +50,7 @@ def test_training_at_the_paper_s_size_is_told_in_steps_epochs_and_layers() -> No
 def test_random_weights_are_not_frozen_and_learn_at_the_multiplied_rate() -> None:
     numbers = step("small", "train@resnet50").numbers
     assert numbers["frozen_layers"] == 0
-    multiplier = DATA["profiles"]["small"]["training"]["learning_rate_multiplier"]
+    multiplier = DATA["profiles"]["small"]["training"]["learning_rate_multiplier"]["transferred"]
     assert numbers["learning_rate"] == 5e-5 * multiplier > 5e-5
     assert (numbers["steps_per_epoch"], numbers["validation_steps"]) == (40, 17)  # 1,260 and 270, rounded up
 

@@ -183,7 +183,8 @@ def _train(whole: schema.Params, item: str) -> Work:
     profile, recipe = _profile(whole), whole.training
     size, images, validated = profile.image_size, profile.counts["train"], profile.counts["val"]
     steps, validation_steps = _ceil(images, recipe.batch_size), _ceil(validated, recipe.validation_batch_size)
-    rate = whole.models[item].learning_rate * profile.training.learning_rate_multiplier
+    multiplier = profile.training.learning_rate_multiplier.of(architecture.find(item))
+    rate = whole.models[item].learning_rate * multiplier
     frozen = whole.models[item].network.get("frozen_layers", 0)
     if _initialise(whole, item).numbers["weights"] == "random":
         frozen = 0

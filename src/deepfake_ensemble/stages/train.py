@@ -51,7 +51,7 @@ def main(model: str) -> None:
             BatchReader(PackedImages(train), size, interpolation, processor.threads or 4),
             BatchReader(PackedImages(val), size, interpolation, processor.threads or 4),
             recipe=recipe,
-            learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier,
+            learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
             jit_compile=adaptation.jit_compile,
             cache=adaptation.cache,
             seed=seed,

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.section import section
 
 Cache = Literal["none", "decoded"]
@@ -20,11 +21,27 @@ class Recipe:
 
 
 @section
+class LearningRateMultiplier:
+    """Times a model's learning rate.
+
+    Attributes:
+        own: where the study, too, trains from random weights.
+        transferred: where the study fine-tunes ImageNet weights.
+    """
+
+    own: Annotated[float, Gt(0)]
+    transferred: Annotated[float, Gt(0)]
+
+    def of(self, architecture: Architecture) -> float:
+        return self.own if architecture.imagenet is None else self.transferred
+
+
+@section
 class Adaptation:
     """The section `profiles.NAME.training`: what depends on the initial weights and the machine.
 
     Attributes:
-        learning_rate_multiplier: training from random weights needs larger steps than fine-tuning.
+        learning_rate_multiplier: few steps from random weights must be larger ones.
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs.
         jit_compile: let XLA compile the step; for GPUs.
@@ -32,7 +49,7 @@ class Adaptation:
         cache: decode an image whenever it is needed, or once and keep all pixels in memory.
     """
 
-    learning_rate_multiplier: Annotated[float, Gt(0)]
+    learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     jit_compile: bool
