@@ -42,7 +42,7 @@ def main() -> None:
     positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))
     pixels, _ = reader.read(positions)
     expected = combine(weights, test.p_fake)[positions]
-    difference = float(np.abs(ensemble.predict_on_batch(pixels)[:, 0] - expected).max())
+    difference = float(np.abs(np.asarray(ensemble(pixels, training=False))[:, 0] - expected).max())
     if not difference <= TOLERANCE:
         raise UserError(
             f"models/ensemble.keras: differs from the members' predictions by {difference:.1e} on"
