@@ -18,7 +18,7 @@ LOCK = Path("dvc.lock")
 NOTE = """\
 Fake is the positive class, the threshold 0.5. The logistic regression sees of each image its file size, mean
 brightness and sharpness and nothing else, and is cross-validated on the evaluated data set itself
-([audit](reports/data)): so far one gets without looking at the picture. All figures:
+([audit](reports/data)): this is how far one gets without seeing what a picture shows. All figures:
 [reports/evaluation](reports/evaluation), or `dvc metrics show`."""
 
 
