@@ -178,7 +178,9 @@ def found(study, source="sample"):
 
 
 def test_another_process_writes_the_same_bytes(study, text):
-    assert page.render(found(study), flip.before_and_after(64, "bilinear")) == text
+    again = found(study)
+    size = again.run["params"]["profiles.sample"]["image_size"]
+    assert page.render(again, flip.before_and_after(size, "bilinear")) == text
     assert model_card.render(found(study)) == (study / "reports/model_card.md").read_text(encoding="utf-8")
 
 
