@@ -80,6 +80,7 @@ def svg(figure: Figure, name: str) -> str:
     text = out.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?| *<metadata>.*?</metadata>\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r"^ +", "", text, flags=re.MULTILINE)  # indentation would be a fifteenth of the page
     # A hundredth of a point is finer than print, and hides last bits in which processors may differ. The
     # number after a bracket may scale letters and stays.
     text = re.sub(r"(?<![\d(])\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", text)
