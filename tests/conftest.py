@@ -25,7 +25,6 @@ NETWORKS = (
     "tests/models/test_predicting.py",
     "tests/models/test_saved.py",
     "tests/stages/test_computing.py",
-    "tests/training/test_feeding.py",
     "tests/training/test_fitting.py",
     "tests/training/test_session.py",
 )
