@@ -24,7 +24,7 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     """
     there, server = whole_run.clone, tmp_path_factory.mktemp("server") / "git"
     there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
-    there.git("remote", "add", "origin", str(server))
+    there.git("remote", "set-url", "origin", str(server))  # it was cloned from the project
     there.git("push", "--quiet", "origin", "main")
     there.dvc("push")
     there.dvc("exp", "push", "origin", lower_rate.name)
