@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git server to which the study, its experiment and three branches have been pushed.
 
-    The branch `main` is the study, `lower-rate` has the experiment as its last commit, and `uniform` another
+    The branch `main` is the study, `lower-rate` has the experiment as its last commit, and `log-loss` another
     weighting. The folder that is DVC's remote holds what all of them need.
     """
     there, server = whole_run.clone, tmp_path_factory.mktemp("server") / "git"
@@ -33,10 +33,10 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     there.git("push", "--quiet", "origin", "lower-rate")
     there.dvc("push", "--all-commits", "--run-cache")
 
-    there.git("switch", "--quiet", "--create", "uniform")
-    there.dvc("exp", "run", "--set-param", "ensemble.weighting=uniform", "evaluate")
-    there.commit("Weigh all detectors alike")
-    there.git("push", "--quiet", "origin", "uniform")
+    there.git("switch", "--quiet", "--create", "log-loss")
+    there.dvc("exp", "run", "--set-param", "ensemble.weighting=log_loss", "evaluate")
+    there.commit("Weigh for the least log loss")
+    there.git("push", "--quiet", "origin", "log-loss")
     there.git("switch", "--quiet", "main")
     there.restore()
     return server
@@ -85,13 +85,13 @@ def test_a_past_commits_models_come_back_with_its_params(elsewhere):
 
 
 def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
-    there = elsewhere("uniform")
+    there = elsewhere("log-loss")
     figures = there.dvc("metrics", "diff", "HEAD~1")
     params = there.dvc("params", "diff", "HEAD~1")
     assert not (there / ".dvc/cache").exists()
     assert not (there / "models/cnn.keras").exists()
     rows = [line.split() for line in params.splitlines()]
-    assert ["params.yaml", "ensemble.weighting", "accuracy", "uniform"] in rows
+    assert ["params.yaml", "ensemble.weighting", "accuracy", "log_loss"] in rows
     changed = [line.split()[:2] for line in figures.splitlines()]
     assert [file for file, _ in changed].count("reports/ensemble/weights.json") > 1
     assert ["reports/evaluation/internal/metrics.json", "ensemble.log_loss"] in changed
