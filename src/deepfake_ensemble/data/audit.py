@@ -5,9 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from annotated_types import Ge, Lt
 from PIL.JpegImagePlugin import get_sampling
 
 from deepfake_ensemble.data.archive import Archive
@@ -19,6 +18,7 @@ from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.quantisation import Tables, tables
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.section import section
+from deepfake_ensemble.seeds import Seed32
 
 _EXAMPLES = 10
 _LINES = 20  # of a histogram; the rest is summed up
@@ -37,7 +37,7 @@ class AuditParams:
     """
 
     on_bad_image: Literal["fail", "drop"]
-    seed: Annotated[int, Ge(0), Lt(2**32)]
+    seed: Seed32
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from deepfake_ensemble.evaluation.paired import (
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.section import section
+from deepfake_ensemble.seeds import Seed
 
 # A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.
 FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fraction(1, 1000)}
@@ -67,7 +68,7 @@ class ComparisonParams:
 
     resamples: Annotated[int, Ge(100)]
     confidence: Annotated[float, Gt(0.5), Lt(1)]
-    seed: Annotated[int, Ge(0)]
+    seed: Seed
 
 
 def compare(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Lt, MinLen
+from annotated_types import Ge, MinLen
 
 from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
@@ -26,15 +26,12 @@ from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.section import section
+from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
 from deepfake_ensemble.training.recipe import Adaptation, Recipe
 
 TRAINED = ["train", "val", "test"]
 INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
-
-Seed = Annotated[int, Ge(0)]
-# What Python takes as PYTHONHASHSEED and NumPy's legacy generator as a seed.
-Seed32 = Annotated[int, Ge(0), Lt(2**32)]
 
 
 @section

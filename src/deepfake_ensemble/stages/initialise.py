@@ -1,13 +1,11 @@
 """Give one detector its initial weights: ImageNet's, or random ones from the seed."""
 
 from pathlib import Path
-from typing import Annotated
-
-from annotated_types import Ge, Lt
 
 from deepfake_ensemble import params
 from deepfake_ensemble.files import replacing_file
 from deepfake_ensemble.models import architecture, detector
+from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 
 
@@ -17,7 +15,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.data.images import ImageSize
     from deepfake_ensemble.training import session
 
-    session.start(params.read("seed", Annotated[int, Ge(0), Lt(2**32)]))
+    session.start(params.read("seed", Seed32))
     registered = architecture.find(model)
     built = detector.build(
         model,

@@ -2,12 +2,11 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
-
-from annotated_types import Ge, Lt
+from typing import Any
 
 from deepfake_ensemble import params
 from deepfake_ensemble.models import architecture, detector, saved
+from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 from deepfake_ensemble.training import curves
 from deepfake_ensemble.training.recipe import Adaptation, Recipe
@@ -23,7 +22,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.training import fitting, session
 
-    seed = params.read("seed", Annotated[int, Ge(0), Lt(2**32)])
+    seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)
     adaptation = params.read(f"{profile}.training", Adaptation)
     settings = params.read(f"models.{model}", detector.ModelParams)

@@ -1,6 +1,7 @@
 """Fit one detector by the protocol of table 3.3."""
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -89,7 +90,7 @@ def fit(
                     restore_best_weights=True,
                 ),
             ],
-            verbose=2,
+            verbose=1 if sys.stdout.isatty() else 2,  # a moving bar on a terminal, a line an epoch in a log
         )
     except tf.errors.OpError:
         if unreadable:
