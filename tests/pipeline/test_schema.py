@@ -15,7 +15,7 @@ from deepfake_ensemble.pipeline import schema
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 DATA = params.load(PARAMS)
 # Their keys are names that users choose: entries may come and go.
-NAMED_PATHS = [("data_sets",), ("models",), ("profiles",)]
+NAMED_PATHS = [("data_sets",), ("models",), ("profiles",), ("robustness", "like")]
 
 Path_ = tuple[str, ...]
 
@@ -112,7 +112,8 @@ def test_a_value_out_of_range_is_refused_by_name(path: Path_) -> None:
     was = at(DATA, path)
     wrong: list[Any] = ["nonsense"] if isinstance(was, str) else [-1, float("nan"), float("inf")]
     if isinstance(was, list):
-        wrong = [["nonsense"], [], ["train", "val"], [1]]
+        words = isinstance(was[0], str)
+        wrong = [["nonsense"], [], *([["train", "val"], [1]] if words else [[-1], [1000], [float("nan")]])]
     elif isinstance(was, bool):
         wrong = ["maybe", 2]
     for value in wrong:
@@ -150,6 +151,11 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
                 "models.cnn.network.frozen_layers: unknown key;"
                 " known are convolution_dropout, dense_dropout, l2"
             ),
+        ),
+        (
+            "robustness.like.cifar",
+            {"size": 32, "quality": 75},
+            "robustness.like.cifar: no data set that is only predicted; did you mean cifake?",
         ),
         (
             "data_sets.cifake.kaggle",

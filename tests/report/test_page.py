@@ -2,7 +2,6 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,54 +12,10 @@ from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.report import flip, model_card, page
 from deepfake_ensemble.report.study import read
+from pages import Page, leaves
 
 # Digits that are part of a name.
 NAMES = ("ResNet50", "EfficientNet-B4", "F1", "figure 3.1", "figure 3.2")
-
-
-class Page(HTMLParser):
-    """Takes a page apart: figures with their values, the words around them, elements with attributes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.figures, self.words, self.elements = [], [], []
-        self._path = []
-        self._skipped = 0
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag in ("svg", "style", "script"):
-            self._skipped += 1
-        if tag == "data":
-            self.figures.append([dict(attributes)["value"], ""])
-        if tag not in ("img", "meta"):
-            self._path.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._path.pop() == tag
-        if tag in ("svg", "style", "script"):
-            self._skipped -= 1
-
-    def handle_data(self, data):
-        if self._skipped:
-            return
-        if self._path and self._path[-1] == "data":
-            self.figures[-1][1] += data
-        else:
-            self.words.append(data)
-
-
-def leaves(data):
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield key
-            yield from leaves(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from leaves(value)
-    else:
-        yield data
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +83,8 @@ def test_the_page_needs_nothing_from_outside(parsed, text):
     for tag, attributes in parsed.elements:
         assert tag not in ("link", "iframe", "object"), tag
         for name in ("src", "href", "xlink:href"):
-            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,"))
+            beside = ("robustness.html", "explanations/index.html")
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,", *beside))
     outside_of_figures = re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
     assert "http" not in outside_of_figures and "@import" not in text
 
@@ -136,7 +92,8 @@ def test_the_page_needs_nothing_from_outside(parsed, text):
 def test_links_lead_to_sections_and_no_identifier_occurs_twice(parsed):
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    links = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
+    hrefs = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
+    links = [href for href in hrefs if href.startswith("#")]
     assert len(links) == 10 and {link.removeprefix("#") for link in links} <= set(ids)
 
 

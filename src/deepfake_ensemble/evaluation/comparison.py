@@ -4,15 +4,13 @@ Figures with intervals are `{value, ci_low, ci_high}`. What is not defined is nu
 or in the docstring of its measure; NaN never occurs.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import combinations
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
-from annotated_types import Ge, Gt, Lt
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
 from deepfake_ensemble.errors import UserError
@@ -31,6 +29,7 @@ from deepfake_ensemble.evaluation.intervals import (
     bootstrap,
     differences,
     intervals,
+    stream,
     wilson,
 )
 from deepfake_ensemble.evaluation.metrics import ECE_BINS, THRESHOLD, metrics, require_both_classes
@@ -47,28 +46,11 @@ from deepfake_ensemble.evaluation.paired import (
 )
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed
 
 # A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.
 FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fraction(1, 1000)}
 
 _LabelsAndP = tuple[np.ndarray, np.ndarray]
-
-
-@section
-class ComparisonParams:
-    """The section `comparison`.
-
-    Attributes:
-        resamples: bootstrap resamples behind each interval.
-        confidence: of all intervals.
-        seed: of the resamples.
-    """
-
-    resamples: Annotated[int, Ge(100)]
-    confidence: Annotated[float, Gt(0.5), Lt(1)]
-    seed: Seed
 
 
 def compare(
@@ -104,7 +86,7 @@ def compare(
             **{f"subset {name}": _among(w, on_test.p_fake) for name, w in shares.items() if w},
         },
         resamples=resamples,
-        seed=_stream(seed, data_set),
+        seed=stream(seed, data_set),
         threshold=threshold,
     )
     fakes = int(on_test.labels.sum())
@@ -166,7 +148,7 @@ def cross_data_set(
             split.labels,
             with_ensemble(ensemble_weights, split.p_fake),
             resamples=resamples,
-            seed=_stream(seed, name),
+            seed=stream(seed, name),
             threshold=threshold,
         )
         for name, split in zip(names, (on_internal, on_outside), strict=True)
@@ -187,17 +169,13 @@ def cross_data_set(
                 on_outside.labels[known],
                 {name: p[known] for name, p in with_ensemble(ensemble_weights, on_outside.p_fake).items()},
                 resamples=resamples,
-                seed=_stream(seed, names[1]),
+                seed=stream(seed, names[1]),
                 threshold=threshold,
                 confidence=confidence,
             ),
             "without_subject": int((~known).sum()),
         }
     )
-
-
-def _stream(seed: int, data_set: str) -> list[int]:
-    return [seed, zlib.crc32(data_set.encode())]
 
 
 def _notes(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:

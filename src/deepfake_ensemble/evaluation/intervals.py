@@ -1,5 +1,6 @@
 """How certain a figure is: confidence intervals from resampled images."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -79,6 +80,11 @@ def bootstrap(
         estimates[name] = {metric: getattr(figures, metric) for metric in METRICS}
         resampled[name] = dict(zip(METRICS, np.concatenate(parts[kinds[name]], axis=1), strict=True))
     return Bootstrap(estimates, resampled)
+
+
+def stream(seed: int, name: str) -> list[int]:
+    """Return the seed of one bootstrap's own random numbers: none shares them with one of another name."""
+    return [seed, zlib.crc32(name.encode())]
 
 
 def interval(value: float, resampled: np.ndarray, confidence: float = CONFIDENCE) -> Interval:

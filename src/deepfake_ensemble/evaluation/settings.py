@@ -5,6 +5,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from deepfake_ensemble.section import section
+from deepfake_ensemble.seeds import Seed
 
 
 @section
@@ -20,6 +21,21 @@ class EvaluationParams:
     threshold: Annotated[float, Gt(0), Lt(1)]
     ece_bins: Annotated[int, Ge(2)]
     curve_points: Annotated[int, Ge(10)]
+
+
+@section
+class ComparisonParams:
+    """The section `comparison`.
+
+    Attributes:
+        resamples: bootstrap resamples behind each interval.
+        confidence: of all intervals.
+        seed: of the resamples.
+    """
+
+    resamples: Annotated[int, Ge(100)]
+    confidence: Annotated[float, Gt(0.5), Lt(1)]
+    seed: Seed
 
 
 def split_of(evaluation: str) -> str:

@@ -19,6 +19,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from deepfake_ensemble import params
+from deepfake_ensemble.data.perturbations import conditions
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.pipeline import schema
@@ -224,6 +225,20 @@ def _predict(whole: schema.Params, item: str) -> Work:
     )
 
 
+def _perturb(whole: schema.Params, item: str) -> Work:
+    profile = _profile(whole)
+    images = min(profile.perturbed_images, profile.counts["test"])
+    kinds = len(conditions(whole.robustness))
+    if not images:
+        return Work("nothing: perturbed_images is 0 in this profile", {"images": 0})
+    return Work(
+        f"{images:,} images under {kinds} conditions",
+        {"images": images, "conditions": kinds},
+        disk=images * kinds * BYTES_PER_ROW,
+        gpu=True,
+    )
+
+
 WORK: Mapping[str, Callable[[schema.Params, str], Work]] = {
     "download": _download,
     "audit": _audit,
@@ -232,6 +247,7 @@ WORK: Mapping[str, Callable[[schema.Params, str], Work]] = {
     "initialise": _initialise,
     "train": _train,
     "predict": _predict,
+    "perturb": _perturb,
 }
 
 

@@ -18,10 +18,11 @@ from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
 from deepfake_ensemble.data.images import ImageSize, Interpolation
 from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.data.perturbations import Robustness
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method
 from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.evaluation.comparison import ComparisonParams
-from deepfake_ensemble.evaluation.settings import EvaluationParams
+from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+from deepfake_ensemble.explanation.choice import ExplanationParams
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.processor import Processor
@@ -69,6 +70,7 @@ class Profile:
     initial_weights: architecture.InitialWeights
     training: Adaptation
     prediction_batch_size: Annotated[int, Ge(1)]
+    perturbed_images: Annotated[int, Ge(0)]
     processor: Processor
 
 
@@ -89,6 +91,8 @@ class Params:
     ensemble: Ensemble
     evaluation: EvaluationParams
     comparison: ComparisonParams
+    robustness: Robustness
+    explanations: ExplanationParams
     profiles: dict[str, Profile]
 
 
@@ -104,6 +108,7 @@ def problems(data: Mapping[str, Any]) -> list[str]:
         *_wrong_profile(whole),
         *_wrong_data_sets(whole.data_sets),
         *_wrong_counts(whole),
+        *_wrong_likeness(whole),
         *_wrong_models(whole.models),
     ]
 
@@ -167,6 +172,13 @@ def _wrong_counts(whole: Params) -> Iterator[str]:
                 yield f"{key}.{split}: no data set has this split; {_meant(split, splits)}"
             elif count % 2:
                 yield f"{key}.{split}: {count} is not allowed: half of each class, so an even number"
+
+
+def _wrong_likeness(whole: Params) -> Iterator[str]:
+    outside = [name for name, data_set in whole.data_sets.items() if data_set.splits != TRAINED]
+    for name in whole.robustness.like:
+        if name not in outside:
+            yield f"robustness.like.{name}: no data set that is only predicted; {_meant(name, outside)}"
 
 
 def _wrong_models(models: Mapping[str, ModelParams]) -> Iterator[str]:

@@ -24,11 +24,6 @@ def best_member(evaluation: Evaluation) -> str:
     return max(members, key=lambda name: figures[name]["accuracy"]["value"])
 
 
-def place(evaluation: Evaluation) -> str:
-    """Return what stands after "on": the internal test, or CIFAKE."""
-    return title(evaluation.name) if evaluation.drop else f"the {title(evaluation.name)}"
-
-
 def beyond_chance(evaluation: Evaluation, p: float) -> bool:
     """Return whether a p-value is below what the confidence leaves of 1."""
     return p < 1 - evaluation.compared["confidence"]
@@ -48,7 +43,7 @@ def weights_matter(evaluation: Evaluation) -> Sentence:
         verdict = "The weights themselves are not shown to matter"
     return [
         f"{verdict}: against equal ones, the study's (shares of validation accuracy) change the accuracy on ",
-        f"{place(evaluation)} by ",
+        f"{evaluation.place} by ",
         points(change["value"], evaluation.digits),
         " points (",
         *_range(change, evaluation.digits, sign="both"),
@@ -69,7 +64,7 @@ def _internal(evaluation: Evaluation) -> Sentence:
     else:
         verdict = "Weighted averaging hurts, by more than chance explains"
     return [
-        f"{verdict}: on {place(evaluation)} (",
+        f"{verdict}: on {evaluation.place} (",
         count(evaluation.compared["n"]),
         " images) the ensemble classifies ",
         *_accuracy(evaluation),
@@ -83,7 +78,7 @@ def _elsewhere(evaluation: Evaluation) -> Sentence:
     assert evaluation.drop is not None
     drop, digits = evaluation.drop["drops"][ENSEMBLE]["accuracy"]["drop"], evaluation.digits
     return [
-        f"On {place(evaluation)} (",
+        f"On {evaluation.place} (",
         count(evaluation.compared["n"]),
         " images) it classifies ",
         *_accuracy(evaluation),

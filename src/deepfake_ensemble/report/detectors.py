@@ -25,6 +25,11 @@ def title(name: str) -> str:
     return _NAMES.get(name, name)
 
 
+def place(name: str) -> str:
+    """Return what stands after "on": the internal test, or CIFAKE."""
+    return f"the {title(name)}" if name == "internal" else title(name)
+
+
 # What people read for `ensemble.weighting`.
 METHODS = {"accuracy": "validation accuracy", "uniform": "equal weights", "log_loss": "least log loss"}
 

@@ -1,95 +1,18 @@
-"""Matplotlib figures as SVG for the page: one look for each detector, the same bytes from the same figures.
+"""The report's figures, each of one data set's evaluation or of the training."""
 
-Letters are outlines, so that a figure looks alike everywhere; what is drawn in INK takes the colour of the
-page's text, dark on paper and light on a dark screen.
-"""
+from collections.abc import Mapping, Sequence
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
-
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.report.detectors import INK, METHODS, Look, looks, title
+from deepfake_ensemble.report.detectors import INK, METHODS, looks, title
+from deepfake_ensemble.report.drawing import FULL, HALF, empty, line, styled, svg
 from deepfake_ensemble.report.study import Evaluation, Study
 
-# Inches of a figure that stands beside another, and the width of one that stands alone.
-HALF = (3.9, 3.5)
-FULL = 8.0
-
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "path",
-    "svg.hashsalt": "deepfake-ensemble",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": INK,
-    "grid.alpha": 0.12,
-    "grid.linewidth": 0.6,
-    "lines.markersize": 4.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "legend.handlelength": 3.2,
-    "hatch.color": INK,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-}
-_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _REAL, _FAKE = "#56B4E9", "#E69F00"
 _RIGHT, _WRONG = "#009E73", "#D55E00"
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in our style, whatever a user's matplotlibrc says."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
-
-
-def empty(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
-    """Return a figure of so many inches, and its axes as `Figure.subplots` gives them."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(**grid)
-
-
-def svg(figure: Figure, name: str) -> str:
-    """Return a figure for the page; `name` keeps its identifiers apart from other figures'."""
-    out = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<!--.*?-->\n?| *<metadata>.*?</metadata>\n?", "", text, flags=re.DOTALL)
-    text = re.sub(r"^ +", "", text, flags=re.MULTILINE)  # indentation would be a fifteenth of the page
-    # A hundredth of a point is finer than print, and hides last bits in which processors may differ. The
-    # number after a bracket may scale letters and stays.
-    text = re.sub(r"(?<![\d(])\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", text)
-    ids = dict.fromkeys(re.findall(r' id="([^"]+)"', text))
-    short = {old: f"{name}-{number}" for number, old in enumerate(ids)}
-    text = re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda found: found[1] + short[found[2]], text)
-    width, height = (round(72 * inches) for inches in figure.get_size_inches())
-    head = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
-    return (head + text[text.index(">") + 1 :]).replace(INK, "currentColor").strip()
 
 
 def with_intervals(evaluation: Evaluation) -> str:
@@ -143,7 +66,7 @@ def roc(evaluation: Evaluation) -> str:
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
         for name, look in looks(evaluation.detectors).items():
             of = evaluation.roc[name]
-            _line(axes, name, look, of["false_positive_rate"], of["true_positive_rate"])
+            line(axes, name, look, of["false_positive_rate"], of["true_positive_rate"])
         axes.legend(loc="lower right")
         return svg(figure, f"roc-{evaluation.name}")
 
@@ -157,7 +80,7 @@ def precision_recall(evaluation: Evaluation) -> str:
         axes.plot([0, 1], [fakes, fakes], color=INK, linewidth=0.8, alpha=0.4)
         for name, look in looks(evaluation.detectors).items():
             of = evaluation.precision_recall[name]
-            _line(axes, name, look, of["recall"], of["precision"])
+            line(axes, name, look, of["recall"], of["precision"])
         axes.legend(loc="lower left")
         return svg(figure, f"precision-recall-{evaluation.name}")
 
@@ -171,18 +94,13 @@ def reliability(evaluation: Evaluation) -> str:
         for name, look in looks(evaluation.detectors).items():
             bins = evaluation.compared["calibration"][name]["reliability"]
             shares = [each["share_fake"]["value"] for each in bins]
-            _line(axes, name, look, [each["p_fake"] for each in bins], shares, marker=look.marker)
+            line(axes, name, look, [each["p_fake"] for each in bins], shares, marker=look.marker)
         axes.legend(loc="upper left")
         return svg(figure, f"reliability-{evaluation.name}")
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y)
-
-
-def _line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[float], **more: Any) -> None:
-    """Draw a detector's line in its look."""
-    axes.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=look.width, label=title(name), **more)
 
 
 def confusion(evaluation: Evaluation) -> str:
@@ -296,7 +214,7 @@ def drop(evaluation: Evaluation) -> str:
             value, low, high = ([end[key] for end in ends] for key in ("value", "ci_low", "ci_high"))
             shift = 0.03 * (i - len(found) / 2)  # so that intervals do not cover each other
             x = [shift, 1 + shift]
-            _line(axes, name, look, x, value, marker=look.marker)
+            line(axes, name, look, x, value, marker=look.marker)
             axes.vlines(x, low, high, color=look.colour, linewidth=0.8)
         axes.set_xticks([0, 1], [title("internal"), title(evaluation.name)])
         axes.set(xlim=(-0.25, 1.25), ylabel="accuracy")
@@ -333,7 +251,7 @@ def learning(study: Study, curve: str, y: str) -> str:
         for model, look in looks(study.models).items():
             epochs, values = (study.curves[model][curve][column] for column in ("step", metric))
             best = [epochs.index(study.training[model]["best_epoch"])]
-            _line(axes, model, look, epochs, values, marker=look.marker, markevery=best, markersize=7)
+            line(axes, model, look, epochs, values, marker=look.marker, markevery=best, markersize=7)
         axes.set(xlabel="epoch", ylabel=y)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()

@@ -44,6 +44,13 @@ def inline(child: Child) -> Markup:
     return Markup("".join(inline(each) for each in child))
 
 
+def figure(svg: str, caption: str, *, wide: bool = False) -> Markup:
+    """Return a figure with its caption; a wide one scrolls where the screen is narrow."""
+    # What scrolls must be reachable without a mouse.
+    scrolls = {"class_": "wide", "tabindex": "0"} if wide else {}
+    return element("figure", Markup(svg), element("figcaption", caption), **scrolls)
+
+
 def table(caption: Child, head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
     """Return a table whose rows are named by their first cell, and which sorts by a click on its head."""
     numeric = [any(_is_number(row[i]) for row in rows) for i in range(len(head))]

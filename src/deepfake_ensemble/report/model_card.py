@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.report.answer import Sentence, answer, place, weights_matter
+from deepfake_ensemble.report.answer import Sentence, answer, weights_matter
 from deepfake_ensemble.report.detectors import title
 from deepfake_ensemble.report.numbers import count, given, percent, share
 from deepfake_ensemble.report.study import Evaluation, Study
@@ -101,7 +101,7 @@ def _metrics(evaluation: Evaluation) -> str:
         for name, of in compared["detectors"].items()
     ]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    return _text([f"On {place(evaluation)} (", count(compared["n"]), " images):\n\n"]) + "\n".join(lines)
+    return _text([f"On {evaluation.place} (", count(compared["n"]), " images):\n\n"]) + "\n".join(lines)
 
 
 def _interval(figure: Mapping[str, float], digits: int) -> str:
@@ -116,7 +116,7 @@ def _findings(study: Study) -> list[Sentence]:
 def _errors(evaluation: Evaluation) -> Sentence:
     point = evaluation.compared["operating_points"][ENSEMBLE]["default"]
     return [
-        f"On {place(evaluation)} it calls ",
+        f"On {evaluation.place} it calls ",
         percent(point["false_positive_rate"]["value"], evaluation.digits),
         " of the real images fake, and finds ",
         percent(point["true_positive_rate"]["value"], evaluation.digits),

@@ -1,8 +1,9 @@
 """The report as one self-contained page."""
 
-from deepfake_ensemble.report import figures, sections, style
+from deepfake_ensemble.report import figures, sections
 from deepfake_ensemble.report.answer import answer, weights_matter
-from deepfake_ensemble.report.html import Child, Markup, element
+from deepfake_ensemble.report.document import document
+from deepfake_ensemble.report.html import Child, element
 from deepfake_ensemble.report.numbers import count, given, percent
 from deepfake_ensemble.report.study import Study
 
@@ -11,6 +12,17 @@ TITLE = "Weighted averaging of deepfake detectors"
 
 def render(study: Study, flip: tuple[bytes, bytes]) -> str:
     """Return the page; `flip` are the images before and after the flip, as PNG."""
+    header = [
+        _banner(study),
+        [element("p", sentence, class_="answer") for sentence in answer(study)],
+        element("p", weights_matter(study.evaluations[0])),
+        sections.pair(
+            study,
+            figures.with_intervals,
+            "Accuracy and AUC of the members and their ensemble on {}, with intervals.",
+        ),
+        element("p", _about(study), class_="about"),
+    ]
     content = {
         "The detectors": sections.detectors(study),
         "Is it more than chance?": sections.tests(study),
@@ -23,42 +35,7 @@ def render(study: Study, flip: tuple[bytes, bytes]) -> str:
         "Data": sections.data(study),
         "How it was made": sections.making(study, flip),
     }
-    anchors = {heading: heading.lower().rstrip("?").replace(" ", "-") for heading in content}
-    links = [element("li", element("a", name, href=f"#{anchor}")) for name, anchor in anchors.items()]
-    head = [
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", TITLE),
-        element("style", Markup(style.CSS)),
-    ]
-    body = [
-        element(
-            "header",
-            element("h1", TITLE),
-            _banner(study),
-            [element("p", sentence, class_="answer") for sentence in answer(study)],
-            element("p", weights_matter(study.evaluations[0])),
-            sections.pair(
-                study,
-                figures.with_intervals,
-                "Accuracy and AUC of the members and their ensemble on {}, with intervals.",
-            ),
-            element("p", _about(study), class_="about"),
-        ),
-        element("nav", element("ul", links), aria_label="Contents"),
-        element(
-            "main",
-            [
-                element("section", element("h2", heading), section, id=anchors[heading])
-                for heading, section in content.items()
-            ],
-        ),
-        element("footer", "Every figure on this page stands in a JSON file beside it."),
-        element("script", Markup(style.JS)),
-    ]
-    page = element("html", element("head", head), element("body", body), lang="en")
-    return f"<!DOCTYPE html>\n{page}\n"
+    return document(TITLE, header, content, _footer())
 
 
 def _about(study: Study) -> Child:
@@ -89,3 +66,18 @@ def _banner(study: Study) -> Child:
         class_="banner",
         role="note",
     )
+
+
+def _footer() -> Child:
+    """Name the pages beside this one, which it does not wait for."""
+    return [
+        "Every figure on this page stands in a JSON file beside it. Pages of their own: ",
+        element("a", "what the detectors lose on perturbed images", href="robustness.html"),
+        ", and ",
+        element("a", "where they look and what they get wrong", href="explanations/index.html"),
+        " (made by ",
+        element("code", "dvc repro"),
+        ", fetched by ",
+        element("code", "dvc pull"),
+        ").",
+    ]

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import BoxStyle, FancyBboxPatch
 
 from deepfake_ensemble.report.detectors import INK, Look, looks, title
-from deepfake_ensemble.report.figures import FULL, empty, styled, svg
+from deepfake_ensemble.report.drawing import FULL, empty, styled, svg
 from deepfake_ensemble.report.study import Study
 
 # The study's five steps and where they stand, from left to right.

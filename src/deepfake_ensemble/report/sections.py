@@ -6,10 +6,10 @@ from typing import Any
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report import figures
-from deepfake_ensemble.report.answer import beyond_chance, p_equals, place
+from deepfake_ensemble.report.answer import beyond_chance, p_equals
 from deepfake_ensemble.report.cells import flat, histogram, interval, listed, optional, or_reason, setting
 from deepfake_ensemble.report.detectors import METHODS, title
-from deepfake_ensemble.report.html import Child, Markup, element, table
+from deepfake_ensemble.report.html import Child, Markup, element, figure, table
 from deepfake_ensemble.report.numbers import count, difference, p_value, plain, points, share
 from deepfake_ensemble.report.pipeline_figure import pipeline
 from deepfake_ensemble.report.study import Evaluation, Study
@@ -58,7 +58,7 @@ def _metrics(evaluation: Evaluation) -> Child:
         for name, of in evaluation.compared["detectors"].items()
     ]
     caption: list[Child] = [
-        f"Metrics on {place(evaluation)}: ",
+        f"Metrics on {evaluation.place}: ",
         count(evaluation.compared["n_real"]),
         " real and ",
         count(evaluation.compared["n_fake"]),
@@ -105,7 +105,7 @@ def _pairs(evaluation: Evaluation) -> Child:
                 _corrected(evaluation, delong["p_holm"]),
             ]
         )
-    return table(f"Pairs on {place(evaluation)}: the first less the second", head, rows)
+    return table(f"Pairs on {evaluation.place}: the first less the second", head, rows)
 
 
 def _versus(pair: str) -> Child:
@@ -134,7 +134,7 @@ def _cochran(evaluation: Evaluation) -> Child:
         return None
     unlike = beyond_chance(evaluation, q["p_value"])
     return _text(
-        f"On {place(evaluation)} the members are {'not' if unlike else 'as far as can be told'} right ",
+        f"On {evaluation.place} the members are {'not' if unlike else 'as far as can be told'} right ",
         "equally often (Cochran's Q = ",
         plain(q["statistic"]),
         " with ",
@@ -164,7 +164,7 @@ def members(study: Study) -> Child:
             "their validation accuracy.",
         ),
         [
-            element("details", element("summary", f"All subsets on {place(each)}"), _subsets(each))
+            element("details", element("summary", f"All subsets on {each.place}"), _subsets(each))
             for each in study.evaluations
         ],
     ]
@@ -175,7 +175,7 @@ def _oracle(evaluation: Evaluation) -> Child:
     digits = evaluation.digits
     return element(
         "li",
-        f"On {place(evaluation)} the oracle's accuracy would be ",
+        f"On {evaluation.place} the oracle's accuracy would be ",
         share(oracle["value"], digits),
         " (",
         share(oracle["ci_low"], digits),
@@ -200,7 +200,7 @@ def _alike(evaluation: Evaluation) -> Child:
         for name, of in evaluation.compared["complementarity"]["pairs"].items()
     ]
     caption = (
-        f"How alike the members are on {place(evaluation)}: the less they agree and the less their errors "
+        f"How alike the members are on {evaluation.place}: the less they agree and the less their errors "
         "coincide, the more there is to gain"
     )
     return table(caption, head, rows)
@@ -213,7 +213,7 @@ def _adds(evaluation: Evaluation) -> Child:
         cells = [interval(of and of[metric], show, evaluation.digits) for metric, show in shown.items()]
         rows.append([title(name), *cells])
     head = ["member", "accuracy, points", "AUC", "log loss"]
-    return table(f"The ensemble less the one without the member, on {place(evaluation)}", head, rows)
+    return table(f"The ensemble less the one without the member, on {evaluation.place}", head, rows)
 
 
 def _subsets(evaluation: Evaluation) -> Child:
@@ -225,7 +225,7 @@ def _subsets(evaluation: Evaluation) -> Child:
         cells = [interval(found and found[metric], share, evaluation.digits) for metric in metrics]
         rows.append([of_members, *cells])
     head = ["members", *(METRICS[metric] for metric in metrics)]
-    return table(f"Ensembles of every subset on {place(evaluation)}", head, rows)
+    return table(f"Ensembles of every subset on {evaluation.place}", head, rows)
 
 
 def weightings(study: Study) -> Child:
@@ -236,7 +236,7 @@ def weightings(study: Study) -> Child:
             "weights, and those that minimise the ensemble's log loss on validation: the most that weights "
             "can do there."
         ),
-        _figure(
+        figure(
             figures.weightings(study.evaluations[0]),
             "Weights by method. They come from validation, so they are the same for every data set.",
             wide=True,
@@ -266,7 +266,7 @@ def _weightings(evaluation: Evaluation) -> Child:
                 share(of["largest_change_of_p_fake"]),
             ]
         )
-    return table(f"Weightings on {place(evaluation)}", head, rows)
+    return table(f"Weightings on {evaluation.place}", head, rows)
 
 
 def calibration(study: Study) -> Child:
@@ -302,7 +302,7 @@ def _calibration(evaluation: Evaluation) -> Child:
                 *(optional(scaled.get(metric), share, digits) for metric in ("ece", "log_loss", "brier")),
             ]
         )
-    return table(f"Calibration on {place(evaluation)}", head, rows)
+    return table(f"Calibration on {evaluation.place}", head, rows)
 
 
 def operating_points(study: Study) -> Child:
@@ -334,7 +334,7 @@ def _operating_points(evaluation: Evaluation) -> Child:
         for (chosen, reason), names in missing.items()
     ]
     return [
-        table(f"Thresholds on {place(evaluation)}", head, rows),
+        table(f"Thresholds on {evaluation.place}", head, rows),
         element("ul", notes, class_="notes") if notes else None,
     ]
 
@@ -364,14 +364,14 @@ def _across(evaluation: Evaluation) -> Child:
             row += [interval(of[metric][end], share, digits) for end in ("internal", "outside")]
             row.append(interval(of[metric]["drop"], change, digits))
         rows.append(row)
-    drawn = [_figure(figures.drop(evaluation), f"Accuracy on the internal test and on {place(evaluation)}.")]
+    drawn = [figure(figures.drop(evaluation), f"Accuracy on the internal test and on {evaluation.place}.")]
     subjects = evaluation.drop["subjects"]
     if any(of["detectors"] for of in subjects.values()):
-        shown = f"Accuracy on {place(evaluation)} by what the images show, with the ensemble's intervals."
-        drawn.append(_figure(figures.subjects(evaluation), shown))
+        shown = f"Accuracy on {evaluation.place} by what the images show, with the ensemble's intervals."
+        drawn.append(figure(figures.subjects(evaluation), shown))
     return [
         element("div", drawn, class_="pair"),
-        table(f"From the internal test to {place(evaluation)}", head, rows),
+        table(f"From the internal test to {evaluation.place}", head, rows),
         _subjects(evaluation) if subjects else None,
     ]
 
@@ -387,7 +387,7 @@ def _subjects(evaluation: Evaluation) -> Child:
             continue
         accuracies = (interval(of["detectors"][name]["accuracy"], share) for name in names)
         rows.append([subject, *counts, *accuracies])
-    caption = f"Accuracy on {place(evaluation)} by what the images show"
+    caption = f"Accuracy on {evaluation.place} by what the images show"
     return table(caption, ["images of", "real", "fake", *(title(name) for name in names)], rows)
 
 
@@ -412,7 +412,7 @@ def training(study: Study) -> Child:
         for model, of in study.training.items()
     ]
     drawn = [
-        _figure(figures.learning(study, curve, axis), f"{caption}. The best epoch is marked.")
+        figure(figures.learning(study, curve, axis), f"{caption}. The best epoch is marked.")
         for curve, (axis, caption) in curves.items()
     ]
     return [
@@ -487,7 +487,7 @@ def making(study: Study, flip: tuple[bytes, bytes]) -> Child:
         for model, of in study.run["predictions"].items()
     ]
     return [
-        _figure(pipeline(study), "The study's figure 3.1: from the archives to the analysis.", wide=True),
+        figure(pipeline(study), "The study's figure 3.1: from the archives to the analysis.", wide=True),
         element("figure", element("div", images), element("figcaption", flipped), class_="flip"),
         element(
             "details",
@@ -510,19 +510,13 @@ def making(study: Study, flip: tuple[bytes, bytes]) -> Child:
 
 def pair(study: Study, draw: Callable[[Evaluation], str], caption: str) -> Markup:
     """Return a figure of each data set, side by side if there is room; `{}` in the caption is its place."""
-    drawn = [_figure(draw(each), caption.format(place(each))) for each in study.evaluations]
+    drawn = [figure(draw(each), caption.format(each.place)) for each in study.evaluations]
     return element("div", drawn, class_="pair")
 
 
 def wide(study: Study, draw: Callable[[Evaluation], str], caption: str) -> Child:
     """Return a figure of each data set, one below the other; `{}` in the caption is its place."""
-    return [_figure(draw(each), caption.format(place(each)), wide=True) for each in study.evaluations]
-
-
-def _figure(svg: str, caption: str, *, wide: bool = False) -> Markup:
-    # What scrolls on a narrow screen must be reachable without a mouse.
-    scrolls = {"class_": "wide", "tabindex": "0"} if wide else {}
-    return element("figure", Markup(svg), element("figcaption", caption), **scrolls)
+    return [figure(draw(each), caption.format(each.place), wide=True) for each in study.evaluations]
 
 
 def _text(*content: Child) -> Markup:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.report.detectors import place
 from deepfake_ensemble.report.numbers import decimals
 
 LEARNING = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
@@ -36,6 +37,11 @@ class Evaluation:
     def detectors(self) -> list[str]:
         """The members and, last, their ensemble."""
         return list(self.compared["detectors"])
+
+    @property
+    def place(self) -> str:
+        """What stands after "on"."""
+        return place(self.name)
 
     @property
     def digits(self) -> int:

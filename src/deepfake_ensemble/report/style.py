@@ -43,6 +43,8 @@ tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper)
 @media (min-width: 40rem) { tbody th:not(:has(.name)) { white-space: nowrap; } }
 tbody tr:hover > * { background: var(--stripe); }
 th.n, td.n { text-align: right; }
+th .path { display: block; max-width: 9rem; font-weight: 400; white-space: normal;
+  overflow-wrap: anywhere; }
 td small { display: block; font-size: 0.82em; white-space: nowrap; }
 th button { font: inherit; font-weight: 600; color: inherit; background: none; border: 0; padding: 0;
   text-align: inherit; cursor: pointer; }

@@ -10,9 +10,9 @@ def main(evaluation: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation import comparison_tables
-    from deepfake_ensemble.evaluation.comparison import ComparisonParams, compare
+    from deepfake_ensemble.evaluation.comparison import compare
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.files import write_json
 
     settings = params.read("comparison", ComparisonParams)

@@ -11,9 +11,9 @@ def main(data_set: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.data.layouts import LAYOUTS
     from deepfake_ensemble.ensemble import weights_file
-    from deepfake_ensemble.evaluation.comparison import ComparisonParams, cross_data_set
+    from deepfake_ensemble.evaluation.comparison import cross_data_set
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.files import write_json
 
     settings = params.read("comparison", ComparisonParams)

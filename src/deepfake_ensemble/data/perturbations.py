@@ -1,0 +1,138 @@
+"""What images go through on their way to a detector: compressed, scaled, blurred, noisy, cropped.
+
+Each is done to an RGB image at the network's size and gives one of that size. Pillow works in fixed-point
+integers, and noise is drawn from the seed and the image's position, so the pixels are the same on every
+processor and in every order of reading.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from PIL import Image, ImageFilter
+
+from deepfake_ensemble.section import section
+from deepfake_ensemble.seeds import Seed
+
+Quality = Annotated[int, Ge(1), Le(100)]
+# Of an image, and of its position in the split.
+Change = Callable[[Image.Image, int], Image.Image]
+
+
+@section
+class Severities:
+    """The section `robustness.severities`: of each kind, from mild to strong.
+
+    Attributes:
+        jpeg: quality.
+        downscale: share of the side to which an image is shrunk, before it is brought back.
+        blur: standard deviation, as a share of the side.
+        noise: standard deviation, in grey levels.
+        crop: share of the side that is kept, from the middle, and scaled up.
+    """
+
+    jpeg: Annotated[list[Quality], MinLen(1)]
+    downscale: Annotated[list[Annotated[float, Gt(0), Lt(1)]], MinLen(1)]
+    blur: Annotated[list[Annotated[float, Gt(0), Le(0.5)]], MinLen(1)]
+    noise: Annotated[list[Annotated[float, Gt(0), Le(255)]], MinLen(1)]
+    crop: Annotated[list[Annotated[float, Gt(0), Lt(1)]], MinLen(1)]
+
+
+@section
+class Likeness:
+    """An entry of `robustness.like`: size in pixels and JPEG quality of another data set's images."""
+
+    size: Annotated[int, Ge(1), Le(1024)]
+    quality: Quality
+
+
+@section
+class Robustness:
+    """The section `robustness`; `seed` draws the noise."""
+
+    severities: Severities
+    like: dict[str, Likeness]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One kind of perturbation at one severity; `name` is that of its table of predictions."""
+
+    name: str
+    kind: str
+    severity: float
+    change: Change
+
+
+def conditions(settings: Robustness) -> list[Condition]:
+    """Return all conditions: kind by kind from mild to strong, then those that liken images to a data set's.
+
+    These are diagnostic and come in two steps, 1 with its resolution and 2 with its compression as well: so
+    what is lost on that data set separates into resolution, compression, and the rest.
+    """
+    severities = settings.severities
+    graded: Mapping[str, tuple[Callable[..., Image.Image], list[int] | list[float]]] = {
+        "jpeg": (_compressed, severities.jpeg),
+        "downscale": (_shrunk, severities.downscale),
+        "blur": (_blurred, severities.blur),
+        "noise": (partial(_noisy, settings.seed), severities.noise),
+        "crop": (_cropped, severities.crop),
+    }
+    return [
+        *(
+            Condition(f"{kind}_{severity:g}", kind, severity, partial(change, severity))
+            for kind, (change, steps) in graded.items()
+            for severity in steps
+        ),
+        *(
+            Condition(f"{likened(data_set)}_{step}", likened(data_set), step, partial(_alike, likeness, step))
+            for data_set, likeness in settings.like.items()
+            for step in (1, 2)
+        ),
+    ]
+
+
+def likened(data_set: str) -> str:
+    """Return the kind of perturbation that likens images to a data set's."""
+    return f"like_{data_set}"
+
+
+def _scaled(image: Image.Image, size: int) -> Image.Image:
+    return image.resize((size, size), Image.Resampling.BILINEAR)
+
+
+def _compressed(quality: int, image: Image.Image, position: int = 0) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(buffer) as compressed:
+        return compressed.convert("RGB")
+
+
+def _shrunk(share: float, image: Image.Image, position: int) -> Image.Image:
+    return _scaled(_scaled(image, max(1, round(image.width * share))), image.width)
+
+
+def _blurred(share: float, image: Image.Image, position: int) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(image.width * share))
+
+
+def _noisy(seed: int, deviation: float, image: Image.Image, position: int) -> Image.Image:
+    rng = np.random.default_rng([seed, position])
+    noise = rng.standard_normal((image.height, image.width, 3)) * deviation
+    return Image.fromarray(np.clip(np.rint(np.asarray(image) + noise), 0, 255).astype(np.uint8))
+
+
+def _cropped(share: float, image: Image.Image, position: int) -> Image.Image:
+    kept = max(1, round(image.width * share))
+    edge = (image.width - kept) // 2
+    return _scaled(image.crop((edge, edge, edge + kept, edge + kept)), image.width)
+
+
+def _alike(likeness: Likeness, step: int, image: Image.Image, position: int) -> Image.Image:
+    small = _scaled(image, likeness.size)
+    return _scaled(_compressed(likeness.quality, small) if step == 2 else small, image.width)

@@ -1,0 +1,159 @@
+"""What detectors tell apart on perturbed images, and what their loss on another data set is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deepfake_ensemble.data.perturbations import Condition, likened
+from deepfake_ensemble.ensemble.weighting import with_ensemble
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.intervals import (
+    CONFIDENCE,
+    Bootstrap,
+    Interval,
+    bootstrap,
+    differences,
+    intervals,
+    stream,
+)
+from deepfake_ensemble.evaluation.metrics import THRESHOLD
+from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
+from deepfake_ensemble.evaluation.rounding import rounded
+
+CLEAN = "clean"  # the images as they are
+
+
+def robustness(
+    clean: Mapping[str, Predictions],
+    perturbed: Mapping[Condition, Mapping[str, Predictions]],
+    outside: Mapping[str, Mapping[str, Predictions]],
+    ensemble_weights: Mapping[str, float],
+    *,
+    seed: int,
+    resamples: int,
+    confidence: float = CONFIDENCE,
+    threshold: float = THRESHOLD,
+) -> dict[str, Any]:
+    """Measure the models and their ensemble on the same images clean and perturbed.
+
+    Args:
+        clean: each model's predictions of the whole test split.
+        perturbed: each model's predictions of some or all of its images under each condition.
+        outside: each model's predictions of the data sets that images were likened to.
+        ensemble_weights: the members' weights.
+        seed: of the resamples.
+        resamples: behind each interval; the same images are drawn under all conditions, so what is lost is
+            paired by image.
+        confidence: of all intervals.
+        threshold: an image is called fake from this P(fake) up.
+
+    Returns:
+        what the stage writes: `detectors` has the figures by detector and condition, `lost` those of clean
+        less perturbed, `losses` what is lost on each other data set, in parts that sum up to it: resolution,
+        compression, and the rest.
+
+    Raises:
+        UserError: if predictions do not match each other or a class is missing.
+    """
+    under = {condition.name: aligned(of) for condition, of in perturbed.items()}
+    paths = next(iter(under.values())).paths
+    under = {CLEAN: _chosen(aligned(clean), paths), **under}
+    for name, of in under.items():
+        if of.paths != paths or not np.array_equal(of.labels, under[CLEAN].labels):
+            raise UserError(
+                f"predictions: under {name} they are not of the same images as under other conditions;"
+                " run the perturb stages again"
+            )
+    labels = under[CLEAN].labels
+    p_fake = {name: with_ensemble(ensemble_weights, of.p_fake) for name, of in under.items()}
+    detectors = list(p_fake[CLEAN])
+    sampled = bootstrap(
+        labels,
+        {_under(detector, name): p for name, of in p_fake.items() for detector, p in of.items()},
+        resamples=resamples,
+        seed=stream(seed, "perturbed"),
+        threshold=threshold,
+    )
+
+    def lost(detector: str, before: str, after: str) -> dict[str, Interval]:
+        names = _under(detector, before), _under(detector, after)
+        return differences(sampled, names[0], sampled, names[1], confidence)
+
+    def parts(detector: str, data_set: str, there: Bootstrap) -> dict[str, dict[str, Interval]]:
+        resized, compressed = (f"{likened(data_set)}_{step}" for step in (1, 2))
+        return {
+            "resolution": lost(detector, CLEAN, resized),
+            "compression": lost(detector, resized, compressed),
+            "rest": differences(sampled, _under(detector, compressed), there, detector, confidence),
+            "total": differences(sampled, _under(detector, CLEAN), there, detector, confidence),
+        }
+
+    losses = {}
+    for data_set, members in outside.items():
+        others = aligned(members)
+        there = bootstrap(
+            others.labels,
+            with_ensemble(ensemble_weights, others.p_fake),
+            resamples=resamples,
+            seed=stream(seed, data_set),
+            threshold=threshold,
+        )
+        losses[data_set] = {detector: parts(detector, data_set, there) for detector in detectors}
+    return rounded(
+        {
+            "images": len(labels),
+            "fake_images": int(labels.sum()),
+            "threshold": threshold,
+            "confidence": confidence,
+            "resamples": resamples,
+            "conditions": {
+                condition.name: {"kind": condition.kind, "severity": condition.severity}
+                for condition in perturbed
+            },
+            "detectors": {
+                detector: {name: intervals(sampled, _under(detector, name), confidence) for name in under}
+                for detector in detectors
+            },
+            "lost": {
+                detector: {name: lost(detector, CLEAN, name) for name in under if name != CLEAN}
+                for detector in detectors
+            },
+            "losses": losses,
+        }
+    )
+
+
+def summary(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return of `robustness` what commits are compared by: each detector's accuracy on clean images, and its
+    mean over all conditions."""
+    return rounded(
+        {
+            detector: {
+                "clean_accuracy": of[CLEAN]["accuracy"]["value"],
+                "perturbed_accuracy": float(
+                    np.mean([of[name]["accuracy"]["value"] for name in found["conditions"]])
+                ),
+            }
+            for detector, of in found["detectors"].items()
+        }
+    )
+
+
+def _under(detector: str, condition: str) -> str:
+    return f"{detector} under {condition}"
+
+
+def _chosen(split: Aligned, paths: Sequence[str]) -> Aligned:
+    """Return the predictions of some of a split's images, in the order of `paths`."""
+    position = {path: i for i, path in enumerate(split.paths)}
+    missing = next((path for path in paths if path not in position), None)
+    if missing is not None:
+        raise UserError(
+            f"predictions: {missing} was perturbed, but is not in the test split; run the perturb stages"
+            " again"
+        )
+    rows = [position[path] for path in paths]
+    return Aligned(
+        tuple(paths), split.labels[rows], {name: p_fake[rows] for name, p_fake in split.p_fake.items()}
+    )

@@ -1,0 +1,1 @@
+"""What detectors look at, and the images that they get right and wrong."""

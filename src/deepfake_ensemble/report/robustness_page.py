@@ -1,0 +1,159 @@
+"""The page on perturbed images: a curve per detector and kind, tables, and what a loss is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepfake_ensemble.data.perturbations import Robustness, likened
+from deepfake_ensemble.evaluation.robustness import CLEAN
+from deepfake_ensemble.report.cells import interval
+from deepfake_ensemble.report.detectors import looks, title
+from deepfake_ensemble.report.document import document
+from deepfake_ensemble.report.drawing import FULL, HALF, empty, line, styled, svg
+from deepfake_ensemble.report.html import Child, element, figure, table
+from deepfake_ensemble.report.numbers import count, decimals, given, percent, points, share
+
+TITLE = "Detectors on perturbed images"
+
+_KINDS = {
+    "jpeg": ("JPEG", "quality"),
+    "downscale": ("shrunk and brought back", "share of the side"),
+    "blur": ("blurred", "standard deviation, share of the side"),
+    "noise": ("noisy", "standard deviation, grey levels"),
+    "crop": ("cropped and scaled up", "share of the side"),
+}
+_PARTS = ("resolution", "compression", "rest", "total")
+
+
+def render(found: Mapping[str, Any], settings: Robustness) -> str:
+    """Return the page; `found` is what `evaluation.robustness` returns, or {"images": 0} if it is off."""
+    footer: Child = [
+        "Every figure on this page stands in robustness/figures.json beside it. ",
+        element("a", "The report", href="report.html"),
+        ".",
+    ]
+    if not found["images"]:
+        key = element("code", "perturbed_images")
+        off = element("p", "This profile perturbs no images: its ", key, " is 0 in params.yaml.")
+        return document(TITLE, off, {}, footer)
+    header: Child = [
+        element(
+            "p",
+            "The same ",
+            count(found["images"]),
+            " images of the internal test, ",
+            count(found["fake_images"]),
+            " of them fake, as they are and after each of the following, at the detectors' input size. "
+            "Figures in small print are ",
+            percent(found["confidence"], 2),
+            " intervals from ",
+            count(found["resamples"]),
+            " resamples of the images.",
+        ),
+        figure(
+            _curves(found),
+            "Accuracy of each detector, from images as they are (left) to the strongest perturbation.",
+            wide=True,
+        ),
+    ]
+    content: dict[str, Child] = {
+        "Accuracy": _table(found, "accuracy", "Accuracy as images are perturbed"),
+        "AUC": _table(found, "auc", "AUC, which no threshold enters, as images are perturbed"),
+    }
+    for data_set in found["losses"]:
+        like = settings.like[data_set]
+        content[f"What the loss on {title(data_set)} is made of"] = [
+            element(
+                "p",
+                f"Faces are brought to {title(data_set)}'s ",
+                given(like.size),
+                " pixels and back, then to its JPEG quality (",
+                given(like.quality),
+                ") as well. What the detectors lose by that is resolution's and compression's share of what "
+                f"they lose on {title(data_set)}; the rest is what its images show and who made the fakes.",
+            ),
+            figure(
+                _steps(found, data_set), f"Accuracy on the way from the internal test to {title(data_set)}."
+            ),
+            _losses(found, data_set),
+        ]
+    return document(TITLE, header, content, footer)
+
+
+def _table(found: Mapping[str, Any], metric: str, caption: str) -> Child:
+    names = {CLEAN: "as they are"} | {name: _told(name, of) for name, of in found["conditions"].items()}
+    rows = [
+        [
+            told,
+            *(
+                interval(of[name][metric], share, decimals(found["images"]))
+                for of in found["detectors"].values()
+            ),
+        ]
+        for name, told in names.items()
+    ]
+    return table(caption, ["images", *map(title, found["detectors"])], rows)
+
+
+def _told(name: str, condition: Mapping[str, Any]) -> str:
+    kind, severity = condition["kind"], condition["severity"]
+    if kind in _KINDS:
+        what, unit = _KINDS[kind]
+        return f"{what}: {severity:g} ({unit})"
+    data_set = kind.removeprefix(likened(""))
+    return f"at {title(data_set)}'s resolution" + (" and compression" if severity == 2 else "")
+
+
+def _losses(found: Mapping[str, Any], data_set: str) -> Child:
+    rows = [
+        [
+            title(detector),
+            *(interval(of[part]["accuracy"], points, decimals(found["images"])) for part in _PARTS),
+        ]
+        for detector, of in found["losses"][data_set].items()
+    ]
+    caption = f"Accuracy lost from the internal test to {title(data_set)}, in percentage points"
+    return table(caption, ["detector", *_PARTS], rows)
+
+
+def _curves(found: Mapping[str, Any]) -> str:
+    """Draw accuracy over severity, a panel a kind."""
+    with styled():
+        drawn, panels = empty(FULL, 4.6, nrows=2, ncols=3, sharey=True)
+        *axes_of_kinds, last = panels.flat
+        for axes, (kind, (what, unit)) in zip(axes_of_kinds, _KINDS.items(), strict=True):
+            steps = {name: of["severity"] for name, of in found["conditions"].items() if of["kind"] == kind}
+            for detector, look in looks(list(found["detectors"])).items():
+                of = found["detectors"][detector]
+                accuracies = [of[name]["accuracy"]["value"] for name in (CLEAN, *steps)]
+                line(axes, detector, look, range(len(accuracies)), accuracies, marker=look.marker)
+            _steps_of(axes, ["–", *(f"{severity:g}" for severity in steps.values())])
+            axes.set(title=what, xlabel=unit)
+        for row in panels:
+            row[0].set_ylabel("accuracy")
+        last.set_axis_off()
+        last.legend(*axes_of_kinds[0].get_legend_handles_labels(), loc="center")
+        return svg(drawn, "perturbed")
+
+
+def _steps(found: Mapping[str, Any], data_set: str) -> str:
+    """Draw accuracy as images become those of another data set, step by step."""
+    with styled():
+        drawn, axes = empty(HALF[0] + 1.5, HALF[1])
+        names = (CLEAN, *(f"{likened(data_set)}_{step}" for step in (1, 2)))
+        for detector, look in looks(list(found["detectors"])).items():
+            of = found["detectors"][detector]
+            accuracies = [of[name]["accuracy"]["value"] for name in names]
+            accuracies.append(
+                accuracies[0] - found["losses"][data_set][detector]["total"]["accuracy"]["value"]
+            )
+            line(axes, detector, look, range(len(accuracies)), accuracies, marker=look.marker)
+        _steps_of(axes, [title("internal"), "its resolution", "its compression", title(data_set)])
+        axes.set_ylabel("accuracy")
+        axes.legend(loc="best")
+        return svg(drawn, f"steps-{data_set}")
+
+
+def _steps_of(axes: Any, names: Sequence[str]) -> None:
+    axes.set_xticks(range(len(names)), names)
+    axes.set(ylim=(-0.02, 1.02))
+    axes.grid(visible=False, axis="x")

@@ -1,0 +1,66 @@
+"""Show where the detectors look, and images that they get wrong, on a page of its own."""
+
+from pathlib import Path
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.sources.origin import DataSet
+from deepfake_ensemble.stages import command
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.ensemble import weights_file
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
+    from deepfake_ensemble.explanation.gallery import account, galleries
+    from deepfake_ensemble.files import replacing_folder, write_json
+    from deepfake_ensemble.report import explanations_page
+    from deepfake_ensemble.training import session
+
+    settings = params.read("explanations", ExplanationParams)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    data_sets = params.read("data_sets", dict[str, DataSet])
+    weights = weights_file.read(Path("reports/ensemble/weights.json"))
+
+    names = ["internal", *(name for name, of in data_sets.items() if "train" not in of.splits)]
+    members = {
+        name: aligned(
+            {model: read(Path("predictions") / model / f"{split_of(name)}.csv") for model in weights}
+        )
+        for name in names
+    }
+    readers = {
+        name: BatchReader(
+            PackedImages(Path("data/packed") / split_of(name)), size, interpolation, processor.threads or 4
+        )
+        for name in names
+    }
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    most = len(weights) * len(names) * len(OUTCOMES) * settings.of_each_outcome
+    with count_progress("explain", most) as advance:
+        found = galleries(
+            members,
+            readers,
+            weights,
+            lambda model: saved.load(Path("models") / f"{model}.keras"),
+            threshold=threshold,
+            settings=settings,
+            advance=advance,
+        )
+    with replacing_folder(Path("reports/explanations")) as folder:
+        write_json(folder / "images.json", {name: account(gallery) for name, gallery in found.items()})
+        text = explanations_page.render(found, threshold)
+        (folder / "index.html").write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)

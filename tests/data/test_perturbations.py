@@ -1,0 +1,114 @@
+"""Perturbations: the stronger, the further from the original; the same pixels whenever they are made."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.perturbations import (
+    Condition,
+    Likeness,
+    Robustness,
+    Severities,
+    conditions,
+)
+from deepfake_ensemble.data.perturbed_batches import PerturbedReader
+from pictures import pack, picture
+
+SIZE = 64
+SETTINGS = Robustness(
+    severities=Severities(
+        jpeg=[90, 50, 10],
+        downscale=[0.75, 0.5, 0.25],
+        blur=[0.01, 0.03, 0.1],
+        noise=[2.0, 8.0, 32.0],
+        crop=[0.9, 0.7, 0.4],
+    ),
+    like={"cifake": Likeness(size=32, quality=75)},
+    seed=3,
+)
+CONDITIONS = conditions(SETTINGS)
+KINDS: Mapping[str, int] = dict.fromkeys(("jpeg", "downscale", "blur", "noise", "crop"), 3) | {
+    "like_cifake": 2
+}
+
+
+@pytest.fixture(scope="module")
+def image() -> Image.Image:
+    return picture(5, SIZE, SIZE)
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(int)
+
+
+def named(name: str, settings: Robustness = SETTINGS) -> Condition:
+    return next(condition for condition in conditions(settings) if condition.name == name)
+
+
+def test_each_kind_comes_from_mild_to_strong_and_a_likeness_in_two_steps() -> None:
+    assert [condition.kind for condition in CONDITIONS] == [
+        kind for kind, steps in KINDS.items() for _ in range(steps)
+    ]
+    assert len({condition.name for condition in CONDITIONS}) == len(CONDITIONS)
+    assert {"jpeg_90", "blur_0.01", "like_cifake_2"} <= {condition.name for condition in CONDITIONS}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.name)
+def test_an_image_keeps_its_size_and_mode_and_comes_out_the_same_again(
+    image: Image.Image, condition: Condition
+) -> None:
+    before = pixels(image)
+    one, other = (named(condition.name).change(image, 7) for _ in range(2))
+    assert (one.size, one.mode) == ((SIZE, SIZE), "RGB")
+    assert np.array_equal(pixels(one), pixels(other))
+    assert not np.array_equal(pixels(one), before)
+    assert np.array_equal(pixels(image), before)  # the original is left alone
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_more_severe_the_further_from_the_original(image: Image.Image, kind: str) -> None:
+    steps = [condition for condition in CONDITIONS if condition.kind == kind]
+    errors = [np.abs(pixels(it.change(image, 7)) - pixels(image)).mean() for it in steps]
+    assert errors == sorted(errors)
+    assert errors[0] < errors[-1]
+
+
+def test_noise_is_each_image_s_own_and_as_strong_as_it_says() -> None:
+    grey = Image.new("RGB", (SIZE, SIZE), (128, 128, 128))
+    condition = named("noise_8")
+    one, other = (pixels(condition.change(grey, position)) - 128 for position in (1, 2))
+    assert one.std() == pytest.approx(8, rel=0.05)
+    assert one.mean() == pytest.approx(0, abs=0.5)
+    assert not np.array_equal(one, other)
+    reseeded = named("noise_8", replace(SETTINGS, seed=4)).change(grey, 1)
+    assert not np.array_equal(one, pixels(reseeded) - 128)
+
+
+def test_a_crop_keeps_the_middle() -> None:
+    image = Image.new("RGB", (SIZE, SIZE), "black")
+    image.paste("white", (SIZE // 4, SIZE // 4, 3 * SIZE // 4, 3 * SIZE // 4))
+    crop = Severities(**{**vars(SETTINGS.severities), "crop": [0.5]})
+    assert pixels(named("crop_0.5", replace(SETTINGS, severities=crop)).change(image, 0)).min() == 255
+
+
+def test_an_image_likened_to_another_data_set_s_loses_what_that_size_cannot_hold(image: Image.Image) -> None:
+    small = image.resize((32, 32), Image.Resampling.BILINEAR)
+    resized = named("like_cifake_1").change(image, 0)
+    assert np.array_equal(pixels(resized), pixels(small.resize((SIZE, SIZE), Image.Resampling.BILINEAR)))
+    assert not np.array_equal(pixels(resized), pixels(named("like_cifake_2").change(image, 0)))
+
+
+def test_a_perturbed_reader_changes_each_image_by_its_position(tmp_path: Path) -> None:
+    images = pack(tmp_path / "test", 5)
+    noisy = named("noise_32")
+    clean, _ = BatchReader(images, SIZE).read(np.array([3, 1]))
+    read, labels = PerturbedReader(images, SIZE, "bilinear", 2, noisy.change).read(np.array([3, 1]))
+    assert labels.ravel().tolist() == images.labels[[3, 1]].tolist()
+    for row, position in enumerate((3, 1)):
+        expected = noisy.change(Image.fromarray(clean[row]), position)
+        assert np.array_equal(read[row], np.asarray(expected))
