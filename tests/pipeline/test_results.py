@@ -223,3 +223,43 @@ def test_a_run_that_fails_leaves_the_measurements_as_they_were(project: Path) ->
     assert done.returncode == 1
     assert "dvc repro: it ended with code" in markdown.lines(done.stderr)[-1]
     assert not (project / "docs").exists()
+
+
+def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report() -> None:
+    """The project's own run has all reports; its model card says the same sentences."""
+    card = (ROOT / "reports/model_card.md").read_text(encoding="utf-8").splitlines()
+    said = results.section(RUN, ROOT / "reports").split("\n\n")
+    answer = next(paragraph for paragraph in said if "weighted averaging" in paragraph.lower())
+    found = [line for line in card if line and line in answer]
+    assert len(found) == 2  # on the internal test and on CIFAKE
+    assert any("[report.html](measurements/reports/report.html)" in paragraph for paragraph in said)
+
+
+def figure(value: float) -> dict[str, dict[str, float]]:
+    return {"accuracy": {"value": value, "ci_low": value - 0.05, "ci_high": value + 0.05}}
+
+
+def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Path) -> None:
+    path = measurements / "small/robustness/figures.json"
+    path.parent.mkdir()
+    found = {
+        "images": 270,
+        "conditions": {
+            "jpeg_90": {"kind": "jpeg", "severity": 90},
+            "jpeg_30": {"kind": "jpeg", "severity": 30},
+            "like_cifake_1": {"kind": "like_cifake", "severity": 1},
+        },
+        "detectors": {"cnn": {"clean": figure(0.9), "jpeg_90": figure(0.8), "jpeg_30": figure(0.7)}},
+        "losses": {
+            "cifake": {
+                "cnn": {"resolution": figure(0.1), "compression": figure(0.02), "rest": figure(0.3)},
+            }
+        },
+    }
+    path.write_text(json.dumps(found))
+    lines = markdown.lines(results.parts(measurements)["small"])
+    assert "| detector | clean | jpeg 30 |" in lines
+    assert "| CNN | 0.900 | 0.700 |" in lines
+    assert "| CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) |" in lines
+    path.write_text('{"images": 0}')
+    assert not any("perturbation" in line for line in results.parts(measurements)["small"].splitlines())

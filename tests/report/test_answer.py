@@ -1,7 +1,7 @@
 import pytest
 
-from deepfake_ensemble.report.answer import answer, weights_matter
-from deepfake_ensemble.report.study import Evaluation, Study
+from deepfake_ensemble.report.answer import answer, as_text, weights_matter
+from deepfake_ensemble.report.study import Evaluation
 
 
 def figure(value, low=None, high=None):
@@ -33,10 +33,7 @@ def evaluation(name, ensemble, best, p, *, drop=None, weights=(0.001, -0.002, 0.
 
 
 def sentences(*evaluations):
-    study = Study({}, {}, evaluations, {}, {}, {}, {})
-    return [
-        "".join(p if isinstance(p, str) else p.text for p in s).replace("\xa0", " ") for s in answer(study)
-    ]
+    return [as_text(sentence).replace("\xa0", " ") for sentence in answer(evaluations)]
 
 
 def test_a_gain_beyond_chance_is_called_one():

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.data.perturbations import likened
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.measured import Reports
+from deepfake_ensemble.report.answer import answer, as_text, weights_matter
+from deepfake_ensemble.report.study import Evaluation
 
 RESULTS = Path("docs/results.md")
 MEASUREMENTS = Path("docs/measurements")
@@ -22,12 +25,18 @@ What trivial features alone tell, as AUC: file size, brightness and sharpness on
 regression on all three, cross-validated; over all images of the archive."""
 # What of `reports/` is kept beside the measurements.
 KEPT = (
-    "comparison/*/intervals.json",
+    "comparison/*.json",
+    "comparison/*/*.json",
     "data/*.json",
     "ensemble/weights.json",
     "evaluation/*/metrics.json",
+    "model_card.md",
+    "report.html",
+    "robustness.html",
+    "robustness/figures.json",
     "training/metrics.json",
 )
+PAGES = ("report.html", "robustness.html", "model_card.md")
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -54,9 +63,11 @@ def section(run: Mapping[str, Any], folder: Path) -> str:
         [
             measured.headline(run["profile"], run["params"]["profiles"][run["profile"]]),
             _made_with(run),
+            *_answer(folder, reports),
             measured.detectors(reports),
             *_remarks(reports),
             *_intervals(folder, reports),
+            *_robustness(folder),
             TRIVIAL,
             _trivial(reports),
             *_training(folder),
@@ -74,6 +85,35 @@ def _made_with(run: Mapping[str, Any]) -> str:
         f" {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
         f" {versions['numpy']}; seed {run['params']['seed']}, ensemble weights by"
         f" {run['params']['ensemble']['weighting']}; commit {run['commit']}."
+    )
+
+
+def _answer(folder: Path, reports: Reports) -> Iterable[str]:
+    """Open with the report's own answer, if what it was built from was kept."""
+    evaluations = [
+        _compared(folder, name, metrics)
+        for name, metrics in reports.metrics.items()
+        if (folder / f"comparison/{name}.json").exists()
+    ]
+    if evaluations:
+        yield " ".join(map(as_text, answer(evaluations)))
+        yield as_text(weights_matter(evaluations[0]))
+        pages = [f"[{name}](measurements/{folder.name}/{name})" for name in PAGES if (folder / name).exists()]
+        if pages:
+            yield f"The run's own pages: {', '.join(pages)}."
+
+
+def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:
+    """Return an evaluation without its curves, of which no sentence tells."""
+    drop = folder / f"comparison/{name}/drop.json"
+    return Evaluation(
+        name=name,
+        metrics=metrics,
+        compared=measured.read_json(folder / f"comparison/{name}.json"),
+        roc={},
+        precision_recall={},
+        confusion={},
+        drop=measured.read_json(drop) if drop.exists() else None,
     )
 
 
@@ -129,6 +169,50 @@ def _interval(figure: Mapping[str, float | None]) -> str:
     if figure["value"] is None or figure["ci_low"] is None or figure["ci_high"] is None:
         return "–"
     return f"{figure['value']:.3f} ({figure['ci_low']:.3f}–{figure['ci_high']:.3f})"
+
+
+def _robustness(folder: Path) -> Iterable[str]:
+    """Return what perturbed images and each part of the way to another data set cost, if it was measured."""
+    file = folder / "robustness/figures.json"
+    found: Mapping[str, Any] = measured.read_json(file) if file.exists() else {"images": 0}
+    if not found["images"]:
+        return
+    yield (
+        f"On {found['images']:,} of the internal test's images after the strongest perturbation of each kind,"
+        " accuracy:"
+    )
+    strongest = {of["kind"]: name for name, of in found["conditions"].items()}
+    kinds = {kind: name for kind, name in strongest.items() if not kind.startswith(likened(""))}
+    yield table(
+        ["detector", "clean", *(name.replace("_", " ") for name in kinds.values())],
+        [
+            [
+                measured.TITLES.get(detector, detector),
+                *(f"{of[name]['accuracy']['value']:.3f}" for name in ("clean", *kinds.values())),
+            ]
+            for detector, of in found["detectors"].items()
+        ],
+    )
+    for data_set, losses in found["losses"].items():
+        yield (
+            f"What the detectors lose from those images to {measured.title(data_set)}, in points of accuracy:"
+            " by its resolution, by its compression on top, and by the rest:"
+        )
+        yield table(
+            ["detector", *next(iter(losses.values()))],
+            [
+                [
+                    measured.TITLES.get(detector, detector),
+                    *(_points(part["accuracy"]) for part in of.values()),
+                ]
+                for detector, of in losses.items()
+            ],
+        )
+
+
+def _points(figure: Mapping[str, float]) -> str:
+    value, low, high = (100 * figure[end] for end in ("value", "ci_low", "ci_high"))
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _trivial(reports: Reports) -> str:

@@ -80,6 +80,7 @@ class Params:
 
     profile: str
     seed: Seed32
+    seeds: Annotated[list[Seed32], MinLen(2)]
     data_sets: Annotated[dict[str, DataSet], MinLen(1)]
     sample: Sample
     audit: AuditParams

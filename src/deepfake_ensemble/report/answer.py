@@ -1,20 +1,25 @@
 """The study's question answered in sentences built from the figures: does weighted averaging help?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report.detectors import title
 from deepfake_ensemble.report.numbers import PERCENT, Number, Sign, count, p_value, percent, points
-from deepfake_ensemble.report.study import Evaluation, Study
+from deepfake_ensemble.report.study import Evaluation
 
 # Text and the figures in it, for HTML or Markdown to join.
 Sentence = list[str | Number]
 
 
-def answer(study: Study) -> list[Sentence]:
-    """Return a sentence on the internal test, and one on each other data set."""
-    internal, *others = study.evaluations
+def answer(evaluations: Sequence[Evaluation]) -> list[Sentence]:
+    """Return a sentence on the internal test, which comes first, and one on each other data set."""
+    internal, *others = evaluations
     return [_internal(internal), *(_elsewhere(each) for each in others)]
+
+
+def as_text(sentence: Sentence) -> str:
+    """Return a sentence for Markdown."""
+    return "".join(part if isinstance(part, str) else part.text for part in sentence)
 
 
 def best_member(evaluation: Evaluation) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.report.answer import Sentence, answer, weights_matter
+from deepfake_ensemble.report.answer import Sentence, answer, as_text, weights_matter
 from deepfake_ensemble.report.detectors import title
 from deepfake_ensemble.report.numbers import count, given, percent, share
 from deepfake_ensemble.report.study import Evaluation, Study
@@ -41,8 +41,8 @@ def render(study: Study) -> str:
         "The model": _model(study),
         "Intended use": _USE,
         "Data": _data(study),
-        "Metrics": "\n\n".join([_text(_about(study)), *map(_metrics, study.evaluations)]),
-        "What the figures say": "\n\n".join(map(_text, _findings(study))),
+        "Metrics": "\n\n".join([as_text(_about(study)), *map(_metrics, study.evaluations)]),
+        "What the figures say": "\n\n".join(map(as_text, _findings(study))),
         "Limits": _LIMITS.format(outside=outside),
     }
     warning = _SAMPLE_WARNING if study.source == "sample" else _WARNING
@@ -54,7 +54,7 @@ def render(study: Study) -> str:
 def _model(study: Study) -> str:
     params = study.run["params"]
     profile = params[f"profiles.{study.run['profile']}"]
-    weights = [_text([f"- {title(model)}: ", share(weight)]) for model, weight in study.weights.items()]
+    weights = [as_text([f"- {title(model)}: ", share(weight)]) for model, weight in study.weights.items()]
     method = params["ensemble"]["weighting"]
     made: Sentence = [
         "Input: an RGB image, brought to ",
@@ -67,7 +67,7 @@ def _model(study: Study) -> str:
         [
             f"The average of its members' P(fake), weighted by `ensemble.weighting: {method}` on validation:",
             "\n".join(weights),
-            _text(made),
+            as_text(made),
         ]
     )
 
@@ -76,7 +76,7 @@ def _data(study: Study) -> str:
     made = "synthesised in the layout of" if study.source == "sample" else "from"
     lines = []
     for name, of in study.splits.items():
-        splits = ", ".join(_text([f"{split} ", count(images)]) for split, images in of["images"].items())
+        splits = ", ".join(as_text([f"{split} ", count(images)]) for split, images in of["images"].items())
         kaggle = study.run["params"]["data_sets"][name]["kaggle"]
         lines.append(f"- {title(name)}, {made} `{kaggle}`: {splits}")
     return "Images in each split, half of them fake:\n\n" + "\n".join(lines)
@@ -101,7 +101,7 @@ def _metrics(evaluation: Evaluation) -> str:
         for name, of in compared["detectors"].items()
     ]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    return _text([f"On {evaluation.place} (", count(compared["n"]), " images):\n\n"]) + "\n".join(lines)
+    return as_text([f"On {evaluation.place} (", count(compared["n"]), " images):\n\n"]) + "\n".join(lines)
 
 
 def _interval(figure: Mapping[str, float], digits: int) -> str:
@@ -110,7 +110,11 @@ def _interval(figure: Mapping[str, float], digits: int) -> str:
 
 
 def _findings(study: Study) -> list[Sentence]:
-    return [*answer(study), weights_matter(study.evaluations[0]), *map(_errors, study.evaluations)]
+    return [
+        *answer(study.evaluations),
+        weights_matter(study.evaluations[0]),
+        *map(_errors, study.evaluations),
+    ]
 
 
 def _errors(evaluation: Evaluation) -> Sentence:
@@ -122,7 +126,3 @@ def _errors(evaluation: Evaluation) -> Sentence:
         percent(point["true_positive_rate"]["value"], evaluation.digits),
         " of the fakes; where fakes are rarer than here, more of what it calls fake is real.",
     ]
-
-
-def _text(sentence: Sentence) -> str:
-    return "".join(part if isinstance(part, str) else part.text for part in sentence)

@@ -14,7 +14,7 @@ def render(study: Study, flip: tuple[bytes, bytes]) -> str:
     """Return the page; `flip` are the images before and after the flip, as PNG."""
     header = [
         _banner(study),
-        [element("p", sentence, class_="answer") for sentence in answer(study)],
+        [element("p", sentence, class_="answer") for sentence in answer(study.evaluations)],
         element("p", weights_matter(study.evaluations[0])),
         sections.pair(
             study,
