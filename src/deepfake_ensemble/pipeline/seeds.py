@@ -1,4 +1,4 @@
-"""Repeat the study with each of `seeds` and write how much its figures differ into docs/seeds.md: `make seeds`.
+"""Repeat the study with each of `seeds` and write into docs/seeds.md how much figures differ: `make seeds`.
 
 Each repetition is a DVC experiment, `seed-N`, made in a temporary folder: the workspace stays as it is, what
 was trained before comes from DVC's run cache, `dvc exp show` lists the runs and `dvc exp apply seed-N` brings
