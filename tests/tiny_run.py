@@ -15,9 +15,18 @@ TINY: dict[str, Any] = {
     "profiles.sample.image_size": 32,
     "profiles.sample.counts": {"train": 128, "val": 32, "test": 40, "cifake": 40},
     "profiles.sample.training.batch_norm_momentum": 0.5,
+    "profiles.sample.perturbed_images": 8,
+    "explanations.of_each_outcome": 2,
 }
 MODELS = ["cnn", "resnet50", "xception", "efficientnet_b4"]
-NETWORKS = {"initialise", "train", "predict", "assemble"}  # the stages that compute with TensorFlow
+NETWORKS = {
+    "initialise",
+    "train",
+    "predict",
+    "assemble",
+    "perturb",
+    "explain",
+}  # the stages that compute with TensorFlow
 RATE = "models.resnet50.learning_rate"
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from deepfake_ensemble.data.perturbations import Likeness, Robustness, Severities, conditions
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.predictions import Predictions
-from deepfake_ensemble.evaluation.robustness import CLEAN, robustness, summary
+from deepfake_ensemble.evaluation.robustness import CLEAN, PARTS, robustness, summary
 
 WEIGHTS = {"cnn": 0.4, "xception": 0.6}
 CONDITIONS = conditions(
@@ -83,18 +83,29 @@ def said_again(split: dict[str, Predictions]) -> dict[str, Predictions]:
     }
 
 
-def test_the_parts_of_a_loss_sum_up_to_it(found):
+def test_a_loss_is_put_down_to_resolution_first_then_to_compression_then_to_the_rest(found):
     for detector, parts in found["losses"]["cifake"].items():
-        for metric, total in parts["total"].items():
-            pieces = [parts[part][metric]["value"] for part in ("resolution", "compression", "rest")]
-            assert sum(pieces) == pytest.approx(total["value"], abs=1e-8)
-        clean = found["detectors"][detector][CLEAN]["accuracy"]["value"]
-        there = accuracy_score(
-            LABELS,
-            (ensemble(OUTSIDE["cifake"]) if detector == "ensemble" else OUTSIDE["cifake"][detector].p_fake)
-            >= 0.5,
-        )
-        assert parts["total"]["accuracy"]["value"] == pytest.approx(clean - there)
+        lost = found["lost"][detector]
+        assert parts["resolution"] == lost["like_cifake_1"]
+        p_fake = OUTSIDE["cifake"][detector].p_fake if detector != "ensemble" else ensemble(OUTSIDE["cifake"])
+        there = accuracy_score(LABELS, p_fake >= 0.5)
+        assert parts["there"]["accuracy"]["value"] == pytest.approx(there)
+        for metric in parts["total"]:
+            resolution, compression, rest, total, at = (
+                parts[part][metric]["value"] for part in (*PARTS, "there")
+            )
+            assert resolution + compression == pytest.approx(lost["like_cifake_2"][metric]["value"], abs=1e-8)
+            assert resolution + compression + rest == pytest.approx(total, abs=1e-8)
+            clean = found["detectors"][detector][CLEAN][metric]["value"]
+            assert total == pytest.approx(clean - at, abs=1e-8)
+
+
+def test_the_other_data_set_is_resampled_by_itself():
+    """Its images are others, even where they are as many and the figures the same."""
+    under = {condition: said(1.5, i, ALL) for i, condition in enumerate(CONDITIONS)}
+    total = measured(under=under, outside={"cifake": CLEAN_SPLIT})["losses"]["cifake"]["cnn"]["total"]
+    assert total["accuracy"]["value"] == 0
+    assert total["accuracy"]["ci_low"] < 0 < total["accuracy"]["ci_high"]
 
 
 def test_the_summary_averages_over_conditions_and_all_is_fit_for_json(found):

@@ -35,5 +35,4 @@ def test_wrong_images_come_by_ensemble_then_members_then_certainty():
         "b": np.array([0.1, 0.8, 0.9, 0.9, 0.1]),
         "ensemble": np.array([0.1, 0.45, 0.9, 0.4, 0.5]),
     }
-    assert misclassified(labels, p_fake, 0.5, 9) == [0, 3, 1, 4]
-    assert misclassified(labels, p_fake, 0.5, 2) == [0, 3]
+    assert misclassified(labels, p_fake, 0.5) == [0, 3, 1, 4]

@@ -23,7 +23,12 @@ ON_A_GPU = ("train", "predict")
 RANDOM = ("initialise", "train")
 
 # Read for the names in them alone, which dvc.yaml spells out as lists of models, splits and files.
-READ_FOR_NAMES = {("curves", "models"), ("weigh", "models"), ("predict", "data_sets")}
+READ_FOR_NAMES = {
+    ("curves", "models"),
+    ("weigh", "models"),
+    ("predict", "data_sets"),
+    ("explain", "data_sets"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -324,7 +324,7 @@ def source_of(here: Clone, module: str) -> str:
 def test_the_arithmetic_needs_no_tensorflow(here, tmp_path):
     for library in ("tensorflow", "keras"):
         (tmp_path / f"{library}.py").write_text(f"raise ImportError('{library} is not for this stage')\n")
-    arithmetic = ("curves", "weigh", "evaluate", "compare", "drop", "report")
+    arithmetic = ("curves", "weigh", "evaluate", "compare", "drop", "robustness", "report")
     for name, stage in lock(here).items():
         if name.partition("@")[0] in arithmetic:
             command = stage["cmd"].split()

@@ -252,7 +252,12 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
         "detectors": {"cnn": {"clean": figure(0.9), "jpeg_90": figure(0.8), "jpeg_30": figure(0.7)}},
         "losses": {
             "cifake": {
-                "cnn": {"resolution": figure(0.1), "compression": figure(0.02), "rest": figure(0.3)},
+                "cnn": {
+                    "resolution": figure(0.1),
+                    "compression": figure(0.02),
+                    "rest": figure(0.3),
+                    "total": figure(0.42),
+                },
             }
         },
     }
@@ -260,6 +265,9 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
     lines = markdown.lines(results.parts(measurements)["small"])
     assert "| detector | clean | jpeg 30 |" in lines
     assert "| CNN | 0.900 | 0.700 |" in lines
-    assert "| CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) |" in lines
+    assert (
+        "| CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) | 42.0 (37.0 to 47.0) |"
+        in lines
+    )
     path.write_text('{"images": 0}')
     assert not any("perturbation" in line for line in results.parts(measurements)["small"].splitlines())

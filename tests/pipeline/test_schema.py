@@ -153,6 +153,24 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
             ),
         ),
         (
+            "robustness.severities.jpeg",
+            [30, 90],
+            "robustness.severities.jpeg: [30, 90] is not allowed: from mild to strong, so falling, each once",
+        ),
+        (
+            "robustness.severities.noise",
+            [4.0, 4.0000001],
+            "robustness.severities: two are so close that both are called noise_4; keep one",
+        ),
+        (
+            "profiles.small.perturbed_images",
+            1,
+            (
+                "profiles.small.perturbed_images: 1 is not allowed: an even number, so that both classes are"
+                " there"
+            ),
+        ),
+        (
             "robustness.like.cifar",
             {"size": 32, "quality": 75},
             "robustness.like.cifar: no data set that is only predicted; did you mean cifake?",

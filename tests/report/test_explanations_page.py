@@ -32,6 +32,7 @@ def gallery() -> Gallery:
     outcomes = {outcome: [image(4 * i, explained=True)] for i, outcome in enumerate(OUTCOMES)}
     return Gallery(
         images=240,
+        wrong=77,
         outcomes={**outcomes, "fakes_missed": []},
         misclassified=[image(i, explained=False) for i in (20, 21)],
     )
@@ -43,9 +44,9 @@ def page(gallery) -> Page:
 
 
 def test_every_figure_stands_in_the_json_beside_the_page(page, gallery):
-    known = {leaf for leaf in leaves(account(gallery)) if isinstance(leaf, float)} | {0.5}
+    known = {leaf for leaf in leaves(account(gallery)) if isinstance(leaf, int | float)} | {0.5, 2}
     figures = [float(value) for value, _ in page.figures]
-    assert len(figures) == 1 + len(DETECTORS) * 5
+    assert len(figures) == 3 + len(DETECTORS) * 5
     assert all(min(abs(figure - leaf) for leaf in known) < 1e-9 for figure in figures)
 
 
@@ -60,7 +61,7 @@ def test_each_picture_is_inside_the_page_and_says_what_it_is(page):
 
 def test_what_there_is_none_of_is_said(page, gallery):
     assert "Fakes missed on the internal test: none." in "".join(page.words)
-    right = Gallery(images=240, outcomes=gallery.outcomes, misclassified=[])
+    right = Gallery(images=240, wrong=0, outcomes=gallery.outcomes, misclassified=[])
     words = "".join(Page(explanations_page.render({"internal": right}, 0.5)).words)
     assert "No detector gets any of the" in words
 

@@ -6,7 +6,7 @@ processor and in every order of reading.
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -15,6 +15,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from PIL import Image, ImageFilter
 
+from deepfake_ensemble.data.images import Interpolation, resize
 from deepfake_ensemble.section import section
 from deepfake_ensemble.seeds import Seed
 
@@ -66,7 +67,6 @@ class Condition:
     name: str
     kind: str
     severity: float
-    change: Change
 
 
 def conditions(settings: Robustness) -> list[Condition]:
@@ -75,35 +75,38 @@ def conditions(settings: Robustness) -> list[Condition]:
     These are diagnostic and come in two steps, 1 with its resolution and 2 with its compression as well: so
     what is lost on that data set separates into resolution, compression, and the rest.
     """
-    severities = settings.severities
-    graded: Mapping[str, tuple[Callable[..., Image.Image], list[int] | list[float]]] = {
-        "jpeg": (_compressed, severities.jpeg),
-        "downscale": (_shrunk, severities.downscale),
-        "blur": (_blurred, severities.blur),
-        "noise": (partial(_noisy, settings.seed), severities.noise),
-        "crop": (_cropped, severities.crop),
-    }
-    return [
-        *(
-            Condition(f"{kind}_{severity:g}", kind, severity, partial(change, severity))
-            for kind, (change, steps) in graded.items()
-            for severity in steps
-        ),
-        *(
-            Condition(f"{likened(data_set)}_{step}", likened(data_set), step, partial(_alike, likeness, step))
-            for data_set, likeness in settings.like.items()
-            for step in (1, 2)
-        ),
+    graded = [
+        Condition(f"{kind}_{severity:g}", kind, severity)
+        for kind, severities in vars(settings.severities).items()
+        for severity in severities
     ]
+    diagnostic = [
+        Condition(f"{likened(data_set)}_{step}", likened(data_set), step)
+        for data_set in settings.like
+        for step in (1, 2)
+    ]
+    return graded + diagnostic
+
+
+def change(condition: Condition, settings: Robustness, interpolation: Interpolation) -> Change:
+    """Return what a condition does to an image; `interpolation` is how small images are brought to the
+    network's size, which goes for what is likened to another data set's as it does for those."""
+    graded: dict[str, Callable[..., Image.Image]] = {
+        "jpeg": _compressed,
+        "downscale": _shrunk,
+        "blur": _blurred,
+        "noise": partial(_noisy, settings.seed),
+        "crop": _cropped,
+    }
+    if condition.kind in graded:
+        return partial(graded[condition.kind], condition.severity)
+    data_set = condition.kind.removeprefix(likened(""))
+    return partial(_alike, settings.like[data_set], condition.severity == 2, interpolation)
 
 
 def likened(data_set: str) -> str:
     """Return the kind of perturbation that likens images to a data set's."""
     return f"like_{data_set}"
-
-
-def _scaled(image: Image.Image, size: int) -> Image.Image:
-    return image.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _compressed(quality: int, image: Image.Image, position: int = 0) -> Image.Image:
@@ -114,7 +117,7 @@ def _compressed(quality: int, image: Image.Image, position: int = 0) -> Image.Im
 
 
 def _shrunk(share: float, image: Image.Image, position: int) -> Image.Image:
-    return _scaled(_scaled(image, max(1, round(image.width * share))), image.width)
+    return resize(resize(image, max(1, round(image.width * share))), image.width)
 
 
 def _blurred(share: float, image: Image.Image, position: int) -> Image.Image:
@@ -130,9 +133,11 @@ def _noisy(seed: int, deviation: float, image: Image.Image, position: int) -> Im
 def _cropped(share: float, image: Image.Image, position: int) -> Image.Image:
     kept = max(1, round(image.width * share))
     edge = (image.width - kept) // 2
-    return _scaled(image.crop((edge, edge, edge + kept, edge + kept)), image.width)
+    return resize(image.crop((edge, edge, edge + kept, edge + kept)), image.width)
 
 
-def _alike(likeness: Likeness, step: int, image: Image.Image, position: int) -> Image.Image:
-    small = _scaled(image, likeness.size)
-    return _scaled(_compressed(likeness.quality, small) if step == 2 else small, image.width)
+def _alike(
+    likeness: Likeness, compress: bool, interpolation: Interpolation, image: Image.Image, position: int
+) -> Image.Image:
+    small = resize(image, likeness.size)
+    return resize(_compressed(likeness.quality, small) if compress else small, image.width, interpolation)

@@ -22,6 +22,7 @@ from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, align
 from deepfake_ensemble.evaluation.rounding import rounded
 
 CLEAN = "clean"  # the images as they are
+PARTS = ("resolution", "compression", "rest", "total")  # of what is lost on another data set
 
 
 def robustness(
@@ -50,8 +51,8 @@ def robustness(
 
     Returns:
         what the stage writes: `detectors` has the figures by detector and condition, `lost` those of clean
-        less perturbed, `losses` what is lost on each other data set, in parts that sum up to it: resolution,
-        compression, and the rest.
+        less perturbed, `losses` what is lost from these images to each other data set, in parts that sum up
+        to the total (resolution, then compression on top, then the rest), and the figures there.
 
     Raises:
         UserError: if predictions do not match each other or a class is missing.
@@ -87,6 +88,7 @@ def robustness(
             "compression": lost(detector, resized, compressed),
             "rest": differences(sampled, _under(detector, compressed), there, detector, confidence),
             "total": differences(sampled, _under(detector, CLEAN), there, detector, confidence),
+            "there": intervals(there, detector, confidence),
         }
 
     losses = {}

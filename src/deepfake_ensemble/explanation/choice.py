@@ -45,10 +45,8 @@ def surest(labels: np.ndarray, p_fake: np.ndarray, threshold: float, count: int)
     return found
 
 
-def misclassified(
-    labels: np.ndarray, p_fake: Mapping[str, np.ndarray], threshold: float, count: int
-) -> list[int]:
-    """Return the positions of at most `count` images that a detector gets wrong.
+def misclassified(labels: np.ndarray, p_fake: Mapping[str, np.ndarray], threshold: float) -> list[int]:
+    """Return the positions of all images that a detector gets wrong.
 
     First those that the ensemble gets wrong, then by how many members do, then by how sure the ensemble was
     of the wrong class.
@@ -58,4 +56,4 @@ def misclassified(
     given_to_wrong = np.where(labels == 1, 1 - p_fake[ENSEMBLE], p_fake[ENSEMBLE])
     order = np.lexsort((-given_to_wrong, -np.asarray(members), ~wrong[ENSEMBLE]))
     any_wrong = np.any(list(wrong.values()), axis=0)
-    return [int(position) for position in order if any_wrong[position]][:count]
+    return [int(position) for position in order if any_wrong[position]]

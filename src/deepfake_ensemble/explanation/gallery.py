@@ -1,5 +1,6 @@
 """The images of one data set that the page shows, with what each detector says of them and where it looks."""
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The explained images by outcome, and some that detectors get wrong; `images` is how many there are."""
+    """The explained images by outcome, and some of those that detectors get wrong.
+
+    images: how many there are; wrong: how many a detector gets wrong.
+    """
 
     images: int
+    wrong: int
     outcomes: Mapping[str, Sequence[Shown]]
     misclassified: Sequence[Shown]
 
@@ -82,15 +87,19 @@ def galleries(
                 batches.append(gradcam.maps(pixels[name][batch], towards_fake[batch]))
                 advance(len(batches[-1]))
             heat[name][model] = enlarged(np.concatenate(batches), readers[name].size)
+        del gradcam
+        gc.collect()  # a Keras model refers to itself: without this the next one would be held beside it
     found = {}
     for name, of in splits.items():
         heat[name][ENSEMBLE] = of_ensemble(heat[name], weights)
         images = iter(_shown(of, explained[name], pixels[name], heat[name]))
-        wrong = misclassified(of.labels, of.p_fake, threshold, settings.misclassified)
+        wrong = misclassified(of.labels, of.p_fake, threshold)
+        first = wrong[: settings.misclassified]
         found[name] = Gallery(
             images=len(of.paths),
+            wrong=len(wrong),
             outcomes={outcome: [next(images) for _ in rows] for outcome, rows in outcomes[name].items()},
-            misclassified=_shown(of, wrong, _pixels(readers[name], wrong), {}),
+            misclassified=_shown(of, first, _pixels(readers[name], first), {}),
         )
     return found
 
@@ -129,6 +138,7 @@ def account(gallery: Gallery) -> dict[str, Any]:
     return rounded(
         {
             "images": gallery.images,
+            "wrong": gallery.wrong,
             "outcomes": {outcome: said(images) for outcome, images in gallery.outcomes.items()},
             "misclassified": said(gallery.misclassified),
         }

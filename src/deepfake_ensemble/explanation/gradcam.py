@@ -20,8 +20,11 @@ class GradCam:
         import keras
 
         backbone = detector.get_layer("backbone")
+        maps = _last_maps(backbone).output
         self._scaled = keras.Model(detector.input, detector.get_layer("scaling").output)
-        self._backbone = keras.Model(backbone.input, [_last_maps(backbone).output, backbone.output])
+        # In two, because only the second needs gradients, and with them all its activations at once.
+        self._to_maps = keras.Model(backbone.input, maps)
+        self._to_features = keras.Model(maps, backbone.output)
         self._p_fake = detector.get_layer("p_fake")
 
     def maps(self, images: NDArray[np.uint8], towards_fake: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -38,10 +41,10 @@ class GradCam:
         import tensorflow as tf
 
         sign = tf.where(tf.constant(towards_fake), 1.0, -1.0)[:, None]
-        scaled = self._scaled(tf.cast(images, tf.float32))
-        with tf.GradientTape() as tape:
-            tape.watch(scaled)  # so that frozen layers are recorded too
-            maps, features = self._backbone(scaled, training=False)
+        maps = self._to_maps(self._scaled(tf.cast(images, tf.float32)), training=False)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(maps)
+            features = self._to_features(maps, training=False)
             logit = tf.cast(features, tf.float32) @ self._p_fake.kernel + self._p_fake.bias
             score = tf.reduce_sum(sign * logit)
         gradient = tf.cast(tape.gradient(score, maps), tf.float32).numpy()

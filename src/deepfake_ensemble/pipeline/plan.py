@@ -230,7 +230,7 @@ def _perturb(whole: schema.Params, item: str) -> Work:
     images = min(profile.perturbed_images, profile.counts["test"])
     kinds = len(conditions(whole.robustness))
     if not images:
-        return Work("nothing: perturbed_images is 0 in this profile", {"images": 0})
+        return Work("nothing: perturbed_images is 0 in this profile", {"images": 0}, disk=0)
     return Work(
         f"{images:,} images under {kinds} conditions",
         {"images": images, "conditions": kinds},

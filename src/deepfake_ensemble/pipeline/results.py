@@ -12,6 +12,7 @@ from typing import Any
 
 from deepfake_ensemble.data.perturbations import likened
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.robustness import PARTS
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.measured import Reports
@@ -196,14 +197,14 @@ def _robustness(folder: Path) -> Iterable[str]:
     for data_set, losses in found["losses"].items():
         yield (
             f"What the detectors lose from those images to {measured.title(data_set)}, in points of accuracy:"
-            " by its resolution, by its compression on top, and by the rest:"
+            " by its resolution, by its compression on top, by the rest:"
         )
         yield table(
-            ["detector", *next(iter(losses.values()))],
+            ["detector", *PARTS],
             [
                 [
                     measured.TITLES.get(detector, detector),
-                    *(_points(part["accuracy"]) for part in of.values()),
+                    *(_points(of[part]["accuracy"]) for part in PARTS),
                 ]
                 for detector, of in losses.items()
             ],

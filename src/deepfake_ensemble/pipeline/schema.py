@@ -18,7 +18,7 @@ from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
 from deepfake_ensemble.data.images import ImageSize, Interpolation
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.data.perturbations import Robustness
+from deepfake_ensemble.data.perturbations import Robustness, conditions
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
@@ -109,7 +109,7 @@ def problems(data: Mapping[str, Any]) -> list[str]:
         *_wrong_profile(whole),
         *_wrong_data_sets(whole.data_sets),
         *_wrong_counts(whole),
-        *_wrong_likeness(whole),
+        *_wrong_robustness(whole),
         *_wrong_models(whole.models),
     ]
 
@@ -175,7 +175,26 @@ def _wrong_counts(whole: Params) -> Iterator[str]:
                 yield f"{key}.{split}: {count} is not allowed: half of each class, so an even number"
 
 
-def _wrong_likeness(whole: Params) -> Iterator[str]:
+def _wrong_robustness(whole: Params) -> Iterator[str]:
+    for kind, severities in vars(whole.robustness.severities).items():
+        rising = kind in ("blur", "noise")
+        if severities != sorted(set(severities), reverse=not rising):
+            yield (
+                f"robustness.severities.{kind}: {_listed(map(str, severities))} is not allowed: from mild to"
+                f" strong, so {'rising' if rising else 'falling'}, each once"
+            )
+    names = Counter(condition.name for condition in conditions(whole.robustness))
+    yield from (
+        f"robustness.severities: two are so close that both are called {name}; keep one"
+        for name, count in names.items()
+        if count > 1
+    )
+    for name, profile in whole.profiles.items():
+        if profile.perturbed_images % 2:
+            yield (
+                f"profiles.{name}.perturbed_images: {profile.perturbed_images} is not allowed: an even"
+                " number, so that both classes are there"
+            )
     outside = [name for name, data_set in whole.data_sets.items() if data_set.splits != TRAINED]
     for name in whole.robustness.like:
         if name not in outside:

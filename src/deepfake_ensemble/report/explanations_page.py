@@ -33,9 +33,10 @@ def render(galleries: Mapping[str, Gallery], threshold: float) -> str:
         element(
             "p",
             "Grad-CAM (Selvaraju et al. 2017) marks what in an image speaks for the ensemble's answer: "
-            "bright spots the most, each map by its own maximum; grey is what says little. The ensemble's "
-            "map is the sum of its members', weighted as their probabilities are. Below each picture stands "
-            "P(fake); an image is called fake from ",
+            "bright spots the most. What stays grey says little, or speaks against it. Each map is divided "
+            "by its own maximum, so a faint one looks like a strong one; the ensemble's is then the sum of "
+            "its members', weighted as their probabilities are. Below each picture stands P(fake); an image "
+            "is called fake from ",
             given(threshold),
             " on. Maps are as coarse as a network's last feature maps, and show where it looked, not why.",
         ),
@@ -72,7 +73,7 @@ def _explained(images: Sequence[Shown], caption: str) -> Child:
             *(
                 [
                     _picture(
-                        _overlaid(image.pixels, image.heat[name]), f"the same, as {title(name)} sees it"
+                        _overlaid(image.pixels, image.heat[name]), f"{title(name)}'s heat map of {image.path}"
                     ),
                     element("div", share(image.p_fake[name])),
                 ]
@@ -96,10 +97,14 @@ def _misclassified(name: str, gallery: Gallery) -> Child:
         ]
         for image in gallery.misclassified
     ]
-    caption = (
-        f"Images of {place(name)} that a detector gets wrong, those of the ensemble first, then by how many "
-        "members do: P(fake) by detector"
-    )
+    caption: list[Child] = [
+        "The first ",
+        count(len(gallery.misclassified)),
+        " of ",
+        count(gallery.wrong),
+        f" images of {place(name)} that a detector gets wrong",
+        ": first those that the ensemble does, then by how many members do. P(fake) by detector",
+    ]
     return table(caption, ["image", "is", *map(title, detectors)], rows)
 
 

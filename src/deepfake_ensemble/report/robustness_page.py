@@ -1,27 +1,35 @@
 """The page on perturbed images: a curve per detector and kind, tables, and what a loss is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deepfake_ensemble.data.perturbations import Robustness, likened
-from deepfake_ensemble.evaluation.robustness import CLEAN
+from deepfake_ensemble.evaluation.robustness import CLEAN, PARTS
 from deepfake_ensemble.report.cells import interval
 from deepfake_ensemble.report.detectors import looks, title
 from deepfake_ensemble.report.document import document
 from deepfake_ensemble.report.drawing import FULL, HALF, empty, line, styled, svg
 from deepfake_ensemble.report.html import Child, element, figure, table
-from deepfake_ensemble.report.numbers import count, decimals, given, percent, points, share
+from deepfake_ensemble.report.numbers import (
+    Number,
+    count,
+    decimals,
+    difference,
+    given,
+    percent,
+    points,
+    share,
+)
 
 TITLE = "Detectors on perturbed images"
 
 _KINDS = {
     "jpeg": ("JPEG", "quality"),
-    "downscale": ("shrunk and brought back", "share of the side"),
-    "blur": ("blurred", "standard deviation, share of the side"),
-    "noise": ("noisy", "standard deviation, grey levels"),
-    "crop": ("cropped and scaled up", "share of the side"),
+    "downscale": ("shrunk and brought back", "to this share of the side"),
+    "blur": ("blurred", "standard deviation as a share of the side"),
+    "noise": ("noisy", "standard deviation in grey levels"),
+    "crop": ("cropped and scaled up", "share of the side that is kept"),
 }
-_PARTS = ("resolution", "compression", "rest", "total")
 
 
 def render(found: Mapping[str, Any], settings: Robustness) -> str:
@@ -42,12 +50,15 @@ def render(found: Mapping[str, Any], settings: Robustness) -> str:
             count(found["images"]),
             " images of the internal test, ",
             count(found["fake_images"]),
-            " of them fake, as they are and after each of the following, at the detectors' input size. "
-            "Figures in small print are ",
+            " of them fake, as they are and after each of the following, at the detectors' input size. An "
+            "image is called fake from P(fake) = ",
+            given(found["threshold"]),
+            " on. Figures in small print are ",
             percent(found["confidence"], 2),
             " intervals from ",
             count(found["resamples"]),
-            " resamples of the images.",
+            " resamples of the images; what is lost is compared image by image, so its intervals are "
+            "narrower than those of two figures side by side.",
         ),
         figure(
             _curves(found),
@@ -56,42 +67,58 @@ def render(found: Mapping[str, Any], settings: Robustness) -> str:
         ),
     ]
     content: dict[str, Child] = {
-        "Accuracy": _table(found, "accuracy", "Accuracy as images are perturbed"),
-        "AUC": _table(found, "auc", "AUC, which no threshold enters, as images are perturbed"),
+        "Accuracy": [
+            _table(found, "accuracy", "Accuracy as images are perturbed"),
+            _lost(found, "accuracy", points, "Accuracy lost, in percentage points"),
+        ],
+        "AUC": [
+            _table(found, "auc", "AUC, which no threshold enters, as images are perturbed"),
+            _lost(found, "auc", difference, "AUC lost"),
+        ],
     }
     for data_set in found["losses"]:
         like = settings.like[data_set]
-        content[f"What the loss on {title(data_set)} is made of"] = [
+        name = title(data_set)
+        content[f"What the loss on {name} is made of"] = [
             element(
                 "p",
-                f"Faces are brought to {title(data_set)}'s ",
+                f"Faces are brought to {name}'s ",
                 given(like.size),
                 " pixels and back, then to its JPEG quality (",
                 given(like.quality),
-                ") as well. What the detectors lose by that is resolution's and compression's share of what "
-                f"they lose on {title(data_set)}; the rest is what its images show and who made the fakes.",
+                ") as well. What is lost by that is put down to resolution and to compression, in this "
+                "order; in another the parts may differ, and a detector that only guesses can lose no more. "
+                "The rest is everything else: what the images show, who made the fakes, how well the "
+                "threshold fits.",
             ),
-            figure(
-                _steps(found, data_set), f"Accuracy on the way from the internal test to {title(data_set)}."
-            ),
-            _losses(found, data_set),
+            figure(_steps(found, data_set), f"Accuracy on the way from the internal test to {name}."),
+            _losses(found, data_set, "accuracy", points, "Accuracy lost, in percentage points,"),
+            _losses(found, data_set, "auc", difference, "AUC lost"),
         ]
     return document(TITLE, header, content, footer)
 
 
 def _table(found: Mapping[str, Any], metric: str, caption: str) -> Child:
-    names = {CLEAN: "as they are"} | {name: _told(name, of) for name, of in found["conditions"].items()}
+    digits = decimals(found["images"])
+    names = {CLEAN: "as they are"} | _conditions(found)
     rows = [
-        [
-            told,
-            *(
-                interval(of[name][metric], share, decimals(found["images"]))
-                for of in found["detectors"].values()
-            ),
-        ]
+        [told, *(interval(of[name][metric], share, digits) for of in found["detectors"].values())]
         for name, told in names.items()
     ]
     return table(caption, ["images", *map(title, found["detectors"])], rows)
+
+
+def _lost(found: Mapping[str, Any], metric: str, show: Callable[..., Number], caption: str) -> Child:
+    digits = decimals(found["images"])
+    rows = [
+        [told, *(interval(of[name][metric], show, digits) for of in found["lost"].values())]
+        for name, told in _conditions(found).items()
+    ]
+    return table(caption, ["images", *map(title, found["lost"])], rows)
+
+
+def _conditions(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _told(name, of) for name, of in found["conditions"].items()}
 
 
 def _told(name: str, condition: Mapping[str, Any]) -> str:
@@ -103,16 +130,18 @@ def _told(name: str, condition: Mapping[str, Any]) -> str:
     return f"at {title(data_set)}'s resolution" + (" and compression" if severity == 2 else "")
 
 
-def _losses(found: Mapping[str, Any], data_set: str) -> Child:
-    rows = [
-        [
-            title(detector),
-            *(interval(of[part]["accuracy"], points, decimals(found["images"])) for part in _PARTS),
-        ]
-        for detector, of in found["losses"][data_set].items()
-    ]
-    caption = f"Accuracy lost from the internal test to {title(data_set)}, in percentage points"
-    return table(caption, ["detector", *_PARTS], rows)
+def _losses(
+    found: Mapping[str, Any], data_set: str, metric: str, show: Callable[..., Number], what: str
+) -> Child:
+    digits = decimals(found["images"])
+    rows: list[list[Child]] = []
+    for detector, of in found["losses"][data_set].items():
+        clean = found["detectors"][detector][CLEAN][metric]
+        row: list[Child] = [title(detector), interval(clean, share, digits)]
+        row += [interval(of[part][metric], show, digits) for part in PARTS]
+        rows.append([*row, interval(of["there"][metric], share, digits)])
+    caption: list[Child] = [f"{what} from these ", count(found["images"]), f" images to {title(data_set)}"]
+    return table(caption, ["detector", "here", *PARTS, f"on {title(data_set)}"], rows)
 
 
 def _curves(found: Mapping[str, Any]) -> str:
@@ -143,9 +172,7 @@ def _steps(found: Mapping[str, Any], data_set: str) -> str:
         for detector, look in looks(list(found["detectors"])).items():
             of = found["detectors"][detector]
             accuracies = [of[name]["accuracy"]["value"] for name in names]
-            accuracies.append(
-                accuracies[0] - found["losses"][data_set][detector]["total"]["accuracy"]["value"]
-            )
+            accuracies.append(found["losses"][data_set][detector]["there"]["accuracy"]["value"])
             line(axes, detector, look, range(len(accuracies)), accuracies, marker=look.marker)
         _steps_of(axes, [title("internal"), "its resolution", "its compression", title(data_set)])
         axes.set_ylabel("accuracy")

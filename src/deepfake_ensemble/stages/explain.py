@@ -16,6 +16,7 @@ def main() -> None:
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
+    from deepfake_ensemble.errors import UserError
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
@@ -28,24 +29,25 @@ def main() -> None:
     threshold = params.read("evaluation", EvaluationParams).threshold
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
-    data_sets = params.read("data_sets", dict[str, DataSet])
+    outside = [
+        name
+        for name, data_set in params.read("data_sets", dict[str, DataSet]).items()
+        if "train" not in data_set.splits
+    ]
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
 
-    names = ["internal", *(name for name, of in data_sets.items() if "train" not in of.splits)]
-    members = {
-        name: aligned(
-            {model: read(Path("predictions") / model / f"{split_of(name)}.csv") for model in weights}
-        )
-        for name in names
-    }
-    readers = {
-        name: BatchReader(
-            PackedImages(Path("data/packed") / split_of(name)), size, interpolation, processor.threads or 4
-        )
-        for name in names
-    }
+    members, readers = {}, {}
+    for name in ["internal", *outside]:
+        split = split_of(name)
+        packed = Path("data/packed") / split
+        images = PackedImages(packed)
+        of = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
+        if of.paths != tuple(images.paths):
+            raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -f predict`")
+        members[name] = of
+        readers[name] = BatchReader(images, size, interpolation, processor.threads or 4)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    most = len(weights) * len(names) * len(OUTCOMES) * settings.of_each_outcome
+    most = len(weights) * len(members) * len(OUTCOMES) * settings.of_each_outcome
     with count_progress("explain", most) as advance:
         found = galleries(
             members,

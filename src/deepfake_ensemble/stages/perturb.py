@@ -15,7 +15,7 @@ def main(model: str) -> None:
     import numpy as np
 
     from deepfake_ensemble.data.images import ImageSize, Interpolation
-    from deepfake_ensemble.data.perturbations import Robustness, conditions
+    from deepfake_ensemble.data.perturbations import Robustness, change, conditions
     from deepfake_ensemble.data.perturbed_batches import PerturbedReader
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.records import PackedImages
@@ -41,7 +41,11 @@ def main(model: str) -> None:
             predictor = Predictor(saved.load(file))
             for condition in conditions(settings):
                 reader = PerturbedReader(
-                    images, size, interpolation, processor.threads or 4, condition.change
+                    images,
+                    size,
+                    interpolation,
+                    processor.threads or 4,
+                    change(condition, settings, interpolation),
                 )
                 chunks = np.split(positions, range(batch_size, len(positions), batch_size))
                 with count_progress(f"predict {condition.name} with {model}", len(positions)) as advance:
