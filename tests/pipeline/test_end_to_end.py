@@ -145,6 +145,28 @@ def test_predictions_are_in_the_splits_order_and_in_full_precision(here, model):
         assert all(str(np.float32(p)) == p and 0 <= float(p) <= 1 for p in predicted["p_fake"])
 
 
+def test_perturbed_images_are_some_of_the_split_under_each_condition(here):
+    found = json.loads((here / "reports/robustness/figures.json").read_text())
+    assert (found["images"], found["fake_images"]) == (8, 4)
+    split = list(table(here / "predictions/cnn/test.csv")["path"])
+    for model in MODELS:
+        files = {file.stem: table(file) for file in (here / "predictions/perturbed" / model).glob("*.csv")}
+        assert set(files) == set(found["conditions"])
+        for predicted in files.values():
+            assert list(predicted["path"]) == [path for path in split if path in set(predicted["path"])]
+            assert len(predicted) == 8 and predicted["p_fake"].between(0, 1).all()
+    assert "CIFAKE" in (here / "reports/robustness.html").read_text()
+
+
+def test_the_pictures_are_a_page_for_dvc_and_not_for_git(here):
+    shown = json.loads((here / "reports/explanations/images.json").read_text())
+    assert set(shown) == {"internal", "cifake"}
+    page = (here / "reports/explanations/index.html").read_text()
+    for gallery in shown.values():
+        assert all(image["path"] in page for images in gallery["outcomes"].values() for image in images)
+    assert not here.git("ls-files", "reports/explanations", "predictions/perturbed/*.csv").strip()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_learning_curves_are_laid_out_as_dvclive_does_and_stand_in_git_too(here, model):
     for split in ("train", "val"):
@@ -368,8 +390,8 @@ def test_going_back_takes_everything_from_the_run_cache(lower_rate):
 
 def test_another_weighting_runs_no_network(workspace):
     before = weights(workspace)
-    log = workspace.dvc("exp", "run", "--set-param", "ensemble.weighting=uniform", "evaluate")
-    assert ran(log) == ["weigh", "evaluate@internal", "evaluate@cifake"]
+    log = workspace.dvc("exp", "run", "--set-param", "ensemble.weighting=uniform", "report")
+    assert {name.partition("@")[0] for name in ran(log)} == {"weigh", "evaluate", "compare", "drop", "report"}
     assert before != weights(workspace) == dict.fromkeys(MODELS, 0.25)
 
 

@@ -47,7 +47,7 @@ def test_every_figure_of_the_page_stands_in_the_json_beside_it(found):
 def test_the_page_says_what_each_condition_is(found):
     words = "".join(Page(robustness_page.render(found, SETTINGS)).words)
     for told in (
-        "JPEG: 50 (quality)",
+        "JPEG of quality 50",
         "as they are",
         "at CIFAKE's resolution and compression",
         "The rest is everything else",

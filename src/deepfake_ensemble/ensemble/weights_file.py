@@ -25,16 +25,16 @@ def read(path: Path) -> dict[str, float]:
     except FileNotFoundError:
         raise UserError(f"{path}: missing; `dvc repro weigh` makes it") from None
     except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); run `dvc repro -f weigh`") from None
+        raise UserError(f"{path}: not JSON ({error}); run `dvc repro -sf weigh`") from None
     if not isinstance(weights, dict) or not weights:
-        raise UserError(f"{path}: holds no weights; run `dvc repro -f weigh`")
+        raise UserError(f"{path}: holds no weights; run `dvc repro -sf weigh`")
     for model, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise UserError(
-                f"{path}: {model}: {weight!r} is not a weight from 0 to 1; run `dvc repro -f weigh`"
+                f"{path}: {model}: {weight!r} is not a weight from 0 to 1; run `dvc repro -sf weigh`"
             )
     if not math.isclose(math.fsum(weights.values()), 1, abs_tol=1e-9):
         raise UserError(
-            f"{path}: the weights sum to {math.fsum(weights.values())}, not 1; run `dvc repro -f weigh`"
+            f"{path}: the weights sum to {math.fsum(weights.values())}, not 1; run `dvc repro -sf weigh`"
         )
     return {model: float(weight) for model, weight in weights.items()}

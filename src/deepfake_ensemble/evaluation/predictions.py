@@ -45,15 +45,15 @@ def read(path: Path) -> Predictions:
         with path.open(encoding="utf-8", newline="") as file:
             return _parse(path, csv.reader(file))
     except FileNotFoundError:
-        raise UserError(f"{path}: not found; run the predict stage that writes it") from None
+        raise UserError(f"{path}: not found; `dvc repro` makes it") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a table of text ({error}); run the predict stage again") from None
+        raise UserError(f"{path}: not a table of text ({error}); delete it and run `dvc repro`") from None
 
 
 def _parse(path: Path, reader) -> Predictions:
     header = next(reader, None)
     if header is None:
-        raise UserError(f"{path}: empty; run the predict stage again")
+        raise UserError(f"{path}: empty; delete it and run `dvc repro`")
     if tuple(header) != HEADER:
         _refuse(path, 1, f"the header is {','.join(header)!r}, not {','.join(HEADER)!r}")
     paths: list[str] = []
@@ -80,12 +80,12 @@ def _parse(path: Path, reader) -> Predictions:
         labels.append(label == "1")
         p_fake.append(probability)
     if not paths:
-        raise UserError(f"{path}: no rows below the header; run the predict stage again")
+        raise UserError(f"{path}: no rows below the header; delete it and run `dvc repro`")
     return Predictions(tuple(paths), np.array(labels, dtype=np.int64), np.array(p_fake, dtype=np.float64))
 
 
 def _refuse(path: Path, line: int, what: str) -> NoReturn:
-    raise UserError(f"{path}, line {line}: {what}; run the predict stage again")
+    raise UserError(f"{path}, line {line}: {what}; delete it and run `dvc repro`")
 
 
 def aligned(members: Mapping[str, Predictions]) -> Aligned:
@@ -98,7 +98,7 @@ def aligned(members: Mapping[str, Predictions]) -> Aligned:
     (first, reference), *others = members.items()
     for name, other in others:
         between = f"predictions of {first} and {name}"
-        again = "run the predict stages of both again"
+        again = "delete both and run `dvc repro`"
         for row, (ours, theirs) in enumerate(zip(reference.paths, other.paths, strict=False), start=1):
             if ours != theirs:
                 raise UserError(f"{between} differ in row {row}: {ours!r} and {theirs!r}; {again}")

@@ -64,7 +64,7 @@ def robustness(
         if of.paths != paths or not np.array_equal(of.labels, under[CLEAN].labels):
             raise UserError(
                 f"predictions: under {name} they are not of the same images as under other conditions;"
-                " run the perturb stages again"
+                " `dvc repro -sf perturb` makes them anew"
             )
     labels = under[CLEAN].labels
     p_fake = {name: with_ensemble(ensemble_weights, of.p_fake) for name, of in under.items()}
@@ -152,8 +152,8 @@ def _chosen(split: Aligned, paths: Sequence[str]) -> Aligned:
     missing = next((path for path in paths if path not in position), None)
     if missing is not None:
         raise UserError(
-            f"predictions: {missing} was perturbed, but is not in the test split; run the perturb stages"
-            " again"
+            f"predictions: {missing} was perturbed, but is not in the test split;"
+            " `dvc repro -sf perturb` makes them anew"
         )
     rows = [position[path] for path in paths]
     return Aligned(

@@ -23,12 +23,17 @@ from deepfake_ensemble.report.numbers import (
 
 TITLE = "Detectors on perturbed images"
 
+# What each kind is called, what its severity is, and what a condition of it is called.
 _KINDS = {
-    "jpeg": ("JPEG", "quality"),
-    "downscale": ("shrunk and brought back", "to this share of the side"),
-    "blur": ("blurred", "standard deviation as a share of the side"),
-    "noise": ("noisy", "standard deviation in grey levels"),
-    "crop": ("cropped and scaled up", "share of the side that is kept"),
+    "jpeg": ("JPEG", "quality", "JPEG of quality {:g}"),
+    "downscale": (
+        "shrunk and brought back",
+        "to this share of the side",
+        "shrunk to {:g} of the side and back",
+    ),
+    "blur": ("blurred", "sd, share of the side", "blurred, sd {:g} of the side"),
+    "noise": ("noisy", "sd, grey levels", "noise, sd {:g} grey levels"),
+    "crop": ("cropped and scaled up", "share of the side that is kept", "middle {:g} of the side, scaled up"),
 }
 
 
@@ -124,8 +129,7 @@ def _conditions(found: Mapping[str, Any]) -> dict[str, str]:
 def _told(name: str, condition: Mapping[str, Any]) -> str:
     kind, severity = condition["kind"], condition["severity"]
     if kind in _KINDS:
-        what, unit = _KINDS[kind]
-        return f"{what}: {severity:g} ({unit})"
+        return _KINDS[kind][2].format(severity)
     data_set = kind.removeprefix(likened(""))
     return f"at {title(data_set)}'s resolution" + (" and compression" if severity == 2 else "")
 
@@ -149,7 +153,7 @@ def _curves(found: Mapping[str, Any]) -> str:
     with styled():
         drawn, panels = empty(FULL, 4.6, nrows=2, ncols=3, sharey=True)
         *axes_of_kinds, last = panels.flat
-        for axes, (kind, (what, unit)) in zip(axes_of_kinds, _KINDS.items(), strict=True):
+        for axes, (kind, (what, unit, _)) in zip(axes_of_kinds, _KINDS.items(), strict=True):
             steps = {name: of["severity"] for name, of in found["conditions"].items() if of["kind"] == kind}
             for detector, look in looks(list(found["detectors"])).items():
                 of = found["detectors"][detector]

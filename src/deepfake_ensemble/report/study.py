@@ -148,7 +148,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: missing; `dvc repro report` makes what the report needs") from None
     except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); `dvc repro -f report` makes it anew") from None
+        raise UserError(f"{path}: not JSON ({error}); `dvc repro -sf report` makes it anew") from None
 
 
 def _table(path: Path, delimiter: str = ",") -> Columns:

@@ -37,7 +37,7 @@ def main() -> None:
     test = aligned({model: read(Path("predictions") / model / "test.csv") for model in weights})
     images = PackedImages(packed)
     if test.paths != tuple(images.paths):
-        raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -f predict`")
+        raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
     reader = BatchReader(images, ensemble.input_shape[1], interpolation, processor.threads or 4)
     # As many from the split's end as from its start, because it is sorted and so begins with one class.
     positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))
@@ -47,7 +47,7 @@ def main() -> None:
     if not difference <= TOLERANCE:
         raise UserError(
             f"models/ensemble.keras: differs from the members' predictions by {difference:.1e} on"
-            f" {len(positions)} test images; run `dvc repro -f predict`"
+            f" {len(positions)} test images; run `dvc repro -sf predict`"
         )
     print(f"on {len(positions)} test images it is within {difference:.1e} of its members' weighted sum")
     used = {f"{profile}.processor": processor, "resizing.interpolation": interpolation}

@@ -43,7 +43,7 @@ def main() -> None:
         images = PackedImages(packed)
         of = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
         if of.paths != tuple(images.paths):
-            raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -f predict`")
+            raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
         members[name] = of
         readers[name] = BatchReader(images, size, interpolation, processor.threads or 4)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
