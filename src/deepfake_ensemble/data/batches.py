@@ -46,7 +46,7 @@ class BatchReader:
             return pixels(self._images[position], self.size, self._interpolation)
         except BadImage as error:
             raise UserError(
-                f"{self._images.paths[position]}: {error}; run the audit again (`dvc repro -f audit`)"
+                f"{self._images.paths[position]}: {error}; run the audit again (`dvc repro -sf audit`)"
             ) from None
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
