@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test test-all lint pipeline readme results seeds lock clean
+.PHONY: help setup repro plan test test-all lint pipeline readme results seeds verify lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -59,6 +59,9 @@ results: $(INSTALLED) ## Write docs/results.md from what benchmarks/measured_run
 
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
 	@python -m deepfake_ensemble.pipeline.seeds
+
+verify: $(INSTALLED) ## Run the last commit anew in a temporary clone and compare every result byte by byte
+	@python -m deepfake_ensemble.pipeline.verify
 
 lock: $(INSTALLED) ## Resolve the requirements anew around requirements/compute.txt (needs uv)
 	@for name in dev gpu; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -26,13 +26,13 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_folder, write_json
+from deepfake_ensemble.pipeline.machine import machine
 from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
@@ -124,29 +124,6 @@ def run(options: list[str]) -> dict[str, dict[str, float]]:
     if process.returncode:
         raise UserError(f"dvc repro: it ended with code {process.returncode}; what is above says why")
     return measured
-
-
-def machine() -> dict[str, Any]:
-    """Return what of this machine times depend on; not its name."""
-    info = Path("/proc/cpuinfo")
-    model = (
-        re.search(r"^model name\s*: (.*)$", info.read_text(), flags=re.MULTILINE) if info.exists() else None
-    )
-    return {
-        "cpu": model[1] if model else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpu": _gpu(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _gpu() -> str | None:
-    if shutil.which("nvidia-smi") is None:
-        return None
-    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip().replace("\n", ", ") or None
 
 
 def _runs() -> dict[str, str]:
