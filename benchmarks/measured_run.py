@@ -136,10 +136,17 @@ def _runs() -> dict[str, str]:
 
 
 def _commit() -> str:
-    told = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    """Return the last commit, and whether tracked files differ from it; results do, so they do not count."""
+    asked = ["git", "describe", "--always", "--exclude=*", "--abbrev=12"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    made = [f":!{path}" for path in ("dvc.lock", "reports", "docs")]
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *made],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return told.stdout.strip()
+    return f"{told}, with changes" if changed.stdout.strip() else told
 
 
 def keep_reports(folder: Path) -> None:
