@@ -83,7 +83,8 @@ def _title(detector: str) -> str:
 
 
 def _cells(of: Spread) -> list[str]:
-    return [f"{value:.3f}" for value in (*of.values, of.mean, of.deviation, of.repeatability)]
+    figures = (*of.values, of.mean, of.deviation, of.repeatability)
+    return [f"{round(value, 3) + 0.0:.3f}" for value in figures]  # no -0.000
 
 
 def parts(measurements: Path) -> dict[str, str]:
