@@ -24,6 +24,7 @@ MEASUREMENTS = Path("docs/measurements")
 TRIVIAL = """\
 What trivial features alone tell, as AUC: file size, brightness and sharpness one by one, and a logistic
 regression on all three, cross-validated; over all images of the archive."""
+CARD = "model_card.md"
 # What of `reports/` is kept beside the measurements.
 KEPT = (
     "comparison/*.json",
@@ -31,13 +32,10 @@ KEPT = (
     "data/*.json",
     "ensemble/weights.json",
     "evaluation/*/metrics.json",
-    "model_card.md",
-    "report.html",
-    "robustness.html",
+    CARD,
     "robustness/figures.json",
     "training/metrics.json",
 )
-PAGES = ("report.html", "robustness.html", "model_card.md")
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -99,9 +97,8 @@ def _answer(folder: Path, reports: Reports) -> Iterable[str]:
     if evaluations:
         yield " ".join(map(as_text, answer(evaluations)))
         yield as_text(weights_matter(evaluations[0]))
-        pages = [f"[{name}](measurements/{folder.name}/{name})" for name in PAGES if (folder / name).exists()]
-        if pages:
-            yield f"The run's own pages: {', '.join(pages)}."
+        if (folder / CARD).exists():
+            yield f"The run's [model card](measurements/{folder.name}/{CARD})."
 
 
 def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:
