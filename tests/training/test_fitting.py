@@ -1,6 +1,12 @@
 """Fitting: the protocol of table 3.3, fed exactly by the readers, ending with the best weights."""
 
 import math
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +22,7 @@ from deepfake_ensemble.models import detector
 from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.training import curves, fitting
 from deepfake_ensemble.training.recipe import Recipe
+from deepfake_ensemble.training.unfinished import Unfinished
 from pictures import encoded, pack, picture
 
 SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
@@ -65,8 +72,10 @@ def fit(
     **options: Any,
 ) -> fitting.History:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "cache": "none", "seed": SEED} | options
+    save_every = options.pop("save_every", math.inf)
+    unfinished = Unfinished(scratch, "small", {"recipe": asdict(recipe), "options": options})
     return fitting.fit(
-        model, train, validation, recipe=recipe, checkpoint=scratch / "small.weights.h5", **options
+        model, train, validation, recipe=recipe, unfinished=unfinished, save_every=save_every, **options
     )
 
 
@@ -260,6 +269,109 @@ def test_mixed_precision_trains_too(train, validation, tmp_path: Path, policy: s
     assert math.isfinite(history["loss"][0])
     assert differ(model.get_weights(), before)
     assert {w.dtype for w in model.trainable_variables} == {"float32"}
+
+
+# What an interruption leaves
+
+
+POLICIES = ["float32", "mixed_float16"]
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request: pytest.FixtureRequest) -> Iterator[str]:
+    import keras
+
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("cache", ["none", "decoded"])
+def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
+    train, validation, tmp_path: Path, *, monkeypatch: pytest.MonkeyPatch, policy: str, cache: str
+) -> None:
+    # What a kill leaves behind is what was kept last: here everything that is ever kept, after every step.
+    left: list[Path] = []
+
+    def save_and_copy(self, variables, progress, save=Unfinished.save) -> None:
+        save(self, variables, progress)
+        left.append(tmp_path / f"left-{len(left)}")
+        shutil.copytree(tmp_path / "whole", left[-1])
+
+    whole = small()
+    with monkeypatch.context() as patched:
+        patched.setattr(Unfinished, "save", save_and_copy)
+        history = fit(whole, train, validation, tmp_path / "whole", save_every=0, cache=cache)
+    assert len(left) == 2 * (2 + 1)  # two steps within each epoch of three, and its end
+    for kept in left:
+        resumed = small()
+        assert fit(resumed, train, validation, kept, save_every=0, cache=cache) == history
+        assert_same(whole.get_weights(), resumed.get_weights())
+
+
+class Interrupting(BatchReader):
+    """Sends a signal to this process when it is asked for its batch `at`."""
+
+    def __init__(self, reader: BatchReader, at: int, signum: int) -> None:
+        self.__dict__.update(reader.__dict__)
+        self.at, self.signum = at, signum
+
+    def read(self, *arguments: Any) -> Any:
+        self.at -= 1
+        if self.at < 0:
+            self.at = 10**9
+            os.kill(os.getpid(), self.signum)
+        return super().read(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("where", "at", "signum"),
+    [
+        ("train", 0, signal.SIGTERM),
+        ("train", 1, signal.SIGINT),
+        ("train", 5, signal.SIGTERM),
+        ("val", 0, signal.SIGTERM),
+        ("val", 2, signal.SIGINT),
+        ("val", 4, signal.SIGTERM),
+        ("val", 5, signal.SIGTERM),
+    ],
+)
+def test_a_signal_ends_it_with_its_state_kept(
+    reference, train, validation, tmp_path: Path, *, where: str, at: int, signum: signal.Signals
+) -> None:
+    splits = {"train": train, "val": validation}
+    splits[where] = Interrupting(splits[where], at, signum)
+    handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
+    with suppress(KeyboardInterrupt):  # what comes with the very last batch may be too late to matter
+        fit(small(), splits["train"], splits["val"], tmp_path)
+        assert (where, at) == ("val", 5)
+    assert (tmp_path / "state.npz").is_file()
+    assert [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)] == handlers
+    resumed = small()
+    assert fit(resumed, train, validation, tmp_path) == reference.history
+    assert_same(reference.weights, resumed.get_weights())
+
+
+def test_a_finished_training_that_was_not_discarded_is_not_repeated(
+    reference, train, validation, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    fit(small(), train, validation, tmp_path)
+    capfd.readouterr()
+    again = small()
+    assert fit(again, train, validation, tmp_path) == reference.history
+    assert_same(reference.weights, again.get_weights())
+    assert (
+        capfd.readouterr().out
+        == "small: goes on with an interrupted training, after 2 epochs and 0 of 3 steps\n"
+    )
+
+
+def test_a_log_has_a_line_an_epoch(train, validation, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    fit(small(), train, validation, tmp_path)
+    first, second = capfd.readouterr().out.splitlines()
+    assert first.startswith("epoch 1 of 2: loss ")
+    assert first.endswith(", the best so far")
+    assert second.startswith("epoch 2 of 2: loss ")
 
 
 # What goes wrong

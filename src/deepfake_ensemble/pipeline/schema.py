@@ -29,7 +29,7 @@ from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.section import section
 from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
-from deepfake_ensemble.training.recipe import Adaptation, Recipe
+from deepfake_ensemble.training.recipe import Adaptation, Recipe, Resume
 
 TRAINED = ["train", "val", "test"]
 INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
@@ -89,6 +89,7 @@ class Params:
     resizing: Resizing
     models: Annotated[dict[str, ModelParams], MinLen(1)]
     training: Recipe
+    resume: Resume
     ensemble: Ensemble
     evaluation: EvaluationParams
     comparison: ComparisonParams

@@ -22,6 +22,7 @@ from deepfake_ensemble.evaluation.spread import GAIN, Spread, spreads
 from deepfake_ensemble.files import write_json
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.seeds import Seed32
+from deepfake_ensemble.sources.origin import DataSet
 
 PAGE = Path("docs/seeds.md")
 MEASUREMENTS = Path("docs/measurements/seeds")
@@ -99,8 +100,8 @@ def main() -> None:
     if not parser.parse_args().page:
         profile = params.active_profile().rpartition(".")[2]
         seeds = params.read("seeds", Annotated[list[Seed32], MinLen(2)])
-        data_sets = params.read("data_sets", dict[str, Any])
-        outside = [name for name, data_set in data_sets.items() if "train" not in data_set["splits"]]
+        data_sets = params.read("data_sets", dict[str, DataSet])
+        outside = [name for name, data_set in data_sets.items() if data_set.is_outside]
         figures = repeat(seeds, ["internal", *outside])
         write_json(MEASUREMENTS / f"{profile}.json", rounded({"figures": figures}))
     before = PAGE.read_text(encoding="utf-8")

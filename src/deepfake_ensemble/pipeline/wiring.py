@@ -64,7 +64,7 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
     pipeline = yaml.safe_load(text)
     stages = pipeline["stages"]
     splits = {split: name for name, data_set in data_sets.items() for split in data_set.splits}
-    outside = {name: it.splits[0] for name, it in data_sets.items() if "train" not in it.splits}
+    outside = {name: it.splits[0] for name, it in data_sets.items() if it.is_outside}
     evaluations = stages["evaluate"]["foreach"]
     old_outside = {name: split for name, split in evaluations.items() if name != "internal"}
     if not outside:

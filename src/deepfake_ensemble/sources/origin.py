@@ -26,3 +26,8 @@ class DataSet:
     version: Annotated[int, Ge(1)]
     partition: Literal["all", "train", "valid", "test"]
     splits: Annotated[list[str], MinLen(1)]
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether no detector is trained on it."""
+        return "train" not in self.splits

@@ -39,8 +39,9 @@ MORE_PHOTOGRAPHS = (
 )
 DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
-FLAT = 5
-"""A tile whose Laplacian has a variance below this, in squared grey levels, is left out."""
+FLAT = 60
+"""A tile whose Laplacian has a variance below this, in squared grey levels, is left out: no trace of a
+generator could hide in it from the size of its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,5 +103,5 @@ def sharpness(pixels: NDArray[np.uint8]) -> float:
 
 
 def is_flat(tile: Tile) -> bool:
-    """Say whether a tile shows next to nothing: black sky, a border, a blurred background."""
+    """Say whether a tile shows little: sky, a border, a blurred background."""
     return sharpness(tile.pixels) < FLAT

@@ -2,7 +2,7 @@
 
 A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
 
-Every photograph is cut into square cells; cells that show next to nothing are left out. One in three of
+Every photograph is cut into square cells; cells that show little are left out. One in three of
 a colour photograph's cells, drawn from the seed, goes to CIFAKE, cut into tiles of 32 pixels; the others
 are the faces set. So no two images share a pixel of a photograph, within an archive or across both, and
 they may be pooled and split at will. The tiles of a photograph are paired by brightness, and a coin
@@ -34,7 +34,7 @@ CIFAKE_SHARE = 3
 """One cell in so many of a colour photograph goes to CIFAKE."""
 
 
-def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 48) -> None:
+def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 40) -> None:
     """Write the sample archive of `layout` to `destination`; the same seed and tile give the same bytes.
 
     `tile` is the side of a face in pixels: even, 32 or more; the larger, the fewer there are. Both

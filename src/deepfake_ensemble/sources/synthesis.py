@@ -3,9 +3,8 @@
 A simulation for demonstration and tests: what detectors score on it says nothing about real deepfakes.
 
 Both ways offer several candidates for an image, and the one is kept whose file is nearest in size and
-sharpness to the original's. So neither of the two tells real from fake over the whole archive (a single
-photograph's tiles may: on smooth ones the grid cannot hide), and a detector has to look at how pixels
-are arranged.
+sharpness to the original's. So neither of the two tells real from fake, and a detector has to look at how
+pixels are arranged.
 
 Arithmetic is on integers or one float64 operation at a time, so every processor gives the same bytes.
 
@@ -26,8 +25,11 @@ from deepfake_ensemble.sources.photographs import sharpness
 
 Pixels = NDArray[np.uint8]
 
-# What the decoder leaves on an image, in grey levels: more on busy tiles, where less would be lost in JPEG.
-WEAKEST, STRONGEST, HALFWAY = 4.0, 9.5, 300.0  # HALFWAY: the sharpness at which it is midway
+# What the decoder leaves on an image, in grey levels: somewhat sharper than the image was, and it takes the
+# place of its detail; not so weak that JPEG would wipe it out, nor so strong that it would be clipped.
+SHARPER = 1.2
+WEAKEST, STRONGEST = 5.0, 30.0
+GRID_SHARPNESS = 8.0  # of the grid of strength one, away from the borders
 SPREAD = 0.2  # of the strength, from image to image
 
 
@@ -98,8 +100,8 @@ def gan(pixels: Pixels, rng: np.random.Generator) -> bytes:
     invented = _decoded(_normal(rng, (height, width, 1)))
     smooth = _decoded(code)
     detail = x[1:-1, 1:-1] - smooth
-    sharp = sharpness(decode(jpeg(pixels)))
-    strength = WEAKEST + (STRONGEST - WEAKEST) * sharp / (sharp + HALFWAY)
+    wanted = SHARPER * sharpness(decode(jpeg(pixels)))
+    strength = min(max(WEAKEST, (wanted / GRID_SHARPNESS) ** 0.5), STRONGEST)
     strength *= 1 + SPREAD * (2 * rng.random() - 1)
 
     def candidates() -> Iterable[Pixels]:

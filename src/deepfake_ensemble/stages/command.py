@@ -2,11 +2,14 @@
 
 import argparse
 import errno
+import fcntl
 import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -29,11 +32,12 @@ def run(main: Callable[..., None]) -> NoReturn:
     stage = "@".join([name.rpartition(".")[2], *arguments.values()])
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        main(**arguments)
+        with only_one(stage):
+            main(**arguments)
     except UserError as error:
         sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"{stage}: interrupted; nothing half-written is left, run it again to start over")
+        sys.exit(f"{stage}: interrupted; nothing half-written is left; run the same command again")
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
@@ -48,6 +52,33 @@ _REMEDIES = {
     errno.EROFS: "the disk cannot be written to; clone the project to one that can",
     errno.EACCES: "give yourself the permission (chmod) and run it again",
 }
+
+
+@contextmanager
+def only_one(stage: str) -> Iterator[None]:
+    """Keep a second process from the same stage, whose results it would overwrite.
+
+    DVC sees to that while it lives; killed, it leaves the stage it started running on its own.
+
+    Raises:
+        UserError: if another process is at it.
+    """
+    path = Path(".dvc/tmp/stages") / f"{stage}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip()
+            raise UserError(
+                f"process {pid} is still running this stage, without DVC: wait for it, or end it"
+                f" (`kill {pid}`), then run the same command again"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

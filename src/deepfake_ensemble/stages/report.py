@@ -33,7 +33,7 @@ def main() -> None:
     }
     models = list(params.read("models", dict[str, Any]))
     data_sets = params.read("data_sets", dict[str, DataSet])
-    outside = [name for name, data_set in data_sets.items() if "train" not in data_set.splits]
+    outside = [name for name, data_set in data_sets.items() if data_set.is_outside]
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
 

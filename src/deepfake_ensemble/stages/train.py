@@ -1,6 +1,5 @@
 """Train one detector by the protocol of table 3.3."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 from deepfake_ensemble.training import curves
-from deepfake_ensemble.training.recipe import Adaptation, Recipe
+from deepfake_ensemble.training.recipe import Adaptation, Recipe, Resume
 
 
 def main(model: str) -> None:
@@ -20,7 +19,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.files import replacing_folder
     from deepfake_ensemble.fingerprint import fingerprint
-    from deepfake_ensemble.training import fitting, session
+    from deepfake_ensemble.training import fitting, session, unfinished
 
     seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)
@@ -44,20 +43,6 @@ def main(model: str) -> None:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
 
     train, val = Path("data/packed/train"), Path("data/packed/val")
-    with tempfile.TemporaryDirectory(prefix=f"{model}-") as scratch:
-        history = fitting.fit(
-            built,
-            BatchReader(PackedImages(train), size, interpolation, processor.threads or 4),
-            BatchReader(PackedImages(val), size, interpolation, processor.threads or 4),
-            recipe=recipe,
-            learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
-            jit_compile=adaptation.jit_compile,
-            cache=adaptation.cache,
-            seed=seed,
-            checkpoint=Path(scratch) / f"{model}.weights.h5",
-        )
-    with replacing_folder(Path("models/curves") / model) as folder:
-        curves.write(folder, history)
     used = {
         "seed": seed,
         "training": recipe,
@@ -68,7 +53,24 @@ def main(model: str) -> None:
         f"models.{model}": settings,
         "resizing.interpolation": interpolation,
     }
-    saved.save(built, Path("models") / f"{model}.keras", fingerprint(used, [train, val, weights]))
+    made_from = fingerprint(used, [train, val, weights])
+    state = unfinished.Unfinished(Path("models/unfinished") / model, model, made_from)
+    history = fitting.fit(
+        built,
+        BatchReader(PackedImages(train), size, interpolation, processor.threads or 4),
+        BatchReader(PackedImages(val), size, interpolation, processor.threads or 4),
+        recipe=recipe,
+        learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
+        jit_compile=adaptation.jit_compile,
+        cache=adaptation.cache,
+        seed=seed,
+        unfinished=state,
+        save_every=60 * params.read("resume", Resume).save_minutes,
+    )
+    with replacing_folder(Path("models/curves") / model) as folder:
+        curves.write(folder, history)
+    saved.save(built, Path("models") / f"{model}.keras", made_from)
+    state.discard()
 
 
 if __name__ == "__main__":

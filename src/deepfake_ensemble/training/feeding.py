@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+Epochs = Callable[[int, int], "tf.data.Dataset"]
+"""(epoch, first_step), both from 0, → the batches of the training epoch from there on."""
+
+
 def streamed(
     batches: Callable[[], Iterable[Batch]], size: int, unreadable: list[UserError]
 ) -> "tf.data.Dataset":
@@ -33,12 +37,11 @@ def streamed(
     return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
 
 
-def endless(train: BatchReader, batch_size: int, seed: int) -> Iterator[Batch]:
-    """Yield one training epoch after the other."""
-    epoch = 0
-    while True:
-        yield from train.epoch(batch_size, seed, epoch)
-        epoch += 1
+def streamed_epochs(train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]) -> Epochs:
+    """Stream the batches of `train.epoch`."""
+    return lambda epoch, first_step: streamed(
+        lambda: train.epoch(batch_size, seed, epoch, first_step), train.size, unreadable
+    )
 
 
 def decoded(split: BatchReader, batch_size: int) -> "tf.data.Dataset":
@@ -54,8 +57,8 @@ def decoded(split: BatchReader, batch_size: int) -> "tf.data.Dataset":
     return tf.data.Dataset.from_tensor_slices(split.read(np.arange(len(split)))).batch(batch_size)
 
 
-def decoded_epochs(train: BatchReader, batch_size: int, seed: int, epochs: int) -> "tf.data.Dataset":
-    """Hold the training split's pixels in memory and yield what `train.epoch` does, for `epochs` epochs.
+def decoded_epochs(train: BatchReader, batch_size: int, seed: int) -> Epochs:
+    """Hold the training split's pixels in memory and yield the batches of `train.epoch` from there.
 
     Raises:
         UserError: if an image cannot be read.
@@ -64,15 +67,15 @@ def decoded_epochs(train: BatchReader, batch_size: int, seed: int, epochs: int) 
 
     n = len(train)
     images, labels = (tf.constant(array) for array in train.read(np.arange(n)))
-    visited = np.stack([order.permutation(n, seed, epoch) for epoch in range(epochs)])
-    flipped = np.stack([order.flips(n, seed, epoch)[visited[epoch]] for epoch in range(epochs)])
-
-    def batches(visited: "tf.Tensor", flipped: "tf.Tensor") -> "tf.data.Dataset":
-        return tf.data.Dataset.from_tensor_slices((visited, flipped)).batch(batch_size)
 
     def look_up(positions: "tf.Tensor", mirror: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         batch = tf.gather(images, positions)
         mirror = mirror[:, None, None, None]
         return tf.where(mirror, tf.reverse(batch, [2]), batch), tf.gather(labels, positions)
 
-    return tf.data.Dataset.from_tensor_slices((visited, flipped)).flat_map(batches).map(look_up)
+    def epoch_batches(epoch: int, first_step: int) -> "tf.data.Dataset":
+        visited = order.permutation(n, seed, epoch)[first_step * batch_size :]
+        flipped = order.flips(n, seed, epoch)[visited]
+        return tf.data.Dataset.from_tensor_slices((visited, flipped)).batch(batch_size).map(look_up)
+
+    return epoch_batches

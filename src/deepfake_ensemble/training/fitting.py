@@ -1,18 +1,25 @@
-"""Fit one detector by the protocol of table 3.3."""
+"""Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.training import feeding
+from deepfake_ensemble.training.adam import adam
+from deepfake_ensemble.training.interruption import held_back
 from deepfake_ensemble.training.recipe import Cache, Recipe
+from deepfake_ensemble.training.unfinished import Progress, Unfinished
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 History = Mapping[str, list[float]]
 
@@ -27,9 +34,12 @@ def fit(
     jit_compile: bool,
     cache: Cache,
     seed: int,
-    checkpoint: Path,
+    unfinished: Unfinished,
+    save_every: float,
 ) -> History:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
+
+    Interrupted at any moment and called again, it ends with the same weights and curves, bit for bit.
 
     Args:
         detector: with its initial weights, frozen as it shall be, not compiled.
@@ -40,92 +50,180 @@ def fit(
         jit_compile: whether XLA compiles the training step.
         cache: whether the images are decoded once and for all; the same batches either way.
         seed: of order and flips; seed Keras for dropout before.
-        checkpoint: where the best weights so far are kept while training; a path ending in `.weights.h5`.
+        unfinished: keeps the state of the training, at the end of every epoch and on Ctrl-C or SIGTERM;
+            discard it when the result is safe.
+        save_every: seconds after which the state is kept within an epoch, too.
 
     Returns:
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
 
     Raises:
-        UserError: if a loss is no longer finite, or an image cannot be read.
+        UserError: if a loss is no longer finite, an image cannot be read, or the disk is full.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
     """
-    import keras
     import tensorflow as tf
 
-    # All variables are made here and none in the first step, which TensorFlow would then trace twice.
-    optimizer = keras.optimizers.Adam(learning_rate)
-    optimizer.build(detector.trainable_variables)
-    detector.compile(
-        optimizer=optimizer,
-        loss="binary_crossentropy",
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
-        jit_compile=jit_compile,
-    )
-    steps = math.ceil(len(train) / recipe.batch_size)
     unreadable: list[UserError] = []
+    training = _Training(
+        detector,
+        recipe,
+        learning_rate=learning_rate,
+        jit_compile=jit_compile,
+        unfinished=unfinished,
+        save_every=save_every,
+    )
     if cache == "decoded":
-        batches = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
-        val_batches = feeding.decoded(validation, recipe.validation_batch_size)
+        epochs = feeding.decoded_epochs(train, recipe.batch_size, seed)
+        validated_on = feeding.decoded(validation, recipe.validation_batch_size)
     else:
-        batches = feeding.streamed(
-            lambda: feeding.endless(train, recipe.batch_size, seed), train.size, unreadable
-        )
-        val_batches = feeding.streamed(
+        epochs = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
+        validated_on = feeding.streamed(
             lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
         )
     try:
-        history = detector.fit(
-            batches,
-            validation_data=val_batches,
-            validation_steps=math.ceil(len(validation) / recipe.validation_batch_size),
-            steps_per_epoch=steps,
-            epochs=recipe.epochs,
-            shuffle=False,  # the reader does that
-            callbacks=[
-                _stop_when_not_finite(),
-                keras.callbacks.ModelCheckpoint(
-                    checkpoint, monitor="val_loss", mode="min", save_best_only=True, save_weights_only=True
-                ),
-                keras.callbacks.EarlyStopping(
-                    monitor="val_loss",
-                    mode="min",
-                    patience=recipe.early_stopping_patience,
-                    restore_best_weights=True,
-                ),
-            ],
-            verbose=1 if sys.stdout.isatty() else 2,  # a moving bar on a terminal, a line an epoch in a log
-        )
+        return training.run(epochs, validated_on, len(train), len(validation))
     except tf.errors.OpError:
         if unreadable:
             raise unreadable[0] from None
         raise
-    return history.history
 
 
-def _stop_when_not_finite() -> "keras.callbacks.Callback":
-    import keras
+class _Training:
+    """A detector in training, its state, and when to keep that."""
 
-    class StopWhenNotFinite(keras.callbacks.Callback):
-        """End a training that can only waste time; the best weights so far would hide that it failed."""
+    def __init__(
+        self,
+        detector: "keras.Model",
+        recipe: Recipe,
+        *,
+        learning_rate: float,
+        jit_compile: bool,
+        unfinished: Unfinished,
+        save_every: float,
+    ) -> None:
+        import keras
 
-        epoch = 0
+        # All variables are made here and none in the first step, which TensorFlow would then trace twice.
+        optimizer = adam(learning_rate)
+        optimizer.build(detector.trainable_variables)
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
+        detector.compile(
+            optimizer=optimizer, loss="binary_crossentropy", metrics=[accuracy], jit_compile=jit_compile
+        )
+        loss = next(metric for metric in detector.metrics if metric.name == "loss")
+        self._detector = detector
+        # Saved by themselves: the weights of a compiled model come with the state of its optimizer.
+        self._network = keras.Model(detector.input, detector.output)
+        self._recipe = recipe
+        self._means = [*loss.variables, *accuracy.variables]
+        self._state = [*detector.variables, *detector.optimizer.variables, *self._means]
+        self._unfinished = unfinished
+        self._save_every = save_every
+        self._saved = time.monotonic()
 
-        def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-            self.epoch = epoch
+    def run(
+        self, epochs: feeding.Epochs, validated_on: "tf.data.Dataset", images: int, val_images: int
+    ) -> History:
+        recipe, progress = self._recipe, self._unfinished.load(self._state)
+        if not progress.step:  # Keras would leave alone what it has not used before
+            for mean in self._means:
+                mean.assign(0 * mean.numpy())
+        steps = math.ceil(images / recipe.batch_size)
+        val_steps = math.ceil(val_images / recipe.validation_batch_size)
+        if progress.epochs or progress.step:
+            done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
+            print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
+        with held_back() as asked_to_stop:
+            while progress.validated < recipe.epochs and progress.since_best < recipe.early_stopping_patience:
+                if progress.epochs == progress.validated:
+                    batches = epochs(progress.epochs, progress.step)
+                    progress = self._train_epoch(batches, progress, steps, asked_to_stop)
+                progress = self._validate(validated_on, progress, val_steps, asked_to_stop)
+                print(_line(progress, recipe), flush=True)
+                if progress.since_best == 0:
+                    self._network.save_weights(self._unfinished.best)
+                self._save(progress)
+        self._network.load_weights(self._unfinished.best)
+        return progress.curves
 
-        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-            loss = (logs or {}).get("loss", 0.0)
-            if not math.isfinite(loss):
-                self._refuse(f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}")
+    def _save(self, progress: Progress) -> None:
+        self._unfinished.save(self._state, progress)
+        self._saved = time.monotonic()
 
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            loss = (logs or {}).get("val_loss", 0.0)
-            if not math.isfinite(loss):
-                self._refuse(f"the validation loss became {loss} in epoch {epoch + 1}")
+    def _train_epoch(
+        self, batches: "tf.data.Dataset", progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
+    ) -> Progress:
+        from keras.callbacks import LambdaCallback
 
-        def _refuse(self, what: str) -> NoReturn:
-            raise UserError(
-                f"models.{self.model.name}: {what}: lower learning_rate, or set precision: float32 if it is"
-                " mixed"
-            )
+        detector, epoch, first_step = self._detector, progress.epochs + 1, progress.step
+        means = [mean.numpy() for mean in self._means]
 
-    return StopWhenNotFinite()
+        def begin(epoch: int, logs: Any) -> None:
+            if first_step:  # Keras has set them to zero, as for a whole epoch
+                for mean, value in zip(self._means, means, strict=True):
+                    mean.assign(value)
+
+        def after_step(index: int, logs: Mapping[str, float]) -> None:
+            step = first_step + index + 1
+            advance(1)
+            if not math.isfinite(logs["loss"]):
+                _refuse(detector, f"the loss became {logs['loss']} in epoch {epoch}, step {step}")
+            if step < steps and (asked_to_stop() or time.monotonic() - self._saved >= self._save_every):
+                self._save(replace(progress, step=step))
+                if asked_to_stop():
+                    raise KeyboardInterrupt
+
+        with _bar(f"{detector.name}, epoch {epoch} of {self._recipe.epochs}", steps - first_step) as advance:
+            history = detector.fit(
+                batches,
+                steps_per_epoch=steps - first_step,
+                shuffle=False,  # the reader does that
+                verbose=0,
+                callbacks=[LambdaCallback(on_epoch_begin=begin, on_train_batch_end=after_step)],
+            ).history
+        return progress.followed_by(loss=history["loss"][0], accuracy=history["accuracy"][0])
+
+    def _validate(
+        self, batches: "tf.data.Dataset", progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
+    ) -> Progress:
+        from keras.callbacks import LambdaCallback
+
+        def after_step(index: int, logs: Any) -> None:
+            if asked_to_stop():
+                self._save(progress)
+                raise KeyboardInterrupt
+
+        figures = self._detector.evaluate(
+            batches,
+            steps=steps,
+            return_dict=True,
+            verbose=0,
+            callbacks=[LambdaCallback(on_test_batch_end=after_step)],
+        )
+        if not math.isfinite(figures["loss"]):
+            what = f"the validation loss became {figures['loss']} in epoch {progress.epochs}"
+            _refuse(self._detector, what)
+        return progress.followed_by(val_loss=figures["loss"], val_accuracy=figures["accuracy"])
+
+
+@contextmanager
+def _bar(label: str, steps: int) -> Iterator[Callable[[int], None]]:
+    """Show the progress within an epoch to people; a log has a line an epoch."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    with count_progress(label, steps) as advance:
+        yield advance
+
+
+def _line(progress: Progress, recipe: Recipe) -> str:
+    figures = (f"{name} {values[-1]:.4f}" for name, values in progress.curves.items())
+    best = ", the best so far" if progress.since_best == 0 else ""
+    return f"epoch {progress.epochs} of {recipe.epochs}: {', '.join(figures)}{best}"
+
+
+def _refuse(detector: "keras.Model", what: str) -> NoReturn:
+    """End a training that can only waste time; the best weights so far would hide that it failed."""
+    raise UserError(
+        f"models.{detector.name}: {what}: lower learning_rate, or set precision: float32 if it is mixed"
+    )

@@ -21,6 +21,13 @@ class Recipe:
 
 
 @section
+class Resume:
+    """The section `resume`, which no stage tracks: it decides no result."""
+
+    save_minutes: Annotated[float, Gt(0)]
+
+
+@section
 class LearningRateMultiplier:
     """Times a model's learning rate.
 

@@ -1,0 +1,81 @@
+"""Time of training steps with Keras' own Adam and with ours.
+
+    python benchmarks/adam.py [MODEL ...] [--size 40] [--steps 20]
+
+Prints for each model (default: all) the first step, where TensorFlow traces the network, and the median of
+later ones, as seconds and as ours over Keras' own. Both are measured in turn, in one process, on a batch that
+is already in memory; nothing else should run meanwhile.
+"""
+
+import argparse
+import statistics
+import time
+from typing import Any
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.models import architecture, detector
+
+BATCH = 32
+ROUNDS = 2
+
+
+def timed(name: str, optimizer: Any, size: int, steps: int) -> tuple[float, list[float]]:
+    """Return the seconds of the first step and of each later one."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    registered = architecture.find(name)
+    network: Any = params.read(f"models.{name}.network", registered.network)
+    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    optimizer.build(built.trainable_variables)
+    built.compile(optimizer, "binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(name="accuracy")])
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
+    labels = np.arange(BATCH)[:, None] % 2
+    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+    built.make_train_function()
+    seconds = []
+    for _ in range(steps + 1):
+        start = time.perf_counter()
+        float(built.train_function(batches)["loss"])
+        seconds.append(time.perf_counter() - start)
+    return seconds[0], seconds[1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("models", nargs="*", default=architecture.names(), metavar="MODEL")
+    parser.add_argument("--size", type=int, default=40, help="side of the images in pixels")
+    parser.add_argument("--steps", type=int, default=20, help="steps measured after the first")
+    arguments = parser.parse_args()
+    profile = params.active_profile()
+    processor.pin(params.read(f"{profile}.processor", processor.Processor))
+    import keras
+
+    from deepfake_ensemble.training import session
+    from deepfake_ensemble.training.adam import adam
+    from deepfake_ensemble.training.recipe import Adaptation
+
+    adaptation = params.read(f"{profile}.training", Adaptation)
+    session.start(0, adaptation.precision, adaptation.optimize_graph)
+    print(f"{'':16}{'first step':>26}{'later steps':>26}")
+    print(f"{'':16}{'Keras':>10}{'ours':>8}{'ratio':>8}{'Keras':>10}{'ours':>8}{'ratio':>8}")
+    for name in arguments.models:
+        first: dict[str, list[float]] = {"keras": [], "ours": []}
+        later: dict[str, list[float]] = {"keras": [], "ours": []}
+        for _ in range(ROUNDS):
+            for key, make in (("keras", keras.optimizers.Adam), ("ours", adam)):
+                one, others = timed(name, make(1e-4), arguments.size, arguments.steps)
+                first[key].append(one)
+                later[key] += others
+                keras.backend.clear_session()
+        columns = []
+        for seconds in (first, later):
+            theirs, ours = statistics.median(seconds["keras"]), statistics.median(seconds["ours"])
+            columns.append(f"{theirs:10.2f}{ours:8.2f}{ours / theirs:8.2f}")
+        print(f"{name:16}{''.join(columns)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

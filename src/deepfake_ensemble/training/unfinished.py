@@ -1,0 +1,131 @@
+"""An interrupted training, kept so that the next run goes on with it as if nothing had happened.
+
+Where it stands is one file, replaced as a whole: every number that the next step depends on (weights,
+optimizer, dropout's generators, running means of the epoch's figures), how far it is, the learning curves so
+far, and what the training is made from. Order and flips of the images are functions of (seed, epoch), and
+early stopping one of the curves, so they need no place in it. Beside it lie the best weights so far.
+"""
+
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepfake_ensemble.disk import require_room
+from deepfake_ensemble.files import replacing_file
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        curves: under Keras' names, the loss and accuracy of each epoch done, and val_loss and val_accuracy of
+            each that was validated: the last one may still have to be.
+        step: how many steps of the epoch after those are done.
+    """
+
+    curves: Mapping[str, list[float]]
+    step: int = 0
+
+    @property
+    def epochs(self) -> int:
+        return len(self.curves["loss"])
+
+    @property
+    def validated(self) -> int:
+        return len(self.curves["val_loss"])
+
+    @property
+    def since_best(self) -> int:
+        """Count the epochs validated after the one with the least validation loss."""
+        losses = self.curves["val_loss"]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+    def followed_by(self, **figures: float) -> "Progress":
+        """Return the progress at the end of the epoch, or of its validation, that gave these figures."""
+        return Progress(
+            curves={
+                name: [*values, figures[name]] if name in figures else values
+                for name, values in self.curves.items()
+            }
+        )
+
+
+START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []})
+
+
+class Unfinished:
+    """The folder that holds one training until it has succeeded."""
+
+    def __init__(self, folder: Path, name: str, made_from: Mapping[str, Any]) -> None:
+        """Name the folder, the model, and a JSON-able account of all that the training depends on."""
+        self._folder = folder
+        self._file = folder / "state.npz"
+        self._made_from = json.loads(json.dumps(made_from))
+        self.best = folder / f"{name}.weights.h5"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, variables: Sequence["keras.Variable"], progress: Progress) -> None:
+        """Keep where the training stands; what was kept before is replaced when this is safely on the disk.
+
+        Raises:
+            UserError: if the disk has no room for it; what was kept before stays.
+        """
+        arrays = {str(i): np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
+        size = sum(array.nbytes for array in arrays.values())
+        require_room(self._folder, size + 2**20, "the state of the training")
+        head = {"made_from": self._made_from, "curves": dict(progress.curves), "step": progress.step}
+        with replacing_file(self._file) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, head=np.array(json.dumps(head)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def load(self, variables: Sequence["keras.Variable"]) -> Progress:
+        """Bring a kept training back into `variables` and say how far it is; START where there is none.
+
+        One that was made from something else, or cannot be read, is left aside with a line that says why.
+        """
+        try:
+            with np.load(self._file, allow_pickle=False) as kept:
+                head = json.loads(str(kept["head"]))
+                other = next(differences(head["made_from"], self._made_from), None)
+                if other is None:
+                    arrays = [kept[str(i)] for i in range(len(variables))]
+        except FileNotFoundError:
+            return START
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            print(f"{self._file}: cannot be read ({error}): training starts over", file=sys.stderr)
+            return START
+        if other is not None:
+            print(
+                f"{self._file}: an interrupted training, but with another {other}: training starts over",
+                file=sys.stderr,
+            )
+            return START
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        return Progress(curves=head["curves"], step=head["step"])
+
+    def discard(self) -> None:
+        """Remove the folder: the training has succeeded."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted paths at which two JSON-able values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in dict.fromkeys([*one, *other]):
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}" if path else key)
+    elif one != other:
+        yield path

@@ -1,0 +1,127 @@
+"""An interrupted training is kept whole, used only for the same training, and says so otherwise."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.training import unfinished
+from deepfake_ensemble.training.unfinished import START, Progress, Unfinished
+
+MADE_FROM = {
+    "params": {"models.cnn": {"learning_rate": 0.1}},
+    "data": {"data/packed/train": "12"},
+    "code": "ab",
+}
+HALFWAY = Progress(
+    curves={"loss": [0.1 + 0.2, 0.3], "accuracy": [0.5, 0.75], "val_loss": [0.25], "val_accuracy": [1.0]},
+    step=7,
+)
+
+
+class Variable:
+    def __init__(self, value: Any) -> None:
+        self.value = np.asarray(value)
+
+    def numpy(self) -> np.ndarray:
+        return self.value
+
+    def assign(self, value: np.ndarray) -> None:
+        assert value.dtype == self.value.dtype
+        self.value = value
+
+
+def variables(*values: Any) -> list[Any]:
+    return [Variable(value) for value in values]
+
+
+def kept(folder: Path) -> Unfinished:
+    training = Unfinished(folder, "cnn", MADE_FROM)
+    training.save(variables(np.float32([1.5, 2.5]), np.int64(3)), HALFWAY)
+    return training
+
+
+def test_what_was_kept_comes_back_as_it_was(tmp_path: Path) -> None:
+    kept(tmp_path)
+    here = variables(np.float32([0, 0]), np.int64(0))
+    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(here) == HALFWAY
+    assert [variable.value.tolist() for variable in here] == [[1.5, 2.5], 3]
+
+
+def test_where_nothing_was_kept_training_starts(tmp_path: Path) -> None:
+    assert Unfinished(tmp_path / "new", "cnn", MADE_FROM).load([]) == START
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (MADE_FROM | {"params": {"models.cnn": {"learning_rate": 0.2}}}, "params.models.cnn.learning_rate"),
+        (MADE_FROM | {"data": {"data/packed/train": "13"}}, "data.data/packed/train"),
+        (MADE_FROM | {"code": "cd"}, "code"),
+        (MADE_FROM | {"versions": {"keras": "3"}}, "versions"),
+    ],
+)
+def test_a_state_of_another_training_is_left_aside_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture, other: dict[str, Any], named: str
+) -> None:
+    kept(tmp_path)
+    here = variables(np.float32([0, 0]), np.int64(0))
+    assert Unfinished(tmp_path, "cnn", other).load(here) == START
+    assert here[1].value == 0
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/state.npz: an interrupted training, but with another {named}: training starts over\n"
+    )
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"", lambda data: b"no zip" * 99])
+def test_a_state_that_cannot_be_read_is_left_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture, damage: Any
+) -> None:
+    kept(tmp_path)
+    file = tmp_path / "state.npz"
+    file.write_bytes(damage(file.read_bytes()))
+    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert capsys.readouterr().err.startswith(f"{file}: cannot be read (")
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    kept(tmp_path)
+    file = tmp_path / "state.npz"
+    content = bytearray(file.read_bytes())
+    content[content.index(np.float32([1.5, 2.5]).tobytes())] ^= 1
+    file.write_bytes(content)
+    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert "Bad CRC-32" in capsys.readouterr().err
+
+
+def test_a_full_disk_costs_nothing_that_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = kept(tmp_path)
+    before = (tmp_path / "state.npz").read_bytes()
+
+    def full(*arguments: Any) -> None:
+        raise UserError("full")
+
+    monkeypatch.setattr(unfinished, "require_room", full)
+    with pytest.raises(UserError):
+        training.save(variables(np.float32([9, 9]), np.int64(9)), START)
+    assert (tmp_path / "state.npz").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+
+
+def test_it_is_gone_once_the_training_has_succeeded(tmp_path: Path) -> None:
+    training = kept(tmp_path / "cnn")
+    training.best.write_bytes(b"weights")
+    training.discard()
+    assert not (tmp_path / "cnn").exists()
+
+
+def test_early_stopping_counts_from_the_first_of_the_best() -> None:
+    progress = START
+    assert progress.since_best == 0
+    for loss, since_best in ((0.5, 0), (0.4, 0), (0.4, 1), (0.6, 2), (0.3, 0)):
+        progress = progress.followed_by(loss=0.1, accuracy=0.5)
+        progress = progress.followed_by(val_loss=loss, val_accuracy=0.5)
+        assert progress.since_best == since_best
+    assert progress.epochs == progress.validated == 5
