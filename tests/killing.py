@@ -1,0 +1,127 @@
+"""Run the pipeline and kill it at a chosen moment, as a power cut or a lack of memory does."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from clones import ENVIRONMENT, Clone, ran
+
+Victim = Literal["stage", "dvc", "group"]
+VICTIMS: tuple[Victim, ...] = ("stage", "dvc", "group")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL to a stage's process, to DVC alone, or to both, so many seconds after the stage began."""
+
+    stage: str
+    after: float
+    victim: Victim
+
+
+def drawn(seconds: Mapping[str, float], count: int, seed: int) -> list[Kill]:
+    """Draw kills at random moments, half of them in trainings and each victim in turn.
+
+    `seconds` says how long each stage takes, in the order in which they run.
+    """
+    rng = random.Random(seed)
+    trainings = [stage for stage in seconds if stage.startswith("train@")]
+    others = [stage for stage in seconds if stage not in trainings]
+    hit = [trainings[i % len(trainings)] for i in range(count - count // 2)]
+    hit += rng.sample(others, k=count // 2)
+    hit.sort(key=list(seconds).index)
+    return [Kill(stage, rng.uniform(0, seconds[stage]), VICTIMS[i % 3]) for i, stage in enumerate(hit)]
+
+
+def run_and_kill(there: Clone, kill: Kill, *targets: str) -> tuple[str, bool]:
+    """Run `dvc repro` and kill it as told; return what it printed, and whether it was still running then.
+
+    Should the stage end before, the one after it is hit as it begins.
+
+    Where DVC alone was killed and its stage lives on, the stage is run once more beside it, which it must
+    refuse; then it is ended too.
+    """
+    log = there.folder.parent / "killed.log"
+    with log.open("w") as out:
+        running = subprocess.Popen(
+            ["dvc", "repro", *targets],
+            cwd=there.folder,
+            env=ENVIRONMENT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        while running.poll() is None and kill.stage not in ran(_text(log)):
+            time.sleep(0.02)
+        end = time.monotonic() + kill.after
+        while running.poll() is None and time.monotonic() < end and ran(_text(log))[-1] == kill.stage:
+            time.sleep(0.02)
+        in_time = running.poll() is None
+        if in_time:
+            _kill(running.pid, kill.victim)
+        running.wait()
+        if in_time and kill.victim == "dvc" and _group(running.pid):
+            refuses(there, kill.stage, running.pid)
+    finally:
+        for process in _group(running.pid):
+            process.kill()
+            process.wait()
+    return _text(log), in_time
+
+
+def refuses(there: Clone, stage: str, group: int) -> None:
+    """Check that a stage is not run a second time beside the process that is still at it."""
+    again = subprocess.run(
+        ["dvc", "repro", "--single-item", stage],
+        cwd=there.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if _group(group):
+        assert again.returncode != 0
+        assert "is still running this stage, without DVC: wait for it" in again.stderr, again.stderr
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Return the temporary files that lie about in a clone, by path."""
+    found = [path for pattern in (".partial-*", ".replaced-*", ".*.tmp") for path in folder.rglob(pattern)]
+    found += (folder / "models/unfinished").glob("*")
+    return sorted(str(path.relative_to(folder)) for path in found if ".git" not in path.parts)
+
+
+def _kill(pid: int, victim: Victim) -> None:
+    if victim == "dvc":
+        os.kill(pid, signal.SIGKILL)
+    elif victim == "group":
+        os.killpg(pid, signal.SIGKILL)
+    else:
+        for process in _group(pid):
+            if process.pid != pid:
+                process.kill()
+
+
+def _group(pid: int) -> list[psutil.Process]:
+    """Return the living processes of the group that began with `pid`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,53 @@
+"""Killed at any moment and run again, the pipeline ends with the same bytes and leaves nothing about."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from clones import ROOT, Clone, clone, ran
+from killing import Kill, drawn, left_behind, run_and_kill
+
+KEEP_EVERY_STEP = {"resume.save_minutes": 0.0001}  # it decides no result, so dvc.lock stays as it is
+
+
+def survives(there: Clone, kills: Sequence[Kill], *targets: str) -> None:
+    """Run a clone that has no result yet to its end through all kills, and compare what it made."""
+    lock = (there / "dvc.lock").read_bytes()
+    missed = []
+    for kill in kills:
+        log, in_time = run_and_kill(there, kill, *targets)
+        assert "Traceback" not in log, log[-3000:]
+        print(f"{kill}: {'killed' if in_time else 'had ended before'}")
+        missed += [] if in_time else [kill]
+    there.dvc("repro", *targets)
+    assert (there / "dvc.lock").read_bytes() == lock  # it names the bytes of every result
+    assert left_behind(there.folder) == []
+    assert len(missed) <= len(kills) // 4, missed
+
+
+def test_a_few_kills(whole_run, tmp_path: Path) -> None:
+    there = clone(tmp_path / "clone", whole_run.clone.folder)
+    there.set_params(KEEP_EVERY_STEP)
+    kills = [
+        Kill("download@faces", 1.5, "stage"),
+        Kill("pack@train", 0.6, "group"),
+        Kill("initialise@cnn", 2.0, "dvc"),
+        Kill("train@cnn", 8.0, "dvc"),
+        Kill("train@cnn", 10.0, "group"),
+        Kill("train@cnn", 12.0, "stage"),
+        Kill("predict@cnn", 4.0, "group"),
+    ]
+    survives(there, kills, "predict@cnn")
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize("seed", [1])
+def test_many_kills_in_the_committed_run(tmp_path: Path, seed: int) -> None:
+    # The committed dvc.lock is of an uninterrupted run. Where `make verify` fails, this does.
+    there = clone(tmp_path / "clone", ROOT)
+    there.set_params(KEEP_EVERY_STEP)
+    measured = json.loads((there / "docs/measurements/sample.json").read_text(encoding="utf-8"))["stages"]
+    seconds = {stage: measured[stage]["seconds"] for stage in ran(there.dvc("repro", "--dry"))}
+    survives(there, drawn(seconds, count=24, seed=seed))
