@@ -36,10 +36,11 @@ def test_streamed_batches_are_the_reader_s(reader: BatchReader) -> None:
 @pytest.mark.parametrize("first_step", range(STEPS))
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_epochs_are_the_reader_s_from_any_step_on(reader: BatchReader, epoch: int, first_step: int) -> None:
-    expected = list(reader.epoch(BATCH, SEED, epoch, first_step))
-    assert len(expected) == STEPS - first_step
-    assert_same(feeding.streamed_epochs(reader, BATCH, SEED, [])(epoch, first_step), expected)
-    assert_same(feeding.decoded_epochs(reader, BATCH, SEED)(epoch, first_step), expected)
+    expected = [*reader.epoch(BATCH, SEED, epoch, first_step), *reader.epoch(BATCH, SEED, epoch + 1)]
+    assert len(expected) == 2 * STEPS - first_step
+    endless = feeding.streamed_epochs(reader, BATCH, SEED, [])(epoch, first_step)
+    assert_same(endless.take(len(expected)), expected)
+    assert_same(feeding.decoded_epochs(reader, BATCH, SEED, epoch + 2)(epoch, first_step), expected)
 
 
 def test_a_decoded_split_is_the_reader_s(reader: BatchReader) -> None:

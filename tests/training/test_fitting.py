@@ -21,6 +21,7 @@ from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.training import curves, fitting
+from deepfake_ensemble.training.adam import adam
 from deepfake_ensemble.training.recipe import Recipe
 from deepfake_ensemble.training.unfinished import Unfinished
 from pictures import encoded, pack, picture
@@ -117,11 +118,9 @@ def losses(model: Any, reader: BatchReader) -> tuple[float, float]:
 
 def test_training_takes_the_reader_s_epochs_step_by_step(reference, train) -> None:
     # As a plain loop over what the reader yields for (seed, epoch) does: shuffled, mirrored, nothing else.
-    import keras
-
     replayed = small()
     assert curves.summary(reference.history)["best_epoch"] == 2  # so the last weights were kept
-    replayed.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy")
+    replayed.compile(adam(LEARNING_RATE), "binary_crossentropy")
     for epoch in range(2):
         for pictures, labels in train.epoch(8, SEED, epoch):
             replayed.train_on_batch(pictures, labels)

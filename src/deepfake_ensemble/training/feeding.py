@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-Epochs = Callable[[int, int], "tf.data.Dataset"]
-"""(epoch, first_step), both from 0, → the batches of the training epoch from there on."""
+From = Callable[[int, int], "tf.data.Dataset"]
+"""(epoch, step), both from 0, → the batches of training from there on, one epoch after the other."""
 
 
 def streamed(
@@ -37,11 +37,15 @@ def streamed(
     return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
 
 
-def streamed_epochs(train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]) -> Epochs:
-    """Stream the batches of `train.epoch`."""
-    return lambda epoch, first_step: streamed(
-        lambda: train.epoch(batch_size, seed, epoch, first_step), train.size, unreadable
-    )
+def streamed_epochs(train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]) -> From:
+    """Stream the epochs of `train.epoch` without end."""
+
+    def batches(epoch: int, step: int) -> Iterator[Batch]:
+        while True:
+            yield from train.epoch(batch_size, seed, epoch, step)
+            epoch, step = epoch + 1, 0
+
+    return lambda epoch, step: streamed(lambda: batches(epoch, step), train.size, unreadable)
 
 
 def decoded(split: BatchReader, batch_size: int) -> "tf.data.Dataset":
@@ -57,8 +61,8 @@ def decoded(split: BatchReader, batch_size: int) -> "tf.data.Dataset":
     return tf.data.Dataset.from_tensor_slices(split.read(np.arange(len(split)))).batch(batch_size)
 
 
-def decoded_epochs(train: BatchReader, batch_size: int, seed: int) -> Epochs:
-    """Hold the training split's pixels in memory and yield the batches of `train.epoch` from there.
+def decoded_epochs(train: BatchReader, batch_size: int, seed: int, epochs: int) -> From:
+    """Hold the training split's pixels in memory and yield what `train.epoch` does, up to epoch `epochs`.
 
     Raises:
         UserError: if an image cannot be read.
@@ -68,14 +72,18 @@ def decoded_epochs(train: BatchReader, batch_size: int, seed: int) -> Epochs:
     n = len(train)
     images, labels = (tf.constant(array) for array in train.read(np.arange(n)))
 
+    def batches(visited: "tf.Tensor", flipped: "tf.Tensor") -> "tf.data.Dataset":
+        return tf.data.Dataset.from_tensor_slices((visited, flipped)).batch(batch_size)
+
     def look_up(positions: "tf.Tensor", mirror: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         batch = tf.gather(images, positions)
         mirror = mirror[:, None, None, None]
         return tf.where(mirror, tf.reverse(batch, [2]), batch), tf.gather(labels, positions)
 
-    def epoch_batches(epoch: int, first_step: int) -> "tf.data.Dataset":
-        visited = order.permutation(n, seed, epoch)[first_step * batch_size :]
-        flipped = order.flips(n, seed, epoch)[visited]
-        return tf.data.Dataset.from_tensor_slices((visited, flipped)).batch(batch_size).map(look_up)
+    def rest(epoch: int, step: int) -> "tf.data.Dataset":
+        visited = np.stack([order.permutation(n, seed, e) for e in range(epoch, epochs)])
+        flipped = np.stack([order.flips(n, seed, e)[visited[e - epoch]] for e in range(epoch, epochs)])
+        orders = tf.data.Dataset.from_tensor_slices((visited, flipped))
+        return orders.flat_map(batches).skip(step).map(look_up)
 
-    return epoch_batches
+    return rest

@@ -73,15 +73,15 @@ def fit(
         save_every=save_every,
     )
     if cache == "decoded":
-        epochs = feeding.decoded_epochs(train, recipe.batch_size, seed)
+        trained_on = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
         validated_on = feeding.decoded(validation, recipe.validation_batch_size)
     else:
-        epochs = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
+        trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
         validated_on = feeding.streamed(
             lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
         )
     try:
-        return training.run(epochs, validated_on, len(train), len(validation))
+        return training.run(trained_on, validated_on, len(train), len(validation))
     except tf.errors.OpError:
         if unreadable:
             raise unreadable[0] from None
@@ -122,21 +122,20 @@ class _Training:
         self._saved = time.monotonic()
 
     def run(
-        self, epochs: feeding.Epochs, validated_on: "tf.data.Dataset", images: int, val_images: int
+        self, trained_on: feeding.From, validated_on: "tf.data.Dataset", images: int, val_images: int
     ) -> History:
         recipe, progress = self._recipe, self._unfinished.load(self._state)
-        if not progress.step:  # Keras would leave alone what it has not used before
-            for mean in self._means:
-                mean.assign(0 * mean.numpy())
         steps = math.ceil(images / recipe.batch_size)
         val_steps = math.ceil(val_images / recipe.validation_batch_size)
         if progress.epochs or progress.step:
             done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
             print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
+        # One iterator for all epochs: TensorFlow traces the network anew for another one.
+        more = progress.epochs < recipe.epochs
+        batches = iter(trained_on(progress.epochs, progress.step)) if more else iter(())
         with held_back() as asked_to_stop:
             while progress.validated < recipe.epochs and progress.since_best < recipe.early_stopping_patience:
                 if progress.epochs == progress.validated:
-                    batches = epochs(progress.epochs, progress.step)
                     progress = self._train_epoch(batches, progress, steps, asked_to_stop)
                 progress = self._validate(validated_on, progress, val_steps, asked_to_stop)
                 print(_line(progress, recipe), flush=True)
@@ -150,38 +149,31 @@ class _Training:
         self._unfinished.save(self._state, progress)
         self._saved = time.monotonic()
 
+    def _reset_means(self) -> None:
+        # `reset_metrics` leaves alone what Keras has not used yet, and would what was loaded, too.
+        for mean in self._means:
+            mean.assign(0 * mean.numpy())
+
     def _train_epoch(
-        self, batches: "tf.data.Dataset", progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
+        self, batches: Iterator[Any], progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
     ) -> Progress:
-        from keras.callbacks import LambdaCallback
-
-        detector, epoch, first_step = self._detector, progress.epochs + 1, progress.step
-        means = [mean.numpy() for mean in self._means]
-
-        def begin(epoch: int, logs: Any) -> None:
-            if first_step:  # Keras has set them to zero, as for a whole epoch
-                for mean, value in zip(self._means, means, strict=True):
-                    mean.assign(value)
-
-        def after_step(index: int, logs: Mapping[str, float]) -> None:
-            step = first_step + index + 1
-            advance(1)
-            if not math.isfinite(logs["loss"]):
-                _refuse(detector, f"the loss became {logs['loss']} in epoch {epoch}, step {step}")
-            if step < steps and (asked_to_stop() or time.monotonic() - self._saved >= self._save_every):
-                self._save(replace(progress, step=step))
-                if asked_to_stop():
-                    raise KeyboardInterrupt
-
-        with _bar(f"{detector.name}, epoch {epoch} of {self._recipe.epochs}", steps - first_step) as advance:
-            history = detector.fit(
-                batches,
-                steps_per_epoch=steps - first_step,
-                shuffle=False,  # the reader does that
-                verbose=0,
-                callbacks=[LambdaCallback(on_epoch_begin=begin, on_train_batch_end=after_step)],
-            ).history
-        return progress.followed_by(loss=history["loss"][0], accuracy=history["accuracy"][0])
+        detector, epoch = self._detector, progress.epochs + 1
+        detector.make_train_function()
+        if not progress.step:
+            self._reset_means()
+        with _bar(
+            f"{detector.name}, epoch {epoch} of {self._recipe.epochs}", steps - progress.step
+        ) as advance:
+            for step in range(progress.step + 1, steps + 1):
+                figures = {name: float(value) for name, value in detector.train_function(batches).items()}
+                advance(1)
+                if not math.isfinite(figures["loss"]):
+                    _refuse(detector, f"the loss became {figures['loss']} in epoch {epoch}, step {step}")
+                if step < steps and (asked_to_stop() or time.monotonic() - self._saved >= self._save_every):
+                    self._save(replace(progress, step=step))
+                    if asked_to_stop():
+                        raise KeyboardInterrupt
+        return progress.followed_by(loss=figures["loss"], accuracy=figures["accuracy"])
 
     def _validate(
         self, batches: "tf.data.Dataset", progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
@@ -193,6 +185,7 @@ class _Training:
                 self._save(progress)
                 raise KeyboardInterrupt
 
+        self._reset_means()
         figures = self._detector.evaluate(
             batches,
             steps=steps,
