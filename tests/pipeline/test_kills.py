@@ -24,7 +24,7 @@ def survives(there: Clone, kills: Sequence[Kill], *targets: str) -> None:
     there.dvc("repro", *targets)
     assert (there / "dvc.lock").read_bytes() == lock  # it names the bytes of every result
     assert left_behind(there.folder) == []
-    assert len(missed) <= len(kills) // 4, missed
+    assert len(missed) <= len(kills) // 2, missed
 
 
 def test_a_few_kills(whole_run, tmp_path: Path) -> None:
@@ -34,10 +34,10 @@ def test_a_few_kills(whole_run, tmp_path: Path) -> None:
         Kill("download@faces", 1.5, "stage"),
         Kill("pack@train", 0.6, "group"),
         Kill("initialise@cnn", 2.0, "dvc"),
-        Kill("train@cnn", 8.0, "dvc"),
-        Kill("train@cnn", 10.0, "group"),
-        Kill("train@cnn", 12.0, "stage"),
-        Kill("predict@cnn", 4.0, "group"),
+        Kill("train@cnn", 4.0, "dvc"),
+        Kill("train@cnn", 5.0, "group"),
+        Kill("train@cnn", 6.0, "stage"),
+        Kill("predict@cnn", 3.0, "group"),
     ]
     survives(there, kills, "predict@cnn")
 
