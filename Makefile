@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test test-all lint pipeline readme results seeds verify lock clean
+.PHONY: help setup repro plan test test-all lint pipeline readme results errors seeds verify lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -39,10 +39,10 @@ plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, 
 
 test: $(INSTALLED) lint ## Run the linter, the type checker, the quick tests and one tiny run of the pipeline
 	@echo "test: running the quick tests, and the whole pipeline once on a tiny sample"
-	@python -m pytest -m "not networks and not pipeline"
+	@python -m pytest -m "not networks and not pipeline" --errors=check
 
 test-all: $(INSTALLED) lint ## The same with the tests that train networks and run at full scale; half an hour or more
-	@python -m pytest
+	@python -m pytest --errors=check
 
 lint: $(INSTALLED)
 	@echo "test: ruff and mypy"
@@ -56,6 +56,10 @@ readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
 
 results: $(INSTALLED) ## Write docs/results.md from what benchmarks/measured_run.py measured
 	@python -m deepfake_ensemble.pipeline.results
+
+errors: $(INSTALLED) ## Write docs/errors.md from the tests that provoke what it lists
+	@python -m pytest -q -m "not networks and not pipeline" --ignore tests/pipeline/test_end_to_end.py \
+	  --ignore tests/pipeline/test_kills.py --errors=write
 
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
 	@python -m deepfake_ensemble.pipeline.seeds

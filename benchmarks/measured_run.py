@@ -16,7 +16,6 @@ a second; elsewhere the highest seen).
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -24,7 +23,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -32,12 +30,11 @@ import psutil
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_folder, write_json
-from deepfake_ensemble.pipeline.machine import machine
+from deepfake_ensemble.pipeline.machine import machine, versions
 from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
 SECONDS_BETWEEN_LOOKS = 0.2
-LIBRARIES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "dvc")
 
 
 class Watch:
@@ -177,8 +174,7 @@ def main() -> None:
             "profile": profile,
             "commit": _commit(),
             "machine": machine(),
-            "versions": {"python": platform.python_version()}
-            | {name: metadata.version(name) for name in LIBRARIES},
+            "versions": versions(),
             "params": data | {"profiles": {profile: data["profiles"][profile]}},
             "stages": stages,
         },

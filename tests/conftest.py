@@ -6,6 +6,8 @@ import pytest
 
 import study as made_up
 
+pytest_plugins = ["errors_page"]
+
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -1,8 +1,11 @@
 """The four detectors at 32 pixels, each built once for all tests that only look at it."""
 
+import io
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import h5py
 
 from deepfake_ensemble import params
 from deepfake_ensemble.models import architecture, detector
@@ -35,3 +38,11 @@ def build(name: str, *, seed: int = 1, size: int = SIZE, input_scaling: Any = "u
 def shared(name: str, input_scaling: str = "unit") -> Any:
     """Return a detector that must be left as it is."""
     return build(name, input_scaling=input_scaling)
+
+
+def layers_of(content: bytes) -> list[str]:
+    """Return the groups of a weights file that hold the weights of a layer."""
+    groups = []
+    with h5py.File(io.BytesIO(content)) as file:
+        file.visit(lambda name: groups.append(name.removesuffix("/vars")) if name.endswith("/vars") else None)
+        return [group for group in groups if len(file[f"{group}/vars"])]

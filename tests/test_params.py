@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.section import section
+from errors_page import Documented
 
 
 @section
@@ -235,12 +236,14 @@ def test_a_refusal_is_one_line_however_long_and_strange_the_value(tmp_path: Path
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused_with_the_line(
-    tmp_path: Path, text: bytes, message: str
+    tmp_path: Path, text: bytes, message: str, documented: Documented
 ) -> None:
     file = written(tmp_path, text)
     with pytest.raises(UserError) as refused:
         params.load(file)
     assert str(refused.value) == f"{file}: {message}"
+    shown = ascii(text if len(text) < 60 else text[:10] + b"...")[2:-1]
+    documented("Parameters", f"the file is `{shown}`" if text else "the file is empty", str(refused.value))
 
 
 def test_a_missing_file_says_where_to_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,19 @@ from typing import Any
 
 
 @contextmanager
-def replacing_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` if the block succeeds."""
+def replacing_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` if the block succeeds.
+
+    With `durable` not before its bytes are on the disk: a power cut leaves the one or the other whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
     partial.unlink(missing_ok=True)
     try:
         yield partial
+        if durable:
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from deepfake_ensemble.data.archive import Limits, open_archive
 from deepfake_ensemble.errors import UserError
+from errors_page import Documented
 
 CONTENT = bytes(range(256)) * 4
 CENTRAL = b"PK\x01\x02"  # signature of an entry in the table of contents
@@ -143,14 +144,14 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_archive_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
+def test_a_hostile_archive_is_refused_in_one_line(case: str, tmp_path: Path, documented: Documented) -> None:
     content, message = HOSTILE[case]
     path = tmp_path / "set.zip"
     path.write_bytes(content)
     with pytest.raises(UserError) as refusal, open_archive(path, SMALL):
         pass
     assert str(refusal.value) == f"{path}: {message}"
-    assert str(refusal.value).isprintable()
+    documented("Archives", case, str(refusal.value))
 
 
 def lying_about_its_size() -> bytes:
@@ -182,24 +183,29 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGED)
-def test_a_damaged_entry_is_refused_when_it_is_read(case: str, tmp_path: Path) -> None:
+def test_a_damaged_entry_is_refused_when_it_is_read(
+    case: str, tmp_path: Path, documented: Documented
+) -> None:
     content, message = DAMAGED[case]
     path = tmp_path / "set.zip"
     path.write_bytes(content)
     with open_archive(path) as archive, pytest.raises(UserError) as refusal:
         archive.read("a.jpg")
     assert str(refusal.value) == f"{path}: {message}; fetch the archive again"
+    documented("Archives", case, str(refusal.value))
 
 
-def test_a_missing_archive_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_archive_and_a_folder_are_named(tmp_path: Path, documented: Documented) -> None:
     path = tmp_path / "set.zip"
     with pytest.raises(UserError) as refusal, open_archive(path):
         pass
     assert str(refusal.value) == f"{path}: there is no such archive; run the download stage or put it there"
+    documented("Archives", "missing", str(refusal.value))
     path.mkdir()
     with pytest.raises(UserError) as refusal, open_archive(path):
         pass
     assert str(refusal.value) == f"{path}: the archive cannot be read (Is a directory)"
+    documented("Archives", "a folder in its place", str(refusal.value))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -3,8 +3,9 @@
 import io
 import json
 import random
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from deepfake_ensemble.data.audit import Audit, AuditParams, audit
 from deepfake_ensemble.data.index import IndexRow
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.errors import UserError
+from errors_page import Documented
+from pictures import encoded, picture
 
 FACES = "real_vs_fake/real-vs-fake/"
 
@@ -178,13 +181,15 @@ def test_a_shortcut_shows_in_the_baselines(tmp_path: Path) -> None:
     json.dumps(report, allow_nan=False)
 
 
-def test_files_with_both_labels_are_refused_by_name(tmp_path: Path) -> None:
+def test_files_with_both_labels_are_refused_by_name(tmp_path: Path, documented: Documented) -> None:
     entries = cifake()
     entries["test/FAKE/a.jpg"] = entries["train/REAL/0000.jpg"]
-    assert refusal(tmp_path, entries) == (
+    line = refusal(tmp_path, entries)
+    assert line == (
         "'train/REAL/0000.jpg' (real) and 'test/FAKE/a.jpg' (fake) are the same file; "
         "use the publisher's own archive"
     )
+    documented("Data sets", "the same file in both classes", f"set.zip: {line}")
     entries["test/REAL/b.jpg"] = entries["train/FAKE/0000.jpg"]
     assert refusal(tmp_path, entries, on_bad_image="drop") == (
         "'train/REAL/0000.jpg' (real) and 'test/FAKE/a.jpg' (fake) are the same file (and 1 more like it); "
@@ -206,6 +211,87 @@ def test_bad_images_stop_the_audit_and_are_named(tmp_path: Path) -> None:
     assert message.endswith(
         "; and 1 more); use the publisher's own archive, or leave them out with audit.on_bad_image=drop"
     )
+
+
+GREY = Image.fromarray(np.linspace(0, 255, 192).astype(np.uint8).reshape(12, 16))
+DEEP = Image.fromarray(np.linspace(0, 65535, 192).astype(np.uint16).reshape(12, 16))
+
+
+def vast() -> bytes:
+    """Return a PNG of 20,000 × 20,000 pixels in some 50 kB."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    return encoded(picture(1), exif=exif)
+
+
+# name of the case → the file, and the reason why it is bad, or nothing
+IMAGES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "no bytes": (lambda: b"", "empty"),
+    "a web page": (lambda: b"<html>Not found</html>", "not an image"),
+    "a JPEG cut off before its pixels": (
+        lambda: encoded(picture(1))[:600],
+        "damaged: Truncated File Read",
+    ),
+    "a JPEG cut off in its pixels": (
+        lambda: encoded(picture(1))[:900],
+        "damaged: image file is truncated (141 bytes not processed)",
+    ),
+    "a PNG cut off in its pixels": (
+        lambda: encoded(picture(1), "PNG")[:1000],
+        "damaged: image file is truncated",
+    ),
+    "20,000 × 20,000 pixels": (vast, "too large"),
+    "a number format whose range is unknown (32-bit TIFF)": (
+        lambda: encoded(GREY.convert("I"), "TIFF"),
+        "mode I: neither 8 nor 16 bits a channel",
+    ),
+    "a program (EPS)": (lambda: encoded(picture(1), "EPS"), "not an image"),
+    "1 × 1 pixel": (lambda: encoded(picture(1, 1, 1)), ""),
+    "a PNG named .jpg": (lambda: encoded(picture(1), "PNG"), ""),
+    "a WebP named .jpg": (lambda: encoded(picture(1), "WEBP"), ""),
+    "a TIFF named .jpg": (lambda: encoded(picture(1), "TIFF"), ""),
+    "an animated GIF named .jpg": (
+        lambda: encoded(picture(1), "GIF", save_all=True, append_images=[picture(2)]),
+        "",
+    ),
+    "CMYK": (lambda: encoded(picture(1).convert("CMYK")), ""),
+    "greyscale": (lambda: encoded(GREY), ""),
+    "transparent": (lambda: encoded(picture(1).convert("RGBA"), "PNG"), ""),
+    "16 bits a channel": (lambda: encoded(DEEP, "PNG"), ""),
+    "turned by its EXIF data": (turned, ""),
+}
+USED = {
+    "an animated GIF named .jpg": "its first frame",
+    "16 bits a channel": "the upper 8 bits",
+    "transparent": "without its transparency",
+    "turned by its EXIF data": "as it is stored",
+}
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_every_kind_of_image_is_used_or_refused_by_name(
+    case: str, tmp_path: Path, documented: Documented
+) -> None:
+    make, reason = IMAGES[case]
+    entries = cifake() | {"train/REAL/x.jpg": make()}
+    if not reason:
+        assert [row.status for row in audited(tmp_path, entries).rows] == ["ok"] * 9
+        documented("Images", case, f"used: {USED.get(case, 'as 8-bit RGB')}")
+        return
+    message = refusal(tmp_path, entries)
+    assert message == (
+        f"1 of 9 images cannot be used ('train/REAL/x.jpg': {reason}); use the publisher's own archive, or"
+        " leave them out with audit.on_bad_image=drop"
+    )
+    documented("Images", case, f"set.zip: {message}")
 
 
 def test_bad_images_can_be_left_out_and_are_listed(tmp_path: Path) -> None:
@@ -248,23 +334,41 @@ def test_rows_and_images_without_counterpart_are_counted(tmp_path: Path) -> None
     }
 
 
-def test_a_table_that_contradicts_the_folders_is_refused(tmp_path: Path) -> None:
+def test_a_table_that_contradicts_the_folders_is_refused(tmp_path: Path, documented: Documented) -> None:
     entries = faces()
     entries["valid.csv"] = entries["valid.csv"].replace(b",0,fake,", b",1,real,")
-    assert refusal(tmp_path, entries, "faces") == (
+    line = refusal(tmp_path, entries, "faces")
+    assert line == (
         f"'valid.csv' calls '{FACES}valid/fake/a.jpg' real, its folder says the opposite; "
         "use the publisher's own archive"
     )
+    documented("Data sets", "its table contradicts its folders", f"set.zip: {line}")
 
 
-def test_a_broken_table_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path, faces() | {"valid.csv": b"a\n1\n"}, "faces") == (
+def test_a_broken_table_is_refused(tmp_path: Path, documented: Documented) -> None:
+    line = refusal(tmp_path, faces() | {"valid.csv": b"a\n1\n"}, "faces")
+    assert line == (
         "'valid.csv' is no table of labels (line 2 lacks a path or a label of 0 or 1); "
         "use the publisher's own archive"
     )
+    documented("Data sets", "its table is broken", f"set.zip: {line}")
 
 
-def test_another_layout_than_declared_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path, cifake(), "faces").endswith(
-        "; it looks like the layout 'cifake'; use the publisher's own archive"
+def test_another_layout_than_declared_is_refused(tmp_path: Path, documented: Documented) -> None:
+    line = refusal(tmp_path, cifake(), "faces")
+    assert line.endswith("; it looks like the layout 'cifake'; use the publisher's own archive")
+    documented("Data sets", "another data set than declared", f"set.zip: {line}")
+
+
+def test_a_file_that_has_no_place_is_refused(tmp_path: Path, documented: Documented) -> None:
+    line = refusal(tmp_path, cifake() | {"notes.exe": b""})
+    assert line.startswith("entry 'notes.exe' has no place in the layout 'cifake'")
+    documented("Data sets", "a file that does not belong there", f"set.zip: {line}")
+
+
+def test_a_class_without_images_is_refused(tmp_path: Path, documented: Documented) -> None:
+    line = refusal(tmp_path, {name: it for name, it in cifake().items() if "test/FAKE" not in name})
+    assert line == (
+        "there is no image in 'test/FAKE/', which the layout 'cifake' needs; use the publisher's own archive"
     )
+    documented("Data sets", "a class folder that is missing or empty", f"set.zip: {line}")

@@ -18,7 +18,7 @@ from deepfake_ensemble.data.perturbations import (
     change,
     conditions,
 )
-from deepfake_ensemble.data.perturbed_batches import PerturbedReader
+from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
 from pictures import pack, picture
 
 SIZE = 64
@@ -137,3 +137,11 @@ def test_a_perturbed_reader_changes_each_image_by_its_position(tmp_path: Path) -
     for row, position in enumerate((3, 1)):
         expected = noisy(Image.fromarray(clean[row]), position)
         assert np.array_equal(read[row], np.asarray(expected))
+
+
+@pytest.mark.parametrize("labels", [[0, 1] * 10, [1] * 10 + [0] * 10, [0] * 3 + [1] * 9 + [0] * 7 + [1]])
+@pytest.mark.parametrize("count", [0, 2, 8, 20, 2000])
+def test_the_images_chosen_are_half_of_each_class_however_the_split_is_sorted(labels, count):
+    positions = chosen(np.array(labels), count)
+    assert positions.tolist() == sorted(set(positions.tolist()))
+    assert np.bincount(np.array(labels)[positions], minlength=2).tolist() == [min(count, 20) // 2] * 2

@@ -21,6 +21,7 @@ from deepfake_ensemble.data.index import (
 )
 from deepfake_ensemble.data.split import deal, split_set
 from deepfake_ensemble.errors import UserError
+from errors_page import Documented
 
 COUNTS = {"train": 12, "val": 4, "test": 6}
 
@@ -109,13 +110,14 @@ def test_copies_stay_together_and_are_shared_out() -> None:
     assert min(copies.values()) >= 5
 
 
-def test_counts_that_copies_make_impossible_are_refused() -> None:
+def test_counts_that_copies_make_impossible_are_refused(documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
         split_set("faces", images(0, *[1] * 10) + images(1, *[2] * 20), {"train": 10, "val": 6}, 1)
     assert str(refusal.value) == (
         "faces: there are too many byte-identical fake images, which have to stay together, "
         "for splits of exactly 5 (train), 3 (val) of them; ask for other counts"
     )
+    documented("Data sets", "copies that have to stay in one split", str(refusal.value))
 
 
 def rng() -> np.random.Generator:
@@ -162,13 +164,14 @@ def test_many_copies_without_single_images_are_dealt() -> None:
     assert (filled[0], filled[1], filled[2]) == (25_001, 7_003, 7_002)
 
 
-def test_too_few_images_are_refused_with_both_numbers() -> None:
+def test_too_few_images_are_refused_with_both_numbers(documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
         split_set("faces", images(0, *[1] * 900) + images(1, *[1] * 1_000), {"train": 1_800, "val": 200}, 42)
     assert str(refusal.value) == (
         "faces: the splits need 1,000 images of each class, but there are 900 real and 1,000 fake "
         "usable ones; ask for fewer images or use the complete archive"
     )
+    documented("Data sets", "too few images for the splits", str(refusal.value))
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, -2])
@@ -255,15 +258,20 @@ def test_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_table_that_someone_edited_is_refused(content: str, message: str, tmp_path: Path) -> None:
+def test_a_table_that_someone_edited_is_refused(
+    content: str, message: str, tmp_path: Path, documented: Documented
+) -> None:
     path = tmp_path / "train.csv"
     path.write_text(content)
     with pytest.raises(UserError) as refusal:
         read_split(path)
     assert str(refusal.value) == f"{path}: {message}"
+    if content.endswith("xyz\n"):
+        documented("Tables between stages", "a split's table was edited", str(refusal.value))
 
 
-def test_a_missing_table_names_its_stage(tmp_path: Path) -> None:
+def test_a_missing_table_names_its_stage(tmp_path: Path, documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
         read_index(tmp_path / "faces.csv")
     assert str(refusal.value) == f"{tmp_path}/faces.csv: there is no such table; run the audit stage first"
+    documented("Tables between stages", "a table is missing", str(refusal.value))

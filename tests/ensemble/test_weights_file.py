@@ -7,6 +7,7 @@ import pytest
 
 from deepfake_ensemble.ensemble import weights_file
 from deepfake_ensemble.errors import UserError
+from errors_page import Documented
 
 WEIGHTS = {
     "cnn": 0.1 + 0.2,
@@ -41,8 +42,10 @@ def refusal(path: Path) -> str:
     return message
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert "missing" in refusal(tmp_path / "weights.json")
+def test_a_missing_file_is_named(tmp_path: Path, documented: Documented) -> None:
+    line = refusal(tmp_path / "weights.json")
+    assert "missing" in line
+    documented("Tables between stages", "weights: missing", line)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("", "not JSON"),
         ('{"cnn": 1', "not JSON"),
         ("\x00", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ("[]", "holds no weights"),
         ("{}", "holds no weights"),
         ("1", "holds no weights"),
@@ -65,12 +69,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ('{"cnn": 0.5, "xception": 0.49}', "the weights sum to 0.99, not 1"),
     ],
 )
-def test_other_content_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+def test_other_content_is_refused(
+    tmp_path: Path, content: str, complaint: str, documented: Documented
+) -> None:
     path = tmp_path / "weights.json"
     path.write_text(content)
     with pytest.raises(UserError, match=complaint):
         weights_file.read(path)
-    refusal(path)
+    shown = content[:40].replace("\0", "\\0") or "nothing"
+    documented("Tables between stages", f"weights: `{shown}`", refusal(path))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

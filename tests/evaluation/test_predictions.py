@@ -56,21 +56,25 @@ def test_what_was_written_is_read_back_in_order_and_to_the_last_bit(tmp_path):
         (["path,label,p_fake", "a,1,-0.1"], "line 2: p_fake '-0.1'"),
     ],
 )
-def test_a_malformed_table_is_refused_by_file_and_line_in_one_sentence(tmp_path, lines, said):
+def test_a_malformed_table_is_refused_by_file_and_line_in_one_sentence(tmp_path, lines, said, documented):
     path = table(tmp_path, *lines)
     with pytest.raises(UserError) as refusal:
         read(path)
     message = str(refusal.value)
-    assert said in message and str(path) in message and "\n" not in message
+    assert said in message and str(path) in message
+    rows = " then ".join(f"`{line}`" for line in lines[1:])
+    documented("Tables between stages", f"predictions: {rows or lines or 'an empty file'}", message)
 
 
-def test_a_missing_or_binary_file_is_refused_by_name(tmp_path):
+def test_a_missing_or_binary_file_is_refused_by_name(tmp_path, documented):
     path = tmp_path / "val.csv"
-    with pytest.raises(UserError, match=r"val\.csv: not found"):
+    with pytest.raises(UserError, match=r"val\.csv: not found") as refusal:
         read(path)
+    documented("Tables between stages", "predictions: missing", str(refusal.value))
     path.write_bytes(b"path,label,p_fake\n\xff\xfe,1,0.5\n")
-    with pytest.raises(UserError, match=r"val\.csv: not a table"):
+    with pytest.raises(UserError, match=r"val\.csv: not a table") as refusal:
         read(path)
+    documented("Tables between stages", "predictions: not text", str(refusal.value))
 
 
 def test_aligned_predictions_share_paths_and_labels():
@@ -84,16 +88,17 @@ def test_aligned_predictions_share_paths_and_labels():
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("case", "other", "said"),
     [
-        (of(paths="ba"), "row 1: 'a' and 'b'"),
-        (of(paths="abc", labels=(0, 1, 1), p_fake=(0, 1, 1)), "2 and 3 images"),
-        (of(labels=(0, 0)), r"row 2 \('b'\): 1 and 0"),
+        ("other paths or another order", of(paths="ba"), "row 1: 'a' and 'b'"),
+        ("missing rows", of(paths="abc", labels=(0, 1, 1), p_fake=(0, 1, 1)), "2 and 3 images"),
+        ("other labels", of(labels=(0, 0)), r"row 2 \('b'\): 1 and 0"),
     ],
 )
-def test_predictions_of_other_images_are_refused_with_both_names(other, said):
-    with pytest.raises(UserError, match=f"cnn and xception differ.*{said}"):
+def test_predictions_of_other_images_are_refused_with_both_names(case, other, said, documented):
+    with pytest.raises(UserError, match=f"cnn and xception differ.*{said}") as refusal:
         aligned({"cnn": of(), "resnet50": of(), "xception": other})
+    documented("Tables between stages", f"predictions: two models with {case}", str(refusal.value))
 
 
 def test_nothing_to_align_is_refused():

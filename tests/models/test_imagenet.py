@@ -88,7 +88,7 @@ def test_an_interrupted_download_is_resumed_at_the_next_call(weights, destinatio
     assert destination.read_bytes() == weights.read_bytes()
 
 
-def test_another_file_is_refused_by_its_checksum_and_both_are_named(weights, destination):
+def test_another_file_is_refused_by_its_checksum_and_both_are_named(weights, destination, documented):
     destination.parent.mkdir()
     destination.write_bytes(b"the weights of last year")
     other = Fault(body=b"something else")
@@ -101,29 +101,36 @@ def test_another_file_is_refused_by_its_checksum_and_both_are_named(weights, des
     )
     assert destination.read_bytes() == b"the weights of last year"
     assert list(destination.parent.iterdir()) == [destination]
+    documented("ImageNet weights", "another file than published", message)
 
 
-def test_a_file_that_is_not_there_is_answered_by_where_to_look(weights, destination, monkeypatch):
+def test_a_file_that_is_not_there_is_answered_by_where_to_look(weights, destination, monkeypatch, documented):
     with serve({}) as server:
         url = f"{server.url}/{NAME}"
-        assert failure(url, md5(weights), destination) == (
+        message = failure(url, md5(weights), destination)
+        assert message == (
             f"{WHAT}: the server does not hand it out (404): "
             "name the address of a folder that has it in KERAS_WEIGHTS_MIRROR"
         )
+        documented("ImageNet weights", "not there", message)
         monkeypatch.setenv("KERAS_WEIGHTS_MIRROR", server.url)
-        assert failure(url, md5(weights), destination) == (
+        message = failure(url, md5(weights), destination)
+        assert message == (
             f"{WHAT}: the server does not hand it out (404): "
             "see whether the folder in KERAS_WEIGHTS_MIRROR has it"
         )
+        documented("ImageNet weights", "not on the mirror", message)
 
 
-def test_without_a_network_the_user_is_told_to_check_it(weights, destination):
+def test_without_a_network_the_user_is_told_to_check_it(weights, destination, documented):
     with serve({}) as server:
         pass  # from here on nobody listens at its port
-    assert failure(f"{server.url}/{NAME}", md5(weights), destination) == (
+    message = failure(f"{server.url}/{NAME}", md5(weights), destination)
+    assert message == (
         f"{WHAT}: cannot reach 127.0.0.1 (attempt 2): "
         "check the network and the proxy settings, run the same command again later"
     )
+    documented("ImageNet weights", "no network", message)
 
 
 def test_a_host_that_nobody_knows_is_named(weights, destination):
@@ -140,10 +147,11 @@ def test_a_proxy_that_does_not_answer_is_a_matter_of_the_network(weights, destin
     assert "canary" not in message
 
 
-def test_a_server_that_does_not_speak_tls_is_named(weights, destination):
+def test_a_server_that_does_not_speak_tls_is_named(weights, destination, documented):
     with serve({NAME: weights}) as server:
         message = failure(server.url.replace("http:", "https:") + f"/{NAME}", md5(weights), destination)
     assert "no secure connection to 127.0.0.1 can be made (attempt 2): check the clock, the proxy" in message
+    documented("ImageNet weights", "no secure connection", message)
 
 
 def test_a_file_of_certificates_that_is_not_there_is_named(weights, destination, monkeypatch):
@@ -153,27 +161,31 @@ def test_a_file_of_certificates_that_is_not_there_is_named(weights, destination,
     assert message.endswith("/nowhere/certificates.pem")
 
 
-def test_a_redirection_without_end_is_no_traceback(weights, destination):
+def test_a_redirection_without_end_is_no_traceback(weights, destination, documented):
     with serve({NAME: weights}, [Fault(status=302, headers={"Location": f"/{NAME}"})] * 100) as server:
         message = failure(f"{server.url}/{NAME}", md5(weights), destination)
     assert "127.0.0.1 gave an answer that makes no sense (TooManyRedirects)" in message
+    documented("ImageNet weights", "a redirection without end", message)
 
 
-def test_a_silent_server_is_not_waited_for_without_end(weights, destination):
+def test_a_silent_server_is_not_waited_for_without_end(weights, destination, documented):
     with serve({NAME: weights}, [Fault(stall_after=100_000)] * 4) as server:
         message = failure(f"{server.url}/{NAME}", md5(weights), destination)
     assert "the server sent nothing for 0.3 s (attempt 2): run the same command again later" in message
+    documented("ImageNet weights", "the server falls silent", message, {r"[\d.]+ k?B": "… kB"})
 
 
 @pytest.mark.parametrize(
     "mirror", ["file:///models", "ftp://host/models", "/models", "host/models", "http://", "http://[::1"]
 )
-def test_a_mirror_must_be_an_http_address(mirror, weights, destination, monkeypatch):
+def test_a_mirror_must_be_an_http_address(mirror, weights, destination, monkeypatch, documented):
     monkeypatch.setenv("KERAS_WEIGHTS_MIRROR", mirror)
-    assert failure(f"https://storage.googleapis.com/{NAME}", md5(weights), destination) == (
+    message = failure(f"https://storage.googleapis.com/{NAME}", md5(weights), destination)
+    assert message == (
         "KERAS_WEIGHTS_MIRROR: not an address that weights can be fetched from: "
         "it must begin with https:// or http://"
     )
+    documented("ImageNet weights", f"the mirror `{mirror}`", message)
 
 
 def test_a_mirrors_password_is_not_shown(weights, destination, monkeypatch, capsys):

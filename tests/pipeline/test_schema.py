@@ -1,6 +1,7 @@
 """All of params.yaml is checked first: each key removed, misspelt, mistyped, out of range."""
 
 import copy
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,15 @@ import pytest
 
 from deepfake_ensemble import params
 from deepfake_ensemble.pipeline import schema
+from errors_page import Documented
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 DATA = params.load(PARAMS)
 # Their keys are names that users choose: entries may come and go.
 NAMED_PATHS = [("data_sets",), ("models",), ("profiles",), ("robustness", "like")]
+
+# Every key is refused in these ways, and two of them are shown in docs/errors.md.
+SHOWN = [("training", "batch_size"), ("models", "resnet50", "learning_rate")]
 
 Path_ = tuple[str, ...]
 
@@ -75,20 +80,27 @@ def test_the_project_s_own_params_are_in_order() -> None:
 
 
 @pytest.mark.parametrize("path", KEYS, ids=dotted)
-def test_a_key_that_is_missing_is_refused_by_name(path: Path_) -> None:
-    assert any(line.startswith(f"{dotted(path)}: missing") for line in schema.problems(without(path)))
+def test_a_key_that_is_missing_is_refused_by_name(path: Path_, documented: Documented) -> None:
+    lines = [line for line in named(schema.problems(without(path)), path) if ": missing" in line]
+    assert lines
+    if path in SHOWN:
+        documented("Parameters", f"`{dotted(path)}` is removed", f"params.yaml: {lines[0]}")
 
 
 @pytest.mark.parametrize("path", KEYS, ids=dotted)
-def test_a_key_that_is_misspelt_is_refused_and_the_right_one_suggested(path: Path_) -> None:
+def test_a_key_that_is_misspelt_is_refused_and_the_right_one_suggested(
+    path: Path_, documented: Documented
+) -> None:
     misspelt = path[-1][:-1] + ("x" if len(path[-1]) > 3 else "")
     lines = named(schema.problems(renamed(path, misspelt)), (*path[:-1], misspelt))
     assert len(lines) == 1
     assert lines[0].endswith(f"; did you mean {path[-1]}?")
+    if path in SHOWN:
+        documented("Parameters", f"`{dotted(path)}` is misspelt", f"params.yaml: {lines[0]}")
 
 
 @pytest.mark.parametrize("path", KEYS, ids=dotted)
-def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_) -> None:
+def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_, documented: Documented) -> None:
     was = at(DATA, path)
     wrong: list[Any] = [[], {}, {"a": 1}, 1.5, True, "words", None]
     if isinstance(was, dict):
@@ -104,11 +116,14 @@ def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_) -> None:
     if path[-1] == "batch_norm_momentum":
         wrong = [value for value in wrong if value not in (None, 1.5)]
     for value in wrong:
-        named(schema.problems(changed(path, value)), path)
+        lines = named(schema.problems(changed(path, value)), path)
+        if path in SHOWN:
+            shown = f"`{dotted(path)}` is `{json.dumps(value)}`"
+            documented("Parameters", shown, f"params.yaml: {lines[0]}")
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if not isinstance(at(DATA, path), dict)], ids=dotted)
-def test_a_value_out_of_range_is_refused_by_name(path: Path_) -> None:
+def test_a_value_out_of_range_is_refused_by_name(path: Path_, documented: Documented) -> None:
     was = at(DATA, path)
     wrong: list[Any] = ["nonsense"] if isinstance(was, str) else [-1, float("nan"), float("inf")]
     if isinstance(was, list):
@@ -117,7 +132,10 @@ def test_a_value_out_of_range_is_refused_by_name(path: Path_) -> None:
     elif isinstance(was, bool):
         wrong = ["maybe", 2]
     for value in wrong:
-        named(schema.problems(changed(path, value)), path)
+        lines = named(schema.problems(changed(path, value)), path)
+        if path in SHOWN:
+            shown = f"`{dotted(path)}` is `{json.dumps(value)}`"
+            documented("Parameters", shown, f"params.yaml: {lines[0]}")
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=dotted)
@@ -239,8 +257,12 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_together_is_refused(path: str, value: Any, line: str) -> None:
+def test_what_makes_no_sense_together_is_refused(
+    path: str, value: Any, line: str, documented: Documented
+) -> None:
     assert line in schema.problems(changed(tuple(path.split(".")), value))
+    shown = "an entry" if isinstance(value, dict) else f"`{json.dumps(value)}`"
+    documented("Parameters", f"`{path}` is {shown}", f"params.yaml: {line}")
 
 
 def test_every_profile_is_checked_not_only_the_active_one() -> None:

@@ -78,6 +78,13 @@ def test_a_missing_original_says_how_to_get_it(tmp_path):
     assert "dvc pull" in how_different(tmp_path / "gone.csv", theirs)
 
 
+def test_both_sides_say_where_they_come_from(tmp_path):
+    file = tmp_path / "sample.json"
+    assert verify.committed_side(file) == f"not known, {file} is missing"
+    file.write_text('{"machine": {"cpu": "A", "cores": 2, "gpu": null}, "versions": {"keras": "3.15"}}')
+    assert verify.committed_side(file) == "cpu A, cores 2, keras 3.15"
+
+
 def test_an_override_must_be_a_plain_key_of_params(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text("# Seeds it.\nseed: 42\nmodels:\n  cnn: {}\n")

@@ -1,6 +1,6 @@
 import pytest
 
-from deepfake_ensemble.report.answer import answer, as_text, weights_matter
+from deepfake_ensemble.report.answer import answer, as_text, failures, weights_matter
 from deepfake_ensemble.report.study import Evaluation
 
 
@@ -104,3 +104,15 @@ def test_without_weights_nothing_is_said_of_them():
     without = evaluation("internal", 0.93, 0.92, 0.2)
     without.compared["weightings"]["accuracy"] = {"weights": None, "reason": "none"}
     assert weights_matter(without) == []
+
+
+def test_a_model_that_guesses_is_called_a_failure():
+    validation = {
+        "cnn": {"accuracy": 0.5, "p_value": 0.528, "at_chance": True},
+        "xception": {"accuracy": 0.9, "p_value": 1e-9, "at_chance": False},
+    }
+    (sentence,) = failures(validation)
+    assert as_text(sentence).replace("\xa0", " ") == (
+        "Custom CNN does not do better than guessing on the validation split (accuracy 0.500, p = 0.528): its"
+        " training failed, and the ensemble would be better without it."
+    )

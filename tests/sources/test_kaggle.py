@@ -207,7 +207,7 @@ def test_the_kaggle_package_finds_the_same_user_name_and_key(give_key, home, mon
     assert [ours.username, ours.key] == json.loads(found.stdout.splitlines()[-1])
 
 
-def test_without_credentials_the_user_learns_how_to_get_some(archive, destination, monkeypatch):
+def test_without_credentials_the_user_learns_how_to_get_some(archive, destination, monkeypatch, documented):
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
         monkeypatch.delenv("KAGGLE_API_TOKEN")
@@ -218,18 +218,25 @@ def test_without_credentials_the_user_learns_how_to_get_some(archive, destinatio
         "~/.kaggle/access_token (KAGGLE_USERNAME with KAGGLE_KEY, and kaggle.json, work as well)"
     )
     assert server.requests == []
+    documented("Kaggle", "no credentials", message)
 
 
 @pytest.mark.parametrize("variable", ["KAGGLE_API_TOKEN", "KAGGLE_KEY"])
-def test_credentials_with_a_line_break_are_refused_without_being_shown(variable, destination, monkeypatch):
+def test_credentials_with_a_line_break_are_refused_without_being_shown(
+    variable, destination, monkeypatch, documented
+):
     monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
     monkeypatch.setenv(variable, f"{TOKEN}\n{KEY}")
-    assert "hold characters that none have" in failure(destination)
+    message = failure(destination)
+    assert "hold characters that none have" in message
+    documented("Kaggle", f"credentials with a line break in {variable}", message)
 
 
-def test_a_token_file_that_cannot_be_read_is_named(home, destination):
+def test_a_token_file_that_cannot_be_read_is_named(home, destination, documented):
     (home / ".kaggle/access_token").mkdir(parents=True)
-    assert "cannot be read (Is a directory): mend or remove it" in failure(destination)
+    message = failure(destination)
+    assert "cannot be read (Is a directory): mend or remove it" in message
+    documented("Kaggle", "a token file that cannot be read", message)
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"refresh_token": "a", "access_token_expiration": 5}'])
@@ -239,7 +246,9 @@ def test_a_broken_login_is_answered_by_how_to_log_in_again(content, home, destin
     assert "kaggle auth login" in failure(destination)
 
 
-def test_a_login_that_kaggle_no_longer_accepts_is_kept_and_named(archive, home, destination, monkeypatch):
+def test_a_login_that_kaggle_no_longer_accepts_is_kept_and_named(
+    archive, home, destination, monkeypatch, documented
+):
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
         monkeypatch.delenv("KAGGLE_API_TOKEN")
@@ -250,6 +259,7 @@ def test_a_login_that_kaggle_no_longer_accepts_is_kept_and_named(archive, home, 
         "run `kaggle auth login --force`"
     )
     assert (home / ".kaggle/credentials.json").exists()
+    documented("Kaggle", "an expired login", message)
 
 
 @pytest.mark.parametrize(
@@ -265,11 +275,14 @@ def test_a_login_that_kaggle_no_longer_accepts_is_kept_and_named(archive, home, 
         418: f"Kaggle answers with error 418: see whether {PAGE} can be opened",
     }.items(),
 )
-def test_a_refusal_is_answered_at_once_by_what_to_do(status, answer, archive, destination, monkeypatch):
+def test_a_refusal_is_answered_at_once_by_what_to_do(
+    status, answer, archive, destination, monkeypatch, documented
+):
     with serve({SLUG: archive}, api_faults=[Fault(status=status)]) as server:
         lead_to(server, monkeypatch)
         assert failure(destination) == f"{WHAT}: {answer}"
     assert len(server.requests) == 1
+    documented("Kaggle", f"it answers {status}", f"{WHAT}: {answer}")
 
 
 def test_wrong_credentials_and_unknown_data_sets_are_refused_by_the_server_itself(
@@ -290,10 +303,12 @@ def test_an_error_that_stands_in_the_json_only_counts_as_one(archive, destinatio
 
 
 @pytest.mark.parametrize("body", [b"null", b"{", b'{"code": "x"}', b'["code"]'])
-def test_json_that_nobody_reckoned_with_is_no_traceback(body, archive, destination, monkeypatch):
+def test_json_that_nobody_reckoned_with_is_no_traceback(body, archive, destination, monkeypatch, documented):
     with serve({SLUG: archive}, api_faults=[Fault(body=body)] * 3) as server:
         lead_to(server, monkeypatch)
-        assert "makes no sense" in failure(destination)
+        message = failure(destination)
+    assert "makes no sense" in message
+    documented("Kaggle", f"it answers with the JSON `{body.decode()}`", message)
 
 
 @pytest.mark.parametrize(
@@ -307,13 +322,16 @@ def test_a_busy_server_is_asked_again(fault, archive, destination, monkeypatch, 
     assert "(attempt 1 of 3); trying again in 0.01 s" in capsys.readouterr().err
 
 
-def test_a_server_that_stays_broken_is_given_up(archive, destination, monkeypatch):
-    with serve({SLUG: archive}, api_faults=[Fault(status=502)] * 3) as server:
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_that_stays_broken_is_given_up(status, archive, destination, monkeypatch, documented):
+    with serve({SLUG: archive}, api_faults=[Fault(status=status)] * 3) as server:
         lead_to(server, monkeypatch)
-        assert failure(destination) == (
-            f"{WHAT}: localhost answers with error 502 (attempt 3): run the same command again later"
-        )
+        message = failure(destination)
+    assert message == (
+        f"{WHAT}: localhost answers with error {status} (attempt 3): run the same command again later"
+    )
     assert len(server.requests) == 3
+    documented("Kaggle", f"it answers {status}, each time", message)
 
 
 def test_retry_after_is_obeyed(archive, destination, monkeypatch, capsys):
@@ -324,13 +342,15 @@ def test_retry_after_is_obeyed(archive, destination, monkeypatch, capsys):
     assert "localhost is too busy, error 429 (attempt 1 of 3); trying again in 1 s" in capsys.readouterr().err
 
 
-def test_a_server_that_asks_for_hours_is_left_to_the_user(archive, destination, monkeypatch):
+def test_a_server_that_asks_for_hours_is_left_to_the_user(archive, destination, monkeypatch, documented):
     busy = Fault(status=429, headers={"Retry-After": "10800"})
     with serve({SLUG: archive}, api_faults=[busy]) as server:
         lead_to(server, monkeypatch)
-        assert failure(destination) == (
-            f"{WHAT}: localhost is too busy, error 429 (attempt 1): run the same command again in 3 hours"
-        )
+        message = failure(destination)
+    assert message == (
+        f"{WHAT}: localhost is too busy, error 429 (attempt 1): run the same command again in 3 hours"
+    )
+    documented("Kaggle", "it answers 429 with `Retry-After: 10800`", message)
 
 
 @pytest.mark.parametrize("value", ["soon", "9" * 5000, "Mon, 99 Foo 2026 99:99:99 GMT", "-1"])
@@ -341,14 +361,16 @@ def test_a_retry_after_that_makes_no_sense_is_no_traceback(value, archive, desti
         assert "localhost is too busy, error 429" in failure(destination)
 
 
-def test_without_a_network_the_user_is_told_to_check_it(destination, monkeypatch):
+def test_without_a_network_the_user_is_told_to_check_it(destination, monkeypatch, documented):
     with serve({}) as server:
         pass  # from here on nobody listens at its port
     lead_to(server, monkeypatch)
-    assert failure(destination) == (
+    message = failure(destination)
+    assert message == (
         f"{WHAT}: cannot reach localhost (attempt 3): "
         "check the network and the proxy settings, run the same command again later"
     )
+    documented("Kaggle", "no network", message)
 
 
 @pytest.mark.parametrize("cut", [1, 70_000, 300_000, 500_000])
@@ -384,14 +406,16 @@ def test_a_silent_server_is_not_waited_for_without_end(archive, destination, mon
     assert "the server sent nothing for 0.3 s" in said
 
 
-def test_a_resumption_goes_on_at_the_next_call(archive, destination, monkeypatch):
+def test_a_resumption_goes_on_at_the_next_call(archive, destination, monkeypatch, documented):
     faults = [Fault(stop_after=300_000), FINE, Fault(status=503), FINE, Fault(status=503)]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        assert failure(destination) == (
+        message = failure(destination)
+        assert message == (
             f"{WHAT}: storage.test answers with error 503 (attempt 3): run the same command again later; "
             "the 262.1 kB that came are kept"
         )
+        documented("Kaggle", "it sends too few bytes, then answers 503", message)
         assert not destination.exists()
         kaggle.fetch(SLUG, 2, destination, patience=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
@@ -428,12 +452,12 @@ def test_a_long_download_survives_more_breaks_than_attempts_as_long_as_it_gets_o
     assert destination.read_bytes() == archive.read_bytes()
 
 
-def test_a_connection_that_breaks_over_and_over_is_given_up(archive, destination, monkeypatch):
+def test_a_connection_that_breaks_over_and_over_is_given_up(archive, destination, monkeypatch, documented):
     with serve({SLUG: archive}, faults=[Fault(reset_after=70_000)] * 10) as server:
         lead_to(server, monkeypatch)
-        assert "broke the connection (attempt 3): run the same command again later; the " in failure(
-            destination
-        )
+        message = failure(destination)
+    assert "broke the connection (attempt 3): run the same command again later; the " in message
+    documented("Kaggle", "it breaks the connection, each time", message, {r"[\d.]+ k?B": "… kB"})
 
 
 @pytest.mark.parametrize("told", [{}, {"ETag": ""}, {"ETag": "", "Last-Modified": "", "x-goog-hash": ""}])
@@ -549,7 +573,7 @@ def test_a_rest_of_another_length_is_not_taken(archive, destination, monkeypatch
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "crc32c"])
-def test_bytes_that_changed_on_the_way_are_refused(algorithm, tmp_path, archive, destination, monkeypatch):
+def test_bytes_that_changed_on_the_way_are_refused(algorithm, tmp_path, archive, monkeypatch, documented):
     damaged = bytearray(archive.read_bytes())
     damaged[1000] ^= 1
     with serve({SLUG: archive}) as server:
@@ -562,6 +586,7 @@ def test_bytes_that_changed_on_the_way_are_refused(algorithm, tmp_path, archive,
         message = failure(before)
         assert f"the file that came has the {algorithm} " in message
         assert "was damaged on the way and not kept" in message
+        documented("Kaggle", f"it sends other bytes ({algorithm})", message)
     assert before.read_bytes() == archive.read_bytes()
     assert not list(tmp_path.glob(".partial*"))
 
@@ -572,15 +597,17 @@ def crc32c(path: Path) -> str:
     return checksums(path)["x-goog-hash"].split(",")[0].removeprefix("crc32c=")
 
 
-def test_a_web_page_in_place_of_the_archive_is_refused(archive, destination, monkeypatch):
+def test_a_web_page_in_place_of_the_archive_is_refused(archive, destination, monkeypatch, documented):
     page = Fault(body=b"<html>Sign in to this network</html>", headers={"x-goog-hash": ""})
     with serve({SLUG: archive}, faults=[page]) as server:
         lead_to(server, monkeypatch)
-        assert failure(destination) == (
-            f"{WHAT}: what came is not a zip archive and was not kept: "
-            "see whether a proxy or a sign-in page of the network answers in Kaggle's place"
-        )
+        message = failure(destination)
+    assert message == (
+        f"{WHAT}: what came is not a zip archive and was not kept: "
+        "see whether a proxy or a sign-in page of the network answers in Kaggle's place"
+    )
     assert list(destination.parent.iterdir()) == []
+    documented("Kaggle", "a web page comes in its place", message)
 
 
 @pytest.mark.parametrize(
@@ -602,16 +629,19 @@ def test_a_failed_download_leaves_the_archive_that_was_there(faults, archive, de
     assert destination.read_bytes() == b"the archive of last year"
 
 
-def test_an_archive_for_which_there_is_no_room_is_refused_before_it_comes(archive, destination, monkeypatch):
+def test_an_archive_for_which_there_is_no_room_is_refused_before_it_comes(
+    archive, destination, monkeypatch, documented
+):
     vast = Fault(headers={"Content-Length": str(10**18)})
     with serve({SLUG: archive}, faults=[vast]) as server:
         lead_to(server, monkeypatch)
         message = failure(destination)
     assert message.startswith(f"{destination.parent}: {WHAT} needs 1.0 EB of disk and ")
     assert message.endswith(" are free: make room and run the same command again")
+    documented("Kaggle", "no room for the archive", message, {r"[\d.]+ [kMGT]?B are": "… GB are"})
 
 
-def test_a_disk_that_fills_up_ends_with_one_line(archive, destination, monkeypatch):
+def test_a_disk_that_fills_up_ends_with_one_line(archive, destination, monkeypatch, documented):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
@@ -624,6 +654,7 @@ def test_a_disk_that_fills_up_ends_with_one_line(archive, destination, monkeypat
             f"{destination.parent}: {WHAT} cannot be stored there: File too large: "
             "make the folder writable, with room enough, and run the same command again"
         )
+        documented("Kaggle", "the disk fills up", message)
         kaggle.fetch(SLUG, 2, destination, patience=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
@@ -639,10 +670,10 @@ def test_a_folder_that_cannot_be_made_is_named(archive, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "slug", ["", "faces", "owner/", "/name", "a/b/c", "../name", "owner/..", "owner/na me"]
 )
-def test_what_is_no_slug_is_refused(slug, destination):
-    assert failure(destination, slug=slug) == (
-        f"{slug!r} is not a Kaggle data set: write OWNER/NAME, as in the address of its page"
-    )
+def test_what_is_no_slug_is_refused(slug, destination, documented):
+    message = failure(destination, slug=slug)
+    assert message == (f"{slug!r} is not a Kaggle data set: write OWNER/NAME, as in the address of its page")
+    documented("Kaggle", f"the slug `{slug}`" if slug else "no slug", message)
 
 
 def test_an_environment_that_kaggle_does_not_know_is_named(destination, monkeypatch):

@@ -77,11 +77,13 @@ def test_dvc_with_hard_links_does_not_make_the_users_file_read_only(source, dest
     assert source.stat().st_nlink == 1
 
 
-def test_a_missing_archive_is_answered_by_which_file_to_put_where(destination):
-    assert failure(Path("data/local/cifake.zip"), destination) == (
+def test_a_missing_archive_is_answered_by_which_file_to_put_where(destination, documented):
+    message = failure(Path("data/local/cifake.zip"), destination)
+    assert message == (
         "data/local/cifake.zip: no such file: put your copy of the cifake archive there, the zip that Kaggle "
         "gives (a browser calls it archive.zip), named cifake.zip; or choose another source in params.yaml"
     )
+    documented("Archives of your own", "missing", message)
 
 
 def test_a_folder_in_place_of_the_archive_is_no_archive(source, destination):
@@ -91,11 +93,11 @@ def test_a_folder_in_place_of_the_archive_is_no_archive(source, destination):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>"])
-def test_what_is_not_a_zip_is_refused(content, source, destination):
+def test_what_is_not_a_zip_is_refused(content, source, destination, documented):
     source.write_bytes(content)
-    assert failure(source, destination) == (
-        f"{source}: not a complete zip archive: download it again and put it there unchanged"
-    )
+    message = failure(source, destination)
+    assert message == (f"{source}: not a complete zip archive: download it again and put it there unchanged")
+    documented("Archives of your own", "not a zip, or cut off", message)
 
 
 def test_a_download_that_was_cut_off_is_refused(source, destination):
@@ -103,7 +105,9 @@ def test_a_download_that_was_cut_off_is_refused(source, destination):
     assert "not a complete zip archive" in failure(source, destination)
 
 
-def test_an_archive_for_which_there_is_no_room_is_refused_before_it_is_copied(source, destination):
+def test_an_archive_for_which_there_is_no_room_is_refused_before_it_is_copied(
+    source, destination, documented
+):
     free = os.statvfs(source).f_bavail * os.statvfs(source).f_frsize
     end = source.read_bytes()
     with source.open("wb") as file:  # a file with a hole takes no room itself
@@ -112,6 +116,7 @@ def test_an_archive_for_which_there_is_no_room_is_refused_before_it_is_copied(so
     message = failure(source, destination)
     assert message.startswith(f"{destination.parent}: a copy of {source} needs ")
     assert message.endswith(" are free: make room and run the same command again")
+    documented("Archives of your own", "no room for a copy", message, {r"[\d.]+ [kMGT]?B": "… GB"})
     assert list(destination.parent.iterdir()) == []
 
 

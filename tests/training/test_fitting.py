@@ -6,7 +6,6 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,71 +16,17 @@ from PIL import Image
 from deepfake_ensemble.data import records
 from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import detector
-from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.training import curves, fitting
 from deepfake_ensemble.training.adam import adam
-from deepfake_ensemble.training.recipe import Recipe
 from deepfake_ensemble.training.unfinished import Unfinished
-from pictures import encoded, pack, picture
-
-SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
-RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)
+from pictures import encoded
+from tiny_training import LEARNING_RATE, SEED, SIZE, changed, fit, small
 
 pytestmark = [
     pytest.mark.filterwarnings("error:Your input ran out of data"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # how Keras turns its variables into arrays
 ]
-
-
-@pytest.fixture(scope="module")
-def train(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
-    return BatchReader(pack(tmp_path_factory.mktemp("packed") / "train", 20), SIZE)
-
-
-@pytest.fixture(scope="module")
-def validation(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
-    """Images of the training split, so that the loss falls from the start."""
-    return BatchReader(pack(tmp_path_factory.mktemp("packed") / "val", 12), SIZE)
-
-
-def small() -> Any:
-    """Return a detector with all that can go wrong in training (dropout, averages, a penalty), but quick."""
-    import keras
-    from keras import layers
-
-    def backbone(image_size: int, network: Any, weights: Path | None) -> keras.Model:
-        image = keras.Input((image_size, image_size, 3))
-        x = layers.Conv2D(4, 3, strides=4, activation="tanh")(image)
-        x = layers.BatchNormalization(momentum=0.5)(x)
-        x = layers.Dropout(0.3)(layers.Flatten()(x))
-        x = layers.Dense(8, activation="tanh", kernel_regularizer=keras.regularizers.L2(0.001))(x)
-        return keras.Model(image, x, name="backbone")
-
-    keras.utils.set_random_seed(3)
-    architecture = Architecture(network=dict, backbone=backbone)
-    return detector.build("small", architecture, image_size=SIZE, input_scaling="unit", network=None)
-
-
-def fit(
-    model: Any,
-    train: BatchReader,
-    validation: BatchReader,
-    scratch: Path,
-    recipe: Recipe = RECIPE,
-    **options: Any,
-) -> fitting.History:
-    options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "cache": "none", "seed": SEED} | options
-    save_every = options.pop("save_every", math.inf)
-    unfinished = Unfinished(scratch, "small", {"recipe": asdict(recipe), "options": options})
-    return fitting.fit(
-        model, train, validation, recipe=recipe, unfinished=unfinished, save_every=save_every, **options
-    )
-
-
-def changed(**keys: int) -> Recipe:
-    return Recipe(**({name: getattr(RECIPE, name) for name in RECIPE.__dataclass_fields__} | keys))
 
 
 def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
@@ -371,53 +316,3 @@ def test_a_log_has_a_line_an_epoch(train, validation, tmp_path: Path, capfd: pyt
     assert first.startswith("epoch 1 of 2: loss ")
     assert first.endswith(", the best so far")
     assert second.startswith("epoch 2 of 2: loss ")
-
-
-# What goes wrong
-
-
-def failure(*arguments: Any, **options: Any) -> str:
-    with pytest.raises(UserError) as caught:
-        fit(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def test_a_loss_that_is_no_number_ends_the_training_at_once(train, validation, tmp_path: Path) -> None:
-    message = failure(small(), train, validation, tmp_path, learning_rate=1e38)
-    assert message.startswith("models.small: the loss became ")
-    assert "in epoch 1, step 2: lower learning_rate" in message
-
-
-def test_a_validation_loss_that_is_no_number_ends_it_too(train, validation, tmp_path: Path) -> None:
-    # One step an epoch: its loss is that of the initial weights, and the damage shows in validation first.
-    message = failure(small(), train, validation, tmp_path, changed(batch_size=20), learning_rate=1e38)
-    assert message.startswith("models.small: the validation loss became ")
-    assert "in epoch 1: lower learning_rate" in message
-
-
-@pytest.fixture
-def damaged(tmp_path: Path) -> BatchReader:
-    folder = tmp_path / "damaged"
-    folder.mkdir()
-    images = [("good.jpg", 0, encoded(picture(1))), ("fake/bad.jpg", 1, encoded(picture(2))[:300])]
-    records.write(folder, images, 2, 2)
-    return BatchReader(PackedImages(folder), SIZE)
-
-
-def test_an_image_that_cannot_be_read_is_named_in_training(damaged, validation, tmp_path: Path) -> None:
-    assert failure(small(), damaged, validation, tmp_path).startswith("fake/bad.jpg: damaged: ")
-
-
-def test_an_image_that_cannot_be_read_is_named_in_validation(train, damaged, tmp_path: Path) -> None:
-    assert failure(small(), train, damaged, tmp_path).startswith("fake/bad.jpg: damaged: ")
-
-
-def test_a_damaged_shard_is_named(train, validation, tmp_path: Path) -> None:
-    pack(tmp_path / "packed", 4)
-    shard = next((tmp_path / "packed").glob("*.tfrecord"))
-    content = bytearray(shard.read_bytes())
-    content[len(content) // 2] ^= 1
-    shard.write_bytes(content)
-    message = failure(small(), BatchReader(PackedImages(tmp_path / "packed"), SIZE), validation, tmp_path)
-    assert message.startswith(f"{shard}: damaged at ")

@@ -10,6 +10,19 @@ from deepfake_ensemble.data.perturbations import Change
 from deepfake_ensemble.data.records import PackedImages
 
 
+def chosen(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the positions of `count` images, in order: half of each class, spread evenly over the split.
+
+    All of a class are returned where there are not as many.
+    """
+    halves = []
+    for label in (0, 1):
+        of_class = np.flatnonzero(labels == label)
+        wanted = min(count // 2, len(of_class))
+        halves.append(of_class[np.linspace(0, len(of_class) - 1, wanted).astype(np.int64)])
+    return np.sort(np.concatenate(halves))
+
+
 class PerturbedReader(BatchReader):
     """Reads batches of one split, every image changed at the size of the network."""
 

@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, float]:
         weights = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; `dvc repro weigh` makes it") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}); run `dvc repro -sf weigh`") from None
     if not isinstance(weights, dict) or not weights:
         raise UserError(f"{path}: holds no weights; run `dvc repro -sf weigh`")

@@ -75,6 +75,17 @@ def load(path: Path) -> "keras.Model":
         raise UserError(f"{path}: not a model that can be loaded safely: {_reason(error)}") from error
 
 
+def save_weights(model: "keras.Model", path: Path, *, durable: bool = False) -> None:
+    """Save the weights of `model`, which is not compiled (or its optimizer comes with them), as HDF5."""
+    with replacing_file(path, durable=durable) as partial:
+        named = partial.with_name(f"{partial.name}.weights.h5")  # Keras insists on the ending
+        try:
+            model.save_weights(named)
+            named.replace(partial)
+        finally:
+            named.unlink(missing_ok=True)
+
+
 def load_weights(model: "keras.Model", path: Path) -> None:
     """Fill `model` with the weights in `path`, an HDF5 file in Keras' present layout or its older one.
 

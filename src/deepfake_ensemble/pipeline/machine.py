@@ -1,14 +1,22 @@
-"""What of a machine decides how long a run takes and which bytes it gives; not its name."""
+"""What of a machine and its software decides how long a run takes and which bytes it gives; not its name."""
 
 import os
 import platform
 import re
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "dvc")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
 
 
 def machine() -> dict[str, Any]:

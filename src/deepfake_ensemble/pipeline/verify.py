@@ -2,10 +2,11 @@
 
 Nothing is taken from a cache: every stage runs, every model is trained. What dvc.lock of the commit says each
 result's bytes are is compared with what came out. Where they differ, and the workspace still has the
-committed result, it says by how much.
+committed result, it says by how much. The machine and the versions of both sides stand below.
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from typing import Any
 
 import yaml
 
+from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.pipeline.machine import machine
+from deepfake_ensemble.pipeline.machine import machine, versions
 
 LOCK = Path("dvc.lock")
 LOCAL = Path("data/local")
+MEASUREMENTS = Path("docs/measurements")
 _CHANGED = "the committed one in the workspace was changed since"
 
 
@@ -183,9 +186,24 @@ def main() -> None:
     trained = sum(stage.startswith("train@") for stage in ran)
     print(f"verify: {same} of {len(found)} results are the same bytes")
     print(f"verify: {len(ran)} stages ran, {trained} of them trainings")
-    print("verify: " + ", ".join(f"{key} {value}" for key, value in machine().items() if value))
+    profile = params.active_profile().partition(".")[2]
+    print(f"verify: the committed run: {committed_side(MEASUREMENTS / f'{profile}.json')}")
+    print(f"verify: this run: {provenance(machine(), versions())}")
     if same < len(found):
         sys.exit(1)
+
+
+def committed_side(measurement: Path) -> str:
+    """Say where the committed results come from: benchmarks/measured_run.py wrote it down."""
+    if not measurement.exists():
+        return f"not known, {measurement} is missing"
+    run = json.loads(measurement.read_text(encoding="utf-8"))
+    return provenance(run["machine"], run["versions"])
+
+
+def provenance(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """Return what decides over bytes, in a line."""
+    return ", ".join(f"{key} {value}" for key, value in {**machine, **versions}.items() if value)
 
 
 def _line(it: Compared) -> str:

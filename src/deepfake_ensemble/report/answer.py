@@ -1,10 +1,11 @@
 """The study's question answered in sentences built from the figures: does weighted averaging help?"""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report.detectors import title
-from deepfake_ensemble.report.numbers import PERCENT, Number, Sign, count, p_value, percent, points
+from deepfake_ensemble.report.numbers import PERCENT, Number, Sign, count, p_value, percent, points, share
 from deepfake_ensemble.report.study import Evaluation
 
 # Text and the figures in it, for HTML or Markdown to join.
@@ -15,6 +16,21 @@ def answer(evaluations: Sequence[Evaluation]) -> list[Sentence]:
     """Return a sentence on the internal test, which comes first, and one on each other data set."""
     internal, *others = evaluations
     return [_internal(internal), *(_elsewhere(each) for each in others)]
+
+
+def failures(validation: Mapping[str, Mapping[str, Any]]) -> list[Sentence]:
+    """Return a sentence on each model that guesses, whose training has failed."""
+    return [
+        [
+            f"{title(model)} does not do better than guessing on the validation split (accuracy ",
+            share(of["accuracy"]),
+            ", ",
+            *p_equals(of["p_value"]),
+            "): its training failed, and the ensemble would be better without it.",
+        ]
+        for model, of in validation.items()
+        if of["at_chance"]
+    ]
 
 
 def as_text(sentence: Sentence) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.report.answer import Sentence, answer, as_text, weights_matter
+from deepfake_ensemble.report.answer import Sentence, answer, as_text, failures, weights_matter
 from deepfake_ensemble.report.detectors import title
 from deepfake_ensemble.report.numbers import count, given, percent, share
 from deepfake_ensemble.report.study import Evaluation, Study
@@ -111,6 +111,7 @@ def _interval(figure: Mapping[str, float], digits: int) -> str:
 
 def _findings(study: Study) -> list[Sentence]:
     return [
+        *failures(study.validation),
         *answer(study.evaluations),
         weights_matter(study.evaluations[0]),
         *map(_errors, study.evaluations),

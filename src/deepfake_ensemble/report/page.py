@@ -1,7 +1,7 @@
 """The report as one self-contained page."""
 
 from deepfake_ensemble.report import figures, sections
-from deepfake_ensemble.report.answer import answer, weights_matter
+from deepfake_ensemble.report.answer import answer, failures, weights_matter
 from deepfake_ensemble.report.document import document
 from deepfake_ensemble.report.html import Child, element
 from deepfake_ensemble.report.numbers import count, given, percent
@@ -14,6 +14,7 @@ def render(study: Study, flip: tuple[bytes, bytes]) -> str:
     """Return the page; `flip` are the images before and after the flip, as PNG."""
     header = [
         _banner(study),
+        [element("p", sentence, class_="banner", role="note") for sentence in failures(study.validation)],
         [element("p", sentence, class_="answer") for sentence in answer(study.evaluations)],
         element("p", weights_matter(study.evaluations[0])),
         sections.pair(

@@ -53,12 +53,14 @@ class Evaluation:
 class Study:
     """Everything that the report shows.
 
-    evaluations: the internal test first; audits: by data set; splits: how many images each gave; training:
-    each model's summary; curves[model][one of LEARNING]; run: profile, parameters, fingerprint.
+    validation: whether each model does better than guessing on that split; evaluations: the internal test
+    first; audits: by data set; splits: how many images each gave; training: each model's summary;
+    curves[model][one of LEARNING]; run: profile, parameters, fingerprint.
     """
 
     run: Mapping[str, Any]
     weights: Mapping[str, float]
+    validation: Mapping[str, Mapping[str, Any]]
     evaluations: Sequence[Evaluation]
     audits: Mapping[str, Mapping[str, Any]]
     splits: Mapping[str, Mapping[str, Any]]
@@ -83,6 +85,7 @@ def inputs(
     tables = ("metrics.json", "roc", "precision_recall", "confusion.csv")
     return [
         folder / "ensemble/weights.json",
+        folder / "ensemble/validation.json",
         *(each / table for each in evaluated for table in tables),
         *(folder / f"comparison/{each.name}.json" for each in evaluated),
         *(folder / f"comparison/{name}/drop.json" for name in outside),
@@ -107,6 +110,7 @@ def read(
     return Study(
         run=run,
         weights=read_json(folder / "ensemble/weights.json"),
+        validation=read_json(folder / "ensemble/validation.json"),
         evaluations=[_evaluation(folder, name, models) for name in ("internal", *outside)],
         audits={name: read_json(folder / f"data/{name}.json") for name in data_sets},
         splits=read_json(folder / "data/splits.json"),

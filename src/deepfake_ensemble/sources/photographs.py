@@ -40,8 +40,8 @@ MORE_PHOTOGRAPHS = (
 DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 FLAT = 60
-"""A tile whose Laplacian has a variance below this, in squared grey levels, is left out: no trace of a
-generator could hide in it from the size of its file."""
+"""A tile whose Laplacian has a variance below this, in squared grey levels, is left out: in a smooth one the
+size of the file would tell of a generator's trace."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,7 @@ def only_one(stage: str) -> Iterator[None]:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the clearing up
     raise KeyboardInterrupt
 
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from deepfake_ensemble import params
-from deepfake_ensemble.files import replacing_file
-from deepfake_ensemble.models import architecture, detector
+from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 
@@ -27,13 +26,7 @@ def main(model: str) -> None:
             model, registered, params.read(f"{profile}.initial_weights", architecture.InitialWeights)
         ),
     )
-    with replacing_file(Path("models/initial") / f"{model}.weights.h5") as partial:
-        weights = partial.with_name(f"{partial.name}.weights.h5")  # Keras insists on the ending
-        try:
-            built.save_weights(weights)
-            weights.replace(partial)
-        finally:
-            weights.unlink(missing_ok=True)
+    saved.save_weights(built, Path("models/initial") / f"{model}.weights.h5")
 
 
 def _imagenet_weights(

@@ -16,7 +16,7 @@ def main(model: str) -> None:
 
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.perturbations import Robustness, change, conditions
-    from deepfake_ensemble.data.perturbed_batches import PerturbedReader
+    from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.files import replacing_folder, write_json
@@ -32,8 +32,7 @@ def main(model: str) -> None:
     batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
     file, packed = Path("models") / f"{model}.keras", Path("data/packed/test")
     images = PackedImages(packed)
-    # Spread over the split, which is sorted and so begins with one class.
-    positions = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).astype(np.int64))
+    positions = chosen(images.labels, count)
     paths = [images.paths[position] for position in positions]
     with replacing_folder(Path("predictions/perturbed") / model) as folder:
         if count:

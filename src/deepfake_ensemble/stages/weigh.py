@@ -1,5 +1,7 @@
-"""Weigh the detectors by what they do on the validation split (eq. 2.24)."""
+"""Weigh the detectors by what they do on the validation split (eq. 2.24), and warn of those that guess."""
 
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,28 @@ def main() -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.weighting import Method, weights
+    from deepfake_ensemble.evaluation.guessing import against_guessing
     from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.files import write_json
 
     models = params.read("models", dict[str, Any])
     val = aligned({model: read(Path("predictions") / model / "val.csv") for model in models})
     method = params.read("ensemble.weighting", Method)
     threshold = params.read("evaluation", EvaluationParams).threshold
+    found = {model: against_guessing(val.labels, p, threshold) for model, p in val.p_fake.items()}
+    for model, it in found.items():
+        if it.at_chance:
+            print(
+                f"warning: {model} does not do better than guessing on the validation split (accuracy"
+                f" {it.accuracy:.3f} of {len(val.labels)} images, p = {it.p_value:.2f}): its training failed;"
+                f" try another models.{model}.learning_rate, or more images",
+                file=sys.stderr,
+            )
+    write_json(
+        Path("reports/ensemble/validation.json"), rounded({model: asdict(it) for model, it in found.items()})
+    )
     weights_file.write(
         Path("reports/ensemble/weights.json"), weights(method, val.labels, val.p_fake, threshold)
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-From = Callable[[int, int], "tf.data.Dataset"]
+BatchesFrom = Callable[[int, int], "tf.data.Dataset"]
 """(epoch, step), both from 0, → the batches of training from there on, one epoch after the other."""
 
 
@@ -37,7 +37,9 @@ def streamed(
     return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
 
 
-def streamed_epochs(train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]) -> From:
+def streamed_epochs(
+    train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]
+) -> BatchesFrom:
     """Stream the epochs of `train.epoch` without end."""
 
     def batches(epoch: int, step: int) -> Iterator[Batch]:
@@ -61,7 +63,7 @@ def decoded(split: BatchReader, batch_size: int) -> "tf.data.Dataset":
     return tf.data.Dataset.from_tensor_slices(split.read(np.arange(len(split)))).batch(batch_size)
 
 
-def decoded_epochs(train: BatchReader, batch_size: int, seed: int, epochs: int) -> From:
+def decoded_epochs(train: BatchReader, batch_size: int, seed: int, epochs: int) -> BatchesFrom:
     """Hold the training split's pixels in memory and yield what `train.epoch` does, up to epoch `epochs`.
 
     Raises:

@@ -58,7 +58,7 @@ def fit(
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
 
     Raises:
-        UserError: if a loss is no longer finite, an image cannot be read, or the disk is full.
+        UserError: if a loss is no longer finite, an image cannot be read, or memory or disk run out.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
     """
     import tensorflow as tf
@@ -81,7 +81,17 @@ def fit(
             lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
         )
     try:
-        return training.run(trained_on, validated_on, len(train), len(validation))
+        return training.run(
+            trained_on,
+            validated_on,
+            steps=math.ceil(len(train) / recipe.batch_size),
+            val_steps=math.ceil(len(validation) / recipe.validation_batch_size),
+        )
+    except tf.errors.ResourceExhaustedError:
+        raise UserError(
+            f"models.{detector.name}: out of memory: lower training.batch_size ({recipe.batch_size}) or"
+            " training.validation_batch_size, or set precision: mixed_float16 on a GPU"
+        ) from None
     except tf.errors.OpError:
         if unreadable:
             raise unreadable[0] from None
@@ -112,8 +122,8 @@ class _Training:
         )
         loss = next(metric for metric in detector.metrics if metric.name == "loss")
         self._detector = detector
-        # Saved by themselves: the weights of a compiled model come with the state of its optimizer.
-        self._network = keras.Model(detector.input, detector.output)
+        # Not compiled: the weights of a compiled model are saved with the state of its optimizer.
+        self._network = keras.Model(detector.input, detector.output, name=detector.name)
         self._recipe = recipe
         self._means = [*loss.variables, *accuracy.variables]
         self._state = [*detector.variables, *detector.optimizer.variables, *self._means]
@@ -122,11 +132,14 @@ class _Training:
         self._saved = time.monotonic()
 
     def run(
-        self, trained_on: feeding.From, validated_on: "tf.data.Dataset", images: int, val_images: int
+        self,
+        trained_on: feeding.BatchesFrom,
+        validated_on: "tf.data.Dataset",
+        *,
+        steps: int,
+        val_steps: int,
     ) -> History:
         recipe, progress = self._recipe, self._unfinished.load(self._state)
-        steps = math.ceil(images / recipe.batch_size)
-        val_steps = math.ceil(val_images / recipe.validation_batch_size)
         if progress.epochs or progress.step:
             done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
             print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
@@ -140,9 +153,9 @@ class _Training:
                 progress = self._validate(validated_on, progress, val_steps, asked_to_stop)
                 print(_line(progress, recipe), flush=True)
                 if progress.since_best == 0:
-                    self._network.save_weights(self._unfinished.best)
+                    self._unfinished.save_best(self._network)
                 self._save(progress)
-        self._network.load_weights(self._unfinished.best)
+        self._unfinished.load_best(self._network)
         return progress.curves
 
     def _save(self, progress: Progress) -> None:

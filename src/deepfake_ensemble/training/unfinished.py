@@ -7,7 +7,6 @@ early stopping one of the curves, so they need no place in it. Beside it lie the
 """
 
 import json
-import os
 import shutil
 import sys
 import zipfile
@@ -20,6 +19,7 @@ import numpy as np
 
 from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.models import saved
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +73,7 @@ class Unfinished:
         self._folder = folder
         self._file = folder / "state.npz"
         self._made_from = json.loads(json.dumps(made_from))
-        self.best = folder / f"{name}.weights.h5"
+        self._best = folder / f"{name}.weights.h5"
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, variables: Sequence["keras.Variable"], progress: Progress) -> None:
@@ -86,10 +86,8 @@ class Unfinished:
         size = sum(array.nbytes for array in arrays.values())
         require_room(self._folder, size + 2**20, "the state of the training")
         head = {"made_from": self._made_from, "curves": dict(progress.curves), "step": progress.step}
-        with replacing_file(self._file) as partial, partial.open("wb") as file:
+        with replacing_file(self._file, durable=True) as partial, partial.open("wb") as file:
             np.savez(file, allow_pickle=False, head=np.array(json.dumps(head)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
 
     def load(self, variables: Sequence["keras.Variable"]) -> Progress:
         """Bring a kept training back into `variables` and say how far it is; START where there is none.
@@ -116,6 +114,20 @@ class Unfinished:
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         return Progress(curves=head["curves"], step=head["step"])
+
+    def save_best(self, network: "keras.Model") -> None:
+        """Keep the weights of `network`, which is not compiled, as the best so far.
+
+        Raises:
+            UserError: if the disk has no room for them; those that were kept before stay.
+        """
+        size = 4 * network.count_params()
+        require_room(self._folder, size + 2**20, "the best weights of the training")
+        saved.save_weights(network, self._best, durable=True)
+
+    def load_best(self, network: "keras.Model") -> None:
+        """Fill `network` with the best weights."""
+        saved.load_weights(network, self._best)
 
     def discard(self) -> None:
         """Remove the folder: the training has succeeded."""

@@ -1,0 +1,289 @@
+"""Try mutated archives, images, parameters and tables: each is read, or refused in one line.
+
+    python tests/fuzzing.py                      # 100,000 inputs, then docs/fuzzing.md; some ten minutes
+    python tests/fuzzing.py --seconds 60         # as many as a minute allows, no page
+
+Inputs are made from whole ones by cutting, repeating, joining, flipping bits and putting in what readers
+stumble over; the same seed makes the same inputs. A finding is anything but a result or a refusal: another
+exception, a message of several lines, more than ten seconds, more memory than allowed, a file opened for
+writing outside of the working folder, a program started, a connection made.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params
+from deepfake_ensemble.data.archive import Limits, open_archive
+from deepfake_ensemble.data.images import BadImage, pixels
+from deepfake_ensemble.data.index import read_index, read_split
+from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.ensemble import weights_file
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation import predictions
+from deepfake_ensemble.pipeline import schema
+from pictures import encoded, picture
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/fuzzing.md"
+SECONDS_PER_INPUT = 10
+MEMORY = 4 * 2**30
+WORKING_FILE = Path("input")
+LIMITS = Limits(files=50, file_bytes=2**20, total_bytes=2**22, ratio=100)
+NUMBERS = [b"\0", b"\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x01\0\0\0"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader: what it reads, what to put into that, and how to call it with a file's path."""
+
+    name: str
+    share: float
+    corpus: list[bytes]
+    tokens: list[bytes]
+    read: Callable[[Path], object]
+
+
+@dataclass
+class Tally:
+    """What became of the inputs of one target."""
+
+    inputs: int = 0
+    read: int = 0
+    messages: set[str] = field(default_factory=set)
+    slowest: float = 0.0
+    findings: list[str] = field(default_factory=list)
+
+
+def _archives() -> list[bytes]:
+    made = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as file:
+            for partition in ("train", "test"):
+                for label in ("REAL", "FAKE"):
+                    file.writestr(f"{partition}/{label}/0000.jpg", encoded(picture(1, 8, 8)))
+            file.writestr("train.csv", "path,label\n" * 20)
+        made.append(buffer.getvalue())
+    return made
+
+
+def _images() -> list[bytes]:
+    small = picture(1, 12, 9)
+    return [
+        encoded(small, quality=75),
+        encoded(small, quality=75, progressive=True),
+        encoded(small.convert("CMYK")),
+        encoded(small.convert("L")),
+        encoded(small, "PNG"),
+        encoded(small.convert("P"), "PNG"),
+        encoded(small, "GIF", save_all=True, append_images=[picture(2, 12, 9)]),
+        encoded(small, "WEBP"),
+        encoded(small, "WEBP", lossless=True),
+        encoded(small, "BMP"),
+        encoded(small, "TIFF"),
+        encoded(small, "TIFF", compression="tiff_lzw"),
+    ]
+
+
+def _read_archive(path: Path) -> None:
+    with open_archive(path, LIMITS) as archive:
+        LAYOUTS["cifake"].complaint(archive.names)
+        for name in archive.names:
+            archive.read(name)
+
+
+def _read_params(path: Path) -> None:
+    problems = schema.problems(params.load(path))
+    if problems:
+        raise UserError(problems[0])
+
+
+def targets() -> list[Target]:
+    """Return every reader of something that users, or the net, put there."""
+    table = 'path,label,p_fake\ntrain/REAL/0000 (4).jpg,0,0.25\n"b, c.jpg",1,0.9999999\n'
+    row = f"a.jpg,1,{'0' * 64}"
+    numbers = [b"nan", b"inf", b"-1", b"1e999", b"0x1p3", b"1_0", b"9" * 400, "１".encode(), b""]
+    lines = [b",", b'"', b"\n", b"\r", b"\0", b"\xff", "\u2028".encode(), b"a" * 200_000]
+    words = [b": ", b"- ", b"[", b"{", b"&a", b"*a", b"!!python/object:os.system", b"<<", b"~", b"|", b"\t"]
+    return [
+        Target("archives", 0.3, _archives(), [*NUMBERS, b"PK\x01\x02", b"PK\x05\x06", b"../"], _read_archive),
+        Target("images", 0.3, _images(), NUMBERS, lambda path: pixels(path.read_bytes(), 32)),
+        Target(
+            "params.yaml",
+            0.1,
+            [(ROOT / "params.yaml").read_bytes(), b"profile: a\nprofiles: {a: {}}\n"],
+            [*words, *numbers, *lines[:6]],
+            _read_params,
+        ),
+        Target("predictions", 0.1, [table.encode()], [*numbers, *lines], predictions.read),
+        Target("splits", 0.1, [f"path,label,sha256\n{row}\n".encode()], [*numbers, *lines], read_split),
+        Target(
+            "indexes",
+            0.05,
+            [f"path,label,sha256,status\n{row},ok\n".encode()],
+            [*numbers, *lines],
+            read_index,
+        ),
+        Target(
+            "weights",
+            0.05,
+            [json.dumps({"cnn": 0.25, "resnet50": 0.75}).encode()],
+            [*numbers, *words, *lines[:6], b"NaN", b"[" * 5_000],
+            weights_file.read,
+        ),
+    ]
+
+
+def mutated(target: Target, rng: random.Random) -> bytes:
+    """Return a whole file with one to eight changes."""
+    data = bytearray(rng.choice(target.corpus))
+    for _ in range(rng.choice((1, 1, 2, 4, 8))):
+        at, to = sorted(rng.randrange(len(data) + 1) for _ in range(2))
+        match rng.randrange(7):
+            case 0 if data:
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+            case 1 if data:
+                data[rng.randrange(len(data))] = rng.randrange(256)
+            case 2:
+                del data[at:to]
+            case 3:
+                data[at:at] = data[at:to] * rng.choice((1, 2, 9))
+            case 4:
+                data[at:at] = rng.choice(target.tokens)
+            case 5:
+                token = rng.choice(target.tokens)
+                data[at : at + len(token)] = token
+            case _:
+                other = rng.choice(target.corpus)
+                data[at:] = other[rng.randrange(len(other)) :]
+        del data[400_000:]
+    return bytes(data)
+
+
+def attempt(target: Target, data: bytes, tally: Tally) -> None:
+    """Give one input to its reader and note what happens."""
+    WORKING_FILE.write_bytes(data)
+    tally.inputs += 1
+    signal.alarm(SECONDS_PER_INPUT)
+    began = time.perf_counter()
+    try:
+        target.read(WORKING_FILE)
+        tally.read += 1
+    except (UserError, BadImage) as refusal:
+        message = str(refusal)
+        if not message or not message.isprintable():
+            tally.findings.append(f"{target.name}: the message is {message!r}")
+        tally.messages.add("".join("#" if letter.isdigit() else letter for letter in message)[:60])
+    except BaseException:
+        tally.findings.append(f"{target.name}: {traceback.format_exc()}\n{data[:2_000]!r}")
+    finally:
+        signal.alarm(0)
+        tally.slowest = max(tally.slowest, time.perf_counter() - began)
+
+
+def forbid(folder: Path, findings: list[str]) -> None:
+    """Note every writing outside `folder`, every program started, every connection, from now on."""
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    inside = str(folder.resolve())
+
+    def heed(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | bytes) and (arguments[2] or 0) & writing:
+            where = os.path.realpath(os.fsdecode(arguments[0]))
+            if not where.startswith(inside) and where != os.devnull:
+                findings.append(f"opened for writing: {where}")
+        elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect"):
+            findings.append(f"{event}: {arguments}")
+
+    sys.addaudithook(heed)
+
+
+def fuzz(inputs: int, seconds: float, seed: int) -> tuple[dict[str, Tally], list[str]]:
+    """Try `inputs` inputs, or as many as `seconds` allow, in the current folder."""
+    forbidden: list[str] = []
+    forbid(Path.cwd(), forbidden)
+    signal.signal(signal.SIGALRM, _too_slow)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    tallies = {}
+    for target in targets():
+        rng, tally = random.Random(f"{seed} {target.name}"), Tally()
+        end = time.monotonic() + seconds * target.share
+        for data in _whole_ones_first(target, rng):
+            attempt(target, data, tally)
+            if tally.inputs >= inputs * target.share or time.monotonic() > end:
+                break
+        tallies[target.name] = tally
+    return tallies, forbidden
+
+
+def _whole_ones_first(target: Target, rng: random.Random) -> Iterator[bytes]:
+    yield from target.corpus
+    while True:
+        yield mutated(target, rng)
+
+
+def _too_slow(signum: int, frame: object) -> None:
+    raise TimeoutError(f"more than {SECONDS_PER_INPUT} seconds")
+
+
+def page(tallies: dict[str, Tally], seed: int, peak: int) -> str:
+    """Return docs/fuzzing.md."""
+    rows = [
+        f"| {name} | {it.inputs:,} | {it.read:,} | {it.inputs - it.read - len(it.findings):,} |"
+        f" {len(it.messages):,} | {it.slowest:.2f} s | {len(it.findings)} |"
+        for name, it in tallies.items()
+    ]
+    total = sum(it.inputs for it in tallies.values())
+    return f"""# Mutated input
+
+`python tests/fuzzing.py` (seed {seed}) gave {total:,} mutated files to the readers of what comes from users
+and from the net. A finding would be anything but a result or a refusal in one line: another exception, more
+than {SECONDS_PER_INPUT} seconds, more than {MEMORY // 2**30} GiB of memory, a file opened for writing
+outside the working folder, a program started, a connection made. The process took {peak / 2**20:,.0f} MiB at
+most. `make test` tries for a minute.
+
+| what | inputs | read | refused | distinct refusals | slowest | findings |
+|---|--:|--:|--:|--:|--:|--:|
+{chr(10).join(rows)}
+"""
+
+
+def main() -> None:
+    """Fuzz in a temporary folder; exit with code 1 and print the findings if there are any."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, help="stop after so many, and write no page")
+    parser.add_argument("--seed", type=int, default=42)
+    asked = parser.parse_args()
+    errors = os.dup(2)
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as silent:
+        os.chdir(folder)
+        os.dup2(silent.fileno(), 2)  # libtiff complains there by itself
+        tallies, forbidden = fuzz(asked.inputs, asked.seconds or 1e9, asked.seed)
+        os.dup2(errors, 2)
+        os.chdir(ROOT)
+    findings = [*forbidden, *(finding for tally in tallies.values() for finding in tally.findings)]
+    for name, tally in tallies.items():
+        print(f"{name}: {tally.inputs:,} inputs, {tally.read:,} read, {len(tally.messages):,} refusals")
+    if findings:
+        sys.exit("\n".join([f"{len(findings)} findings, the first ones:", *findings[:5]]))
+    if asked.seconds is None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        PAGE.write_text(page(tallies, asked.seed, peak), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
