@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test test-all lint pipeline readme results errors seeds verify lock clean
+.PHONY: help setup repro plan test test-all lint pipeline readme results errors seeds verify audit lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -67,10 +67,15 @@ seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and wr
 verify: $(INSTALLED) ## Run the last commit anew in a temporary clone and compare every result byte by byte
 	@python -m deepfake_ensemble.pipeline.verify
 
+audit: ## Compare the pinned requirements with published advisories (needs the network)
+	@[ -x .venv-audit/bin/pip-audit ] || { python3 -m venv .venv-audit && \
+	  .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'; }
+	@.venv-audit/bin/pip-audit --requirement requirements/dev.txt --no-deps --disable-pip --strict
+
 lock: $(INSTALLED) ## Resolve the requirements anew around requirements/compute.txt (needs uv)
 	@for name in dev gpu; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --constraint requirements/compute.txt --extra train --extra dev \
 	  $$([ $$name = gpu ] && echo --extra gpu) --output-file requirements/$$name.txt pyproject.toml || exit 1; done
 
 clean: ## Remove the environment and what tools leave behind; results and DVC's cache stay
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,124 @@
+"""What the same bytes cost: training steps with and without what makes them repeatable.
+
+    python benchmarks/determinism.py [MODEL ...] [--size 40] [--steps 20] [--rounds 5]
+
+Each setting runs in a process of its own, because none of them can be taken back; the settings take turns.
+Writes docs/determinism.md: the median of all later steps, how far the rounds' medians lie apart, and the
+ratio to the settings of the active profile. Nothing else should run meanwhile.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.models import architecture, detector
+from deepfake_ensemble.pipeline.generated import table
+from deepfake_ensemble.pipeline.machine import machine, versions
+
+PAGE = Path("docs/determinism.md")
+BATCH = 32
+SETTINGS = {
+    "as in the profile": (),
+    "without repeatable operations": ("operations",),
+    "with every instruction there is": ("instructions",),
+    "with neither": ("operations", "instructions"),
+}
+
+
+def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
+    """Return the seconds of `count` training steps after the first."""
+    profile = params.active_profile()
+    settings = params.read(f"{profile}.processor", processor.Processor)
+    if "instructions" in without:
+        settings = processor.Processor(threads=settings.threads, cpu_isa="native")
+    processor.pin(settings)
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from deepfake_ensemble.training import session
+    from deepfake_ensemble.training.adam import adam
+    from deepfake_ensemble.training.recipe import Adaptation
+
+    adaptation = params.read(f"{profile}.training", Adaptation)
+    if "operations" in without:
+        tf.config.experimental.enable_op_determinism = lambda: None
+    session.start(0, adaptation.precision, adaptation.optimize_graph)
+    registered = architecture.find(name)
+    network: Any = params.read(f"models.{name}.network", registered.network)
+    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    optimizer = adam(1e-4)
+    optimizer.build(built.trainable_variables)
+    built.compile(optimizer, "binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(name="accuracy")])
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
+    batches = iter(tf.data.Dataset.from_tensors((images, np.arange(BATCH)[:, None] % 2)).repeat())
+    built.make_train_function()
+    seconds = []
+    for _ in range(count + 1):
+        start = time.perf_counter()
+        float(built.train_function(batches)["loss"])
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
+
+
+def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Return each round's median step of each model under each setting, in seconds."""
+    found: dict[str, dict[str, list[float]]] = {model: {it: [] for it in SETTINGS} for model in models}
+    for number in range(rounds):
+        for model in models:
+            for setting, without in SETTINGS.items():
+                command = [sys.executable, __file__, model, "--size", str(size), "--steps", str(count)]
+                done = subprocess.run(
+                    [*command, "--one", *without], capture_output=True, text=True, check=True
+                )
+                found[model][setting].append(statistics.median(json.loads(done.stdout.splitlines()[-1])))
+        print(f"round {number + 1} of {rounds} done", flush=True)
+    return found
+
+
+def page(found: dict[str, dict[str, list[float]]], size: int, count: int, rounds: int) -> str:
+    """Return docs/determinism.md."""
+    rows = []
+    for model, by_setting in found.items():
+        reference = statistics.median(by_setting["as in the profile"])
+        for setting, seconds in by_setting.items():
+            median = statistics.median(seconds)
+            spread = f"{min(seconds):.3f}–{max(seconds):.3f}"
+            rows.append([model, setting, f"{median:.3f}", spread, f"{median / reference:.2f}"])
+    here, libraries = machine(), versions()
+    return f"""# What the same bytes cost
+
+`python benchmarks/determinism.py`: training steps of {BATCH} images of {size}×{size} pixels, {count} steps in
+each of {rounds} rounds, settings in turn, each in a process of its own. Repeatable operations are
+TensorFlow's op determinism; the profile allows no instructions newer than `cpu_isa`. Measured on
+{here["cpu"]}, {here["cores"]} cores, TensorFlow {libraries["tensorflow"]}, Keras {libraries["keras"]}.
+
+{table(["model", "setting", "median step (s)", "rounds (s)", "ratio"], rows)}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", default=architecture.names(), metavar="MODEL")
+    parser.add_argument("--size", type=int, default=40, help="side of the images in pixels")
+    parser.add_argument("--steps", type=int, default=20, help="steps measured after the first")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--one", nargs="*", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one is not None:
+        print(json.dumps(steps(asked.models[0], asked.size, asked.steps, asked.one)))
+        return
+    found = measured(asked.models, asked.size, asked.steps, asked.rounds)
+    PAGE.write_text(page(found, asked.size, asked.steps, asked.rounds), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Where and by whom it runs decides no byte: folder, home, language, time zone, file modes, cores."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clones import clone, ran
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
+
+SURROUNDINGS = {
+    "LANG": "C",
+    "LC_ALL": "C",
+    "TZ": "Pacific/Kiritimati",  # the next day already
+    "OMP_NUM_THREADS": "7",
+    "OPENBLAS_NUM_THREADS": "7",
+    "PYTHONHASHSEED": "9",
+    "COLUMNS": "60",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux to take cores away")
+def test_other_surroundings_give_the_same_bytes(whole_run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    there = clone(tmp_path / "Ein anderer Ort, mit Ümlaut" / "clone", whole_run.clone.folder)
+    lock = (there / "dvc.lock").read_bytes()
+    one_core = str(min(os.sched_getaffinity(0)))
+    log = there.run(
+        *("sh", "-c", 'umask 077; exec taskset -c "$0" dvc repro', one_core),
+        environment={**SURROUNDINGS, "HOME": str(tmp_path / "home")},
+    )
+    assert len([stage for stage in ran(log) if stage.startswith("train@")]) == 4, "nothing is from a cache"
+    assert (there / "dvc.lock").read_bytes() == lock
+    assert there.changed() == ""
