@@ -3,8 +3,8 @@
     python benchmarks/determinism.py [MODEL ...] [--size 40] [--steps 20] [--rounds 5]
 
 Each setting runs in a process of its own, because none of them can be taken back; the settings take turns.
-Writes docs/determinism.md: the median of all later steps, how far the rounds' medians lie apart, and the
-ratio to the settings of the active profile. Nothing else should run meanwhile.
+Writes docs/determinism.md: the median of the rounds' median steps, how far these lie apart, and the ratio to
+the settings of the active profile. Nothing is frozen. Nothing else should run meanwhile.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.machine import machine, versions
 
 PAGE = Path("docs/determinism.md")
-BATCH = 32
+BATCH = 32  # training.batch_size as the paper has it
 SETTINGS = {
     "as in the profile": (),
     "without repeatable operations": ("operations",),
@@ -53,9 +53,12 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     registered = architecture.find(name)
     network: Any = params.read(f"models.{name}.network", registered.network)
     built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    if adaptation.batch_norm_momentum is not None:
+        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
     optimizer = adam(1e-4)
     optimizer.build(built.trainable_variables)
-    built.compile(optimizer, "binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(name="accuracy")])
+    accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
+    built.compile(optimizer, "binary_crossentropy", metrics=[accuracy], jit_compile=adaptation.jit_compile)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     batches = iter(tf.data.Dataset.from_tensors((images, np.arange(BATCH)[:, None] % 2)).repeat())
     built.make_train_function()
@@ -75,7 +78,7 @@ def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str,
             for setting, without in SETTINGS.items():
                 command = [sys.executable, __file__, model, "--size", str(size), "--steps", str(count)]
                 done = subprocess.run(
-                    [*command, "--one", *without], capture_output=True, text=True, check=True
+                    [*command, "--one", *without], stdout=subprocess.PIPE, text=True, check=True
                 )
                 found[model][setting].append(statistics.median(json.loads(done.stdout.splitlines()[-1])))
         print(f"round {number + 1} of {rounds} done", flush=True)

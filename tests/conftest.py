@@ -18,7 +18,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Files whose tests build or train real networks, in minutes: `make test-all` runs them, `make test` does not.
+# Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.
 NETWORKS = (
     "tests/ensemble/test_assembling.py",
     "tests/models/test_architecture.py",

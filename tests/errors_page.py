@@ -20,7 +20,7 @@ SECTIONS = {
     "Data sets": "The archive is whole, but not what params.yaml declares.",
     "Images": "A bad image ends the audit; with `audit.on_bad_image: drop` it is left out and listed instead:"
     " validation and test keep their counts, the training split shrinks. Images are known by their content,"
-    " whatever their names end in.",
+    " whatever their names end in, and become 8-bit RGB.",
     "Parameters": "`make repro` checks all of params.yaml first; a stage checks the keys that it uses.",
     "Tables between stages": "They are DVC's to restore: `dvc checkout`, or the stage that writes them.",
     "Model files": "No file is ever unpickled, and Keras' safe mode stays on.",
@@ -54,6 +54,12 @@ class Row:
 Documented = Callable[..., None]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    narrowed = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.getoption("keyword")
+    if config.getoption("errors") == "write" and narrowed:
+        raise pytest.UsageError("--errors=write takes its rows from all tests: name none (`make errors`)")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--errors", choices=("write", "check"), help="write docs/errors.md, or check that no row is stale"
@@ -75,7 +81,9 @@ def documented(request: pytest.FixtureRequest, tmp_path: Path) -> Documented:
         assert line.isprintable(), "a message is one line"
         row = Row(section, case, line)
         assert section in SECTIONS
-        request.config.stash.setdefault(STATED, set()).add(row)
+        stated = request.config.stash.setdefault(STATED, set())
+        assert not [it for it in stated if (it.section, it.case) == (section, case) and it != row]
+        stated.add(row)
         if request.config.getoption("errors") != "write":
             assert str(row) in PAGE.read_text(encoding="utf-8").splitlines(), "`make errors` writes the page"
 
@@ -97,9 +105,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     asked, rows = session.config.getoption("errors"), session.config.stash.get(STATED, set())
     if asked is None or exitstatus != pytest.ExitCode.OK:
         return
+    written = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     if asked == "write":
         PAGE.write_text(page(rows), encoding="utf-8")
         print(f"\n{PAGE.name}: {len(rows)} rows")
-    elif page(rows) != PAGE.read_text(encoding="utf-8"):
-        print(f"\n{PAGE.name} is not what the tests have seen; `make errors` writes it")
+    elif page(rows) != written:
+        stale = sorted(set(written.splitlines()) - set(page(rows).splitlines()))
+        print(f"\n{PAGE.name}: not what the tests have seen; `make errors` writes it", *stale, sep="\n")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

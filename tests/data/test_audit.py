@@ -3,9 +3,10 @@
 import io
 import json
 import random
-import warnings
+import struct
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from deepfake_ensemble.data.archive import open_archive
 from deepfake_ensemble.data.audit import Audit, AuditParams, audit
+from deepfake_ensemble.data.images import decode
 from deepfake_ensemble.data.index import IndexRow
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.errors import UserError
@@ -213,85 +215,95 @@ def test_bad_images_stop_the_audit_and_are_named(tmp_path: Path) -> None:
     )
 
 
+PICTURE = picture(1)
 GREY = Image.fromarray(np.linspace(0, 255, 192).astype(np.uint8).reshape(12, 16))
 DEEP = Image.fromarray(np.linspace(0, 65535, 192).astype(np.uint16).reshape(12, 16))
 
 
 def vast() -> bytes:
-    """Return a PNG of 20,000 × 20,000 pixels in some 50 kB."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
-    return buffer.getvalue()
+    """Return a PNG that says it has 20,000 × 20,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
 def turned() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
-    return encoded(picture(1), exif=exif)
+    return encoded(PICTURE, "PNG", exif=exif)
 
 
-# name of the case → the file, and the reason why it is bad, or nothing
-IMAGES: dict[str, tuple[Callable[[], bytes], str]] = {
-    "no bytes": (lambda: b"", "empty"),
-    "a web page": (lambda: b"<html>Not found</html>", "not an image"),
-    "a JPEG cut off before its pixels": (
-        lambda: encoded(picture(1))[:600],
-        "damaged: Truncated File Read",
-    ),
+def transparent() -> bytes:
+    image = PICTURE.copy()
+    image.putalpha(0)
+    return encoded(image, "PNG")
+
+
+# name of the case → the file, and why it is bad
+BAD: dict[str, tuple[bytes, str]] = {
+    "no bytes": (b"", "empty"),
+    "a web page": (b"<html>Not found</html>", "not an image"),
+    "a JPEG cut off before its pixels": (encoded(PICTURE)[:600], "damaged: Truncated File Read"),
     "a JPEG cut off in its pixels": (
-        lambda: encoded(picture(1))[:900],
+        encoded(PICTURE)[:900],
         "damaged: image file is truncated (141 bytes not processed)",
     ),
-    "a PNG cut off in its pixels": (
-        lambda: encoded(picture(1), "PNG")[:1000],
-        "damaged: image file is truncated",
-    ),
-    "20,000 × 20,000 pixels": (vast, "too large"),
+    "a PNG cut off in its pixels": (encoded(PICTURE, "PNG")[:1000], "damaged: image file is truncated"),
+    "20,000 × 20,000 pixels": (vast(), "too large"),
     "a number format whose range is unknown (32-bit TIFF)": (
-        lambda: encoded(GREY.convert("I"), "TIFF"),
+        encoded(GREY.convert("I"), "TIFF"),
         "mode I: neither 8 nor 16 bits a channel",
     ),
-    "a program (EPS)": (lambda: encoded(picture(1), "EPS"), "not an image"),
-    "1 × 1 pixel": (lambda: encoded(picture(1, 1, 1)), ""),
-    "a PNG named .jpg": (lambda: encoded(picture(1), "PNG"), ""),
-    "a WebP named .jpg": (lambda: encoded(picture(1), "WEBP"), ""),
-    "a TIFF named .jpg": (lambda: encoded(picture(1), "TIFF"), ""),
-    "an animated GIF named .jpg": (
-        lambda: encoded(picture(1), "GIF", save_all=True, append_images=[picture(2)]),
-        "",
+    "a program (EPS)": (encoded(PICTURE, "EPS"), "not an image"),
+}
+
+# name of the case → the file, and the image that it is taken for
+USED: dict[str, tuple[bytes, Image.Image]] = {
+    "1 × 1 pixel": (encoded(picture(1, 1, 1), "PNG"), picture(1, 1, 1)),
+    "a PNG named .jpg": (encoded(PICTURE, "PNG"), PICTURE),
+    "a WebP named .jpg": (encoded(PICTURE, "WEBP", lossless=True), PICTURE),
+    "a TIFF named .jpg": (encoded(PICTURE, "TIFF"), PICTURE),
+    "an animation: its first frame": (
+        encoded(PICTURE, "TIFF", save_all=True, append_images=[picture(2)]),
+        PICTURE,
     ),
-    "CMYK": (lambda: encoded(picture(1).convert("CMYK")), ""),
-    "greyscale": (lambda: encoded(GREY), ""),
-    "transparent": (lambda: encoded(picture(1).convert("RGBA"), "PNG"), ""),
-    "16 bits a channel": (lambda: encoded(DEEP, "PNG"), ""),
-    "turned by its EXIF data": (turned, ""),
-}
-USED = {
-    "an animated GIF named .jpg": "its first frame",
-    "16 bits a channel": "the upper 8 bits",
-    "transparent": "without its transparency",
-    "turned by its EXIF data": "as it is stored",
+    "CMYK": (
+        encoded(PICTURE.convert("CMYK"), "TIFF"),
+        PICTURE.convert("CMYK").convert("RGB"),
+    ),
+    "greyscale": (encoded(GREY, "PNG"), GREY.convert("RGB")),
+    "transparency: ignored": (transparent(), PICTURE),
+    "16 bits a channel: the upper 8": (
+        encoded(DEEP, "PNG"),
+        Image.fromarray((np.asarray(DEEP) >> 8).astype(np.uint8)).convert("RGB"),
+    ),
+    "turned by its EXIF data: as it is stored": (turned(), PICTURE),
 }
 
 
-@pytest.mark.parametrize("case", IMAGES)
-def test_every_kind_of_image_is_used_or_refused_by_name(
+@pytest.mark.parametrize("case", BAD)
+def test_every_kind_of_bad_image_is_refused_by_name(
     case: str, tmp_path: Path, documented: Documented
 ) -> None:
-    make, reason = IMAGES[case]
-    entries = cifake() | {"train/REAL/x.jpg": make()}
-    if not reason:
-        assert [row.status for row in audited(tmp_path, entries).rows] == ["ok"] * 9
-        documented("Images", case, f"used: {USED.get(case, 'as 8-bit RGB')}")
-        return
-    message = refusal(tmp_path, entries)
+    content, reason = BAD[case]
+    message = refusal(tmp_path, cifake() | {"train/REAL/x.jpg": content})
     assert message == (
         f"1 of 9 images cannot be used ('train/REAL/x.jpg': {reason}); use the publisher's own archive, or"
         " leave them out with audit.on_bad_image=drop"
     )
     documented("Images", case, f"set.zip: {message}")
+
+
+@pytest.mark.parametrize("case", USED)
+def test_every_other_image_is_used_as_8_bit_rgb(case: str, tmp_path: Path, documented: Documented) -> None:
+    content, image = USED[case]
+    rows = audited(tmp_path, cifake() | {"train/REAL/x.jpg": content}).rows
+    assert [row.status for row in rows] == ["ok"] * 9
+    assert np.array_equal(np.asarray(decode(content)), np.asarray(image))
+    documented("Images", case, "nothing: it is used")
 
 
 def test_bad_images_can_be_left_out_and_are_listed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def detector(labels: np.ndarray, right: int) -> np.ndarray:
 @pytest.mark.parametrize("fake", [100, 120])
 def test_the_p_value_is_that_of_the_exact_binomial_test(right: int, fake: int) -> None:
     labels = np.repeat([1, 0], [fake, 200 - fake])
-    found = against_guessing(labels, detector(labels, right), 0.5)
+    found = against_guessing(labels, detector(labels, right), 0.5, 0.95)
     reference = binomtest(right, 200, max(fake, 200 - fake) / 200, alternative="greater").pvalue
     assert found.p_value == pytest.approx(reference, rel=1e-9)
     assert found.accuracy == right / 200
@@ -26,11 +26,11 @@ def test_the_p_value_is_that_of_the_exact_binomial_test(right: int, fake: int) -
 
 def test_one_class_for_all_images_is_guessing() -> None:
     labels = np.tile([0, 1], 100)
-    assert against_guessing(labels, np.full(200, 0.9), 0.5).at_chance
-    assert not against_guessing(labels, labels * 0.4, 0.3).at_chance
+    assert against_guessing(labels, np.full(200, 0.9), 0.5, 0.95).at_chance
+    assert not against_guessing(labels, labels * 0.4, 0.3, 0.95).at_chance
 
 
 def test_a_little_better_than_guessing_counts_if_there_are_many_images() -> None:
     for n, at_chance in ((200, True), (20_000, False)):
         labels = np.tile([0, 1], n // 2)
-        assert against_guessing(labels, detector(labels, int(0.52 * n)), 0.5).at_chance == at_chance
+        assert against_guessing(labels, detector(labels, int(0.52 * n)), 0.5, 0.95).at_chance == at_chance

@@ -36,34 +36,39 @@ def test_what_was_written_is_read_back_in_order_and_to_the_last_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("case", "lines", "said"),
     [
-        ([], "empty"),
-        (["path,label,p_fake"], "no rows"),
-        (["path,p_fake,label", "a,0.5,1"], "line 1: the header"),
-        (["path,label,p_fake,note", "a,1,0.5,x"], "line 1: the header"),
-        (["path,label,p_fake", "a,1,0.5", "b,1"], "line 3: 2 fields"),
-        (["path,label,p_fake", "a,1,0.5", ""], "line 3: 0 fields"),
-        (["path,label,p_fake", ",1,0.5"], "line 2: the path is empty"),
-        (["path,label,p_fake", "a,1,0.5", "a,1,0.5"], "line 3: path 'a' occurs a second time"),
-        (["path,label,p_fake", "a,1.0,0.5"], "line 2: label '1.0'"),
-        (["path,label,p_fake", "a,2,0.5"], "line 2: label '2'"),
-        (["path,label,p_fake", "a,1,"], "line 2: p_fake ''"),
-        (["path,label,p_fake", "a,1,half"], "line 2: p_fake 'half'"),
-        (["path,label,p_fake", "a,1,nan"], "line 2: p_fake 'nan'"),
-        (["path,label,p_fake", "a,1,inf"], "line 2: p_fake 'inf'"),
-        (["path,label,p_fake", "a,1,1.0000001"], "line 2: p_fake '1.0000001'"),
-        (["path,label,p_fake", "a,1,-0.1"], "line 2: p_fake '-0.1'"),
+        ("an empty file", [], "empty"),
+        ("no rows", ["path,label,p_fake"], "no rows"),
+        ("columns in another order", ["path,p_fake,label", "a,0.5,1"], "line 1: the header"),
+        ("another column", ["path,label,p_fake,note", "a,1,0.5,x"], "line 1: the header"),
+        ("a row cut off", ["path,label,p_fake", "a,1,0.5", "b,1"], "line 3: 2 fields"),
+        ("an empty row", ["path,label,p_fake", "a,1,0.5", ""], "line 3: 0 fields"),
+        ("no path", ["path,label,p_fake", ",1,0.5"], "line 2: the path is empty"),
+        (
+            "an image twice",
+            ["path,label,p_fake", "a,1,0.5", "a,1,0.5"],
+            "line 3: path 'a' occurs a second time",
+        ),
+        ("a label of 1.0", ["path,label,p_fake", "a,1.0,0.5"], "line 2: label '1.0'"),
+        ("a label of 2", ["path,label,p_fake", "a,2,0.5"], "line 2: label '2'"),
+        ("no probability", ["path,label,p_fake", "a,1,"], "line 2: p_fake ''"),
+        ("a word for a probability", ["path,label,p_fake", "a,1,half"], "line 2: p_fake 'half'"),
+        ("NaN", ["path,label,p_fake", "a,1,nan"], "line 2: p_fake 'nan'"),
+        ("infinity", ["path,label,p_fake", "a,1,inf"], "line 2: p_fake 'inf'"),
+        ("a probability above 1", ["path,label,p_fake", "a,1,1.0000001"], "line 2: p_fake '1.0000001'"),
+        ("a negative probability", ["path,label,p_fake", "a,1,-0.1"], "line 2: p_fake '-0.1'"),
     ],
 )
-def test_a_malformed_table_is_refused_by_file_and_line_in_one_sentence(tmp_path, lines, said, documented):
+def test_a_malformed_table_is_refused_by_file_and_line_in_one_sentence(
+    tmp_path, case, lines, said, documented
+):
     path = table(tmp_path, *lines)
     with pytest.raises(UserError) as refusal:
         read(path)
     message = str(refusal.value)
     assert said in message and str(path) in message
-    rows = " then ".join(f"`{line}`" for line in lines[1:])
-    documented("Tables between stages", f"predictions: {rows or lines or 'an empty file'}", message)
+    documented("Tables between stages", f"predictions: {case}", message)
 
 
 def test_a_missing_or_binary_file_is_refused_by_name(tmp_path, documented):

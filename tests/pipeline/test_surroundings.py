@@ -27,9 +27,9 @@ def test_other_surroundings_give_the_same_bytes(whole_run, tmp_path: Path) -> No
     lock = (there / "dvc.lock").read_bytes()
     one_core = str(min(os.sched_getaffinity(0)))
     log = there.run(
-        *("sh", "-c", 'umask 077; exec taskset -c "$0" dvc repro', one_core),
+        *("sh", "-c", 'umask 077; exec taskset -c "$0" dvc repro --force --no-run-cache', one_core),
         environment={**SURROUNDINGS, "HOME": str(tmp_path / "home")},
     )
-    assert len([stage for stage in ran(log) if stage.startswith("train@")]) == 4, "nothing is from a cache"
+    assert sorted(ran(log)) == sorted(there.yaml("dvc.lock")["stages"]), "no result may come from a cache"
     assert (there / "dvc.lock").read_bytes() == lock
     assert there.changed() == ""

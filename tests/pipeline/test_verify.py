@@ -80,9 +80,13 @@ def test_a_missing_original_says_how_to_get_it(tmp_path):
 
 def test_both_sides_say_where_they_come_from(tmp_path):
     file = tmp_path / "sample.json"
-    assert verify.committed_side(file) == f"not known, {file} is missing"
-    file.write_text('{"machine": {"cpu": "A", "cores": 2, "gpu": null}, "versions": {"keras": "3.15"}}')
-    assert verify.committed_side(file) == "cpu A, cores 2, keras 3.15"
+    assert verify.committed_side({"keras": "3.15"}, file) == (
+        f"the committed run: keras 3.15; its machine is not known, {file} is missing"
+    )
+    file.write_text('{"machine": {"cpu": "A", "cores": 2, "gpu": null}, "commit": "abc"}')
+    assert verify.committed_side({"keras": "3.15"}, file) == (
+        "the committed run: keras 3.15; measured on cpu A, cores 2 (at commit abc)"
+    )
 
 
 def test_an_override_must_be_a_plain_key_of_params(tmp_path):

@@ -457,7 +457,7 @@ def test_a_connection_that_breaks_over_and_over_is_given_up(archive, destination
         lead_to(server, monkeypatch)
         message = failure(destination)
     assert "broke the connection (attempt 3): run the same command again later; the " in message
-    documented("Kaggle", "it breaks the connection, each time", message, {r"[\d.]+ k?B": "… kB"})
+    documented("Kaggle", "it breaks the connection, each time", message, {r"[\d.]+ k?B that": "… kB that"})
 
 
 @pytest.mark.parametrize("told", [{}, {"ETag": ""}, {"ETag": "", "Last-Modified": "", "x-goog-hash": ""}])

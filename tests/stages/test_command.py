@@ -1,6 +1,7 @@
 """A stage runs once at a time."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,3 +52,67 @@ def test_a_killed_process_blocks_nothing(other: subprocess.Popen) -> None:
     for _ in range(2):
         with only_one("train@cnn"):
             pass
+
+
+LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+from pathlib import Path
+from deepfake_ensemble.files import replacing_folder
+from deepfake_ensemble.stages import command
+
+def main() -> None:
+    with replacing_folder(Path("out")) as folder:
+        (folder / "small.txt").write_bytes(b"x" * 100)
+        with (folder / "large.txt").open("wb") as file:
+            file.write(b"x" * 10_000)
+
+command.run(main)
+"""
+
+
+def test_a_disk_that_fills_up_is_one_line_and_leaves_what_was_there(tmp_path: Path) -> None:
+    # As near to a full disk as a test comes without rights of its own: no file may grow beyond 200 bytes.
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/last.txt").write_text("of the last run")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    (tmp_path / "stage.py").write_text(LIMITED)
+    done = subprocess.run(
+        [sys.executable, "stage.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["last.txt"]
+    assert not list(tmp_path.glob(".partial*"))
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(
+        ": File too large: files may not be that large here (`ulimit -f`); lift the limit and run it again"
+    )
+
+
+FULL = """
+import errno
+from deepfake_ensemble.stages import command
+
+def main() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "data/index/faces.csv")
+
+command.run(main)
+"""
+
+
+def test_a_full_disk_says_how_much_is_free(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    (tmp_path / "stage.py").write_text(FULL)
+    command = [sys.executable, "stage.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"main: data/index/faces.csv: No space left on device, [\d.]+ [kMGTPE]?B are free in this folder:"
+        r" make room \(`dvc gc --workspace` frees results of other runs\) and run it again\n",
+        done.stderr,
+    )

@@ -31,7 +31,7 @@ def test_a_loss_that_is_no_number_ends_the_training_at_once(
     message = failure(small(), train, validation, tmp_path, learning_rate=1e38)
     assert message.startswith("models.small: the loss became ")
     assert "in epoch 1, step 2: lower learning_rate" in message
-    documented("Training", "the loss is no number any more", message)
+    documented("Training", "the loss is no number any more", message, {"became inf": "became nan"})
 
 
 def test_too_little_memory_is_told_with_the_batch_size(
@@ -60,7 +60,7 @@ def test_a_validation_loss_that_is_no_number_ends_it_too(
     message = failure(small(), train, validation, tmp_path, changed(batch_size=20), learning_rate=1e38)
     assert message.startswith("models.small: the validation loss became ")
     assert "in epoch 1: lower learning_rate" in message
-    documented("Training", "the validation loss is no number any more", message)
+    documented("Training", "the validation loss is no number any more", message, {"became inf": "became nan"})
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """A session seeds all generators and makes every operation repeatable."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +31,15 @@ def test_the_seed_reaches_python_numpy_and_tensorflow() -> None:
     session.start(7)
     other = draws()
     assert all(ours != theirs for ours, theirs in zip(first, other, strict=True))
+
+
+def test_keras_does_without_what_is_not_used_here() -> None:
+    code = (
+        "import sys; from deepfake_ensemble.training import session; session.start(0);"
+        "print(*(name for name in session.OPTIONAL if name in sys.modules)); import sklearn"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 def test_operations_are_repeatable() -> None:

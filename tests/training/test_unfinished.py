@@ -39,6 +39,7 @@ def variables(*values: Any) -> list[Any]:
 
 def kept(folder: Path) -> Unfinished:
     training = Unfinished(folder, "cnn", MADE_FROM)
+    (folder / "cnn.weights.h5").write_bytes(b"the best weights")
     training.save(variables(np.float32([1.5, 2.5]), np.int64(3)), HALFWAY)
     return training
 
@@ -86,6 +87,29 @@ def test_a_state_that_cannot_be_read_is_left_aside(
     assert capsys.readouterr().err.startswith(f"{file}: cannot be read (")
 
 
+def test_a_state_whose_best_weights_are_gone_is_left_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kept(tmp_path)
+    (tmp_path / "cnn.weights.h5").unlink()
+    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/state.npz: cannot be read (cnn.weights.h5 is missing): training starts over\n"
+    )
+
+
+def test_damaged_best_weights_are_answered_by_what_to_remove(tmp_path: Path) -> None:
+    import keras
+
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(UserError) as caught:
+        kept(tmp_path).load_best(network)
+    assert str(caught.value) == (
+        f"{tmp_path}/cnn.weights.h5: the best weights of the interrupted training are damaged: remove"
+        f" {tmp_path} and run the same command again, to train anew"
+    )
+
+
 def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     kept(tmp_path)
     file = tmp_path / "state.npz"
@@ -107,7 +131,7 @@ def test_a_full_disk_costs_nothing_that_was_kept(tmp_path: Path, monkeypatch: py
     with pytest.raises(UserError):
         training.save(variables(np.float32([9, 9]), np.int64(9)), START)
     assert (tmp_path / "state.npz").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cnn.weights.h5", "state.npz"]
 
 
 def test_it_is_gone_once_the_training_has_succeeded(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_file
 
@@ -20,11 +21,16 @@ def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> No
 
     Keras writes the time of saving into the file, twice, and addresses in memory; here every member of the
     zip carries the earliest time that the format knows, the date is left out, and the addresses are numbered.
+
+    Raises:
+        UserError: if the disk has no room for it; what was there before stays.
     """
     import keras
 
     inference = keras.Model(model.input, model.output, name=model.name)
     with replacing_file(path) as partial:
+        # For a moment it is there twice: as Keras writes it, and without the dates.
+        require_room(path.parent, 2 * 4 * inference.count_params() + 2**20, f"the model {path.name}")
         dated = partial.with_name(f"{partial.name}-dated.keras")
         try:
             inference.save(dated)
@@ -67,12 +73,17 @@ def load(path: Path) -> "keras.Model":
 
     if not path.is_file():
         raise UserError(f"{path}: no such model; `dvc repro` trains it and `dvc pull` fetches a stored one")
+    restore = "`dvc checkout` restores the trained one"
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: not a whole .keras file; {restore}")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except MemoryError:
         raise
     except Exception as error:  # whatever Keras stumbles over: the file is at fault
-        raise UserError(f"{path}: not a model that can be loaded safely: {_reason(error)}") from error
+        raise UserError(
+            f"{path}: not a model that can be loaded safely: {_reason(error)}; {restore}"
+        ) from error
 
 
 def save_weights(model: "keras.Model", path: Path, *, durable: bool = False) -> None:

@@ -19,13 +19,13 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.pipeline.machine import machine, versions
+from deepfake_ensemble.pipeline.results import MEASUREMENTS
 
 LOCK = Path("dvc.lock")
+RUN = Path("reports/run.json")
 LOCAL = Path("data/local")
-MEASUREMENTS = Path("docs/measurements")
 _CHANGED = "the committed one in the workspace was changed since"
 
 
@@ -153,6 +153,13 @@ def rerun(folder: Path, overrides: list[str]) -> tuple[Mapping[str, Any], list[s
     return yaml.safe_load((folder / LOCK).read_text(encoding="utf-8")), ran
 
 
+def _committed(path: Path) -> str:
+    shown = subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, text=True, check=False)
+    if shown.returncode:
+        raise UserError(f"verify: {path} is not in the last commit; run `dvc repro` and commit its results")
+    return shown.stdout
+
+
 def _run(command: list[str], folder: Path, what: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -175,9 +182,10 @@ def main() -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a top-level parameter first"
     )
     overrides = parser.parse_args().set
-    committed = yaml.safe_load(
-        subprocess.run(["git", "show", f"HEAD:{LOCK}"], capture_output=True, text=True, check=True).stdout
-    )
+    committed = yaml.safe_load(_committed(LOCK))
+    run = json.loads(_committed(RUN))
+    made_with = next(iter(run["predictions"].values()))["versions"]
+    measured = MEASUREMENTS / f"{run['profile']}.json"
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         again, ran = rerun(Path(scratch) / "clone", overrides)
         found = compared(outs(committed), outs(again), Path.cwd(), Path(scratch) / "clone")
@@ -186,19 +194,19 @@ def main() -> None:
     trained = sum(stage.startswith("train@") for stage in ran)
     print(f"verify: {same} of {len(found)} results are the same bytes")
     print(f"verify: {len(ran)} stages ran, {trained} of them trainings")
-    profile = params.active_profile().partition(".")[2]
-    print(f"verify: the committed run: {committed_side(MEASUREMENTS / f'{profile}.json')}")
+    print(f"verify: {committed_side(made_with, measured)}")
     print(f"verify: this run: {provenance(machine(), versions())}")
     if same < len(found):
         sys.exit(1)
 
 
-def committed_side(measurement: Path) -> str:
-    """Say where the committed results come from: benchmarks/measured_run.py wrote it down."""
+def committed_side(made_with: Mapping[str, str], measurement: Path) -> str:
+    """Say what the committed results were made with, and on which machine the profile was measured last."""
+    line = f"the committed run: {provenance({}, made_with)}"
     if not measurement.exists():
-        return f"not known, {measurement} is missing"
+        return f"{line}; its machine is not known, {measurement} is missing"
     run = json.loads(measurement.read_text(encoding="utf-8"))
-    return provenance(run["machine"], run["versions"])
+    return f"{line}; measured on {provenance(run['machine'], {})} (at commit {run['commit']})"
 
 
 def provenance(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:

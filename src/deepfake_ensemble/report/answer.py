@@ -19,14 +19,14 @@ def answer(evaluations: Sequence[Evaluation]) -> list[Sentence]:
 
 
 def failures(validation: Mapping[str, Mapping[str, Any]]) -> list[Sentence]:
-    """Return a sentence on each model that guesses, whose training has failed."""
+    """Return a sentence on each model that may be guessing."""
     return [
         [
-            f"{title(model)} does not do better than guessing on the validation split (accuracy ",
+            f"{title(model)} is not shown to do better than guessing on the validation split (accuracy ",
             share(of["accuracy"]),
             ", ",
             *p_equals(of["p_value"]),
-            "): its training failed, and the ensemble would be better without it.",
+            "): its training may have failed, see its learning curves.",
         ]
         for model, of in validation.items()
         if of["at_chance"]

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import inspect
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+from rich.filesize import decimal
 
 from deepfake_ensemble import params, processor
 from deepfake_ensemble.errors import UserError
@@ -42,13 +45,17 @@ def run(main: Callable[..., None]) -> NoReturn:
         remedy = _REMEDIES.get(error.errno or 0)
         if remedy is None:
             raise
-        sys.exit(f"{stage}: {error.filename or 'disk'}: {error.strerror}: {remedy}")
+        trouble = f"{error.filename or 'disk'}: {error.strerror}"
+        if error.errno == errno.ENOSPC:
+            trouble += f", {decimal(shutil.disk_usage('.').free)} are free in this folder"
+        sys.exit(f"{stage}: {trouble}: {remedy}")
     sys.exit(0)
 
 
 _REMEDIES = {
     errno.ENOSPC: "make room (`dvc gc --workspace` frees results of other runs) and run it again",
     errno.EDQUOT: "your quota is used up; make room and run it again",
+    errno.EFBIG: "files may not be that large here (`ulimit -f`); lift the limit and run it again",
     errno.EROFS: "the disk cannot be written to; clone the project to one that can",
     errno.EACCES: "give yourself the permission (chmod) and run it again",
 }

@@ -12,6 +12,7 @@ from deepfake_ensemble.data import records
 from deepfake_ensemble.data.archive import Archive, open_archive
 from deepfake_ensemble.data.index import SplitRow, read_split
 from deepfake_ensemble.data.progress import count_progress
+from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_folder
 from deepfake_ensemble.stages import command
@@ -24,6 +25,9 @@ def main(split: str, data_set: str) -> None:
         open_archive(Path("data/raw") / f"{data_set}.zip") as archive,
         replacing_folder(Path("data/packed") / split) as folder,
     ):
+        framed = 2**10  # more than a record and its row in the index need beside the image
+        size = sum(archive.size(row.path) + framed for row in rows)
+        require_room(folder, size, f"the packed split {split}")
         records.write(folder, _images(archive, rows, split), len(rows), per_shard)
 
 

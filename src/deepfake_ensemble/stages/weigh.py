@@ -16,20 +16,21 @@ def main() -> None:
     from deepfake_ensemble.evaluation.guessing import against_guessing
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.rounding import rounded
-    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.files import write_json
 
     models = params.read("models", dict[str, Any])
     val = aligned({model: read(Path("predictions") / model / "val.csv") for model in models})
     method = params.read("ensemble.weighting", Method)
     threshold = params.read("evaluation", EvaluationParams).threshold
-    found = {model: against_guessing(val.labels, p, threshold) for model, p in val.p_fake.items()}
+    confidence = params.read("comparison", ComparisonParams).confidence
+    found = {model: against_guessing(val.labels, p, threshold, confidence) for model, p in val.p_fake.items()}
     for model, it in found.items():
         if it.at_chance:
             print(
-                f"warning: {model} does not do better than guessing on the validation split (accuracy"
-                f" {it.accuracy:.3f} of {len(val.labels)} images, p = {it.p_value:.2f}): its training failed;"
-                f" try another models.{model}.learning_rate, or more images",
+                f"warning: {model} is not shown to do better than guessing on the validation split (accuracy"
+                f" {it.accuracy:.3f} of {len(val.labels)} images, p = {it.p_value:.3f}): look at its learning"
+                f" curves, try another models.{model}.learning_rate",
                 file=sys.stderr,
             )
     write_json(

@@ -72,15 +72,15 @@ def fit(
         unfinished=unfinished,
         save_every=save_every,
     )
-    if cache == "decoded":
-        trained_on = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
-        validated_on = feeding.decoded(validation, recipe.validation_batch_size)
-    else:
-        trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
-        validated_on = feeding.streamed(
-            lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
-        )
     try:
+        if cache == "decoded":
+            trained_on = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
+            validated_on = feeding.decoded(validation, recipe.validation_batch_size)
+        else:
+            trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
+            validated_on = feeding.streamed(
+                lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
+            )
         return training.run(
             trained_on,
             validated_on,
@@ -90,7 +90,8 @@ def fit(
     except tf.errors.ResourceExhaustedError:
         raise UserError(
             f"models.{detector.name}: out of memory: lower training.batch_size ({recipe.batch_size}) or"
-            " training.validation_batch_size, or set precision: mixed_float16 on a GPU"
+            " training.validation_batch_size, set cache: none if it is decoded, or precision: mixed_float16"
+            " on a GPU"
         ) from None
     except tf.errors.OpError:
         if unreadable:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepfake_ensemble.disk import require_room
+from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_file
 from deepfake_ensemble.models import saved
 
@@ -97,6 +98,8 @@ class Unfinished:
         try:
             with np.load(self._file, allow_pickle=False) as kept:
                 head = json.loads(str(kept["head"]))
+                if head["curves"].get("val_loss") and not self._best.is_file():
+                    raise ValueError(f"{self._best.name} is missing")
                 other = next(differences(head["made_from"], self._made_from), None)
                 if other is None:
                     arrays = [kept[str(i)] for i in range(len(variables))]
@@ -126,8 +129,18 @@ class Unfinished:
         saved.save_weights(network, self._best, durable=True)
 
     def load_best(self, network: "keras.Model") -> None:
-        """Fill `network` with the best weights."""
-        saved.load_weights(network, self._best)
+        """Fill `network` with the best weights.
+
+        Raises:
+            UserError: if the file is damaged.
+        """
+        try:
+            saved.load_weights(network, self._best)
+        except UserError:
+            raise UserError(
+                f"{self._best}: the best weights of the interrupted training are damaged: remove"
+                f" {self._folder} and run the same command again, to train anew"
+            ) from None
 
     def discard(self) -> None:
         """Remove the folder: the training has succeeded."""
