@@ -72,9 +72,9 @@ advisories: ## Compare the pinned requirements with published advisories (needs 
 	  .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'; }
 	@.venv-audit/bin/pip-audit --requirement requirements/dev.txt --no-deps --disable-pip --strict
 
-lock: $(INSTALLED) ## Resolve the requirements anew around requirements/compute.txt (needs uv)
+lock: $(INSTALLED) ## Resolve the requirements anew around the versions of what computes (needs uv)
 	@for name in dev gpu; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --constraint requirements/compute.txt --extra train --extra dev \
+	  --no-header --no-annotate --constraint requirements/compute.txt --constraint requirements/export.txt --extra train --extra dev \
 	  $$([ $$name = gpu ] && echo --extra gpu) --output-file requirements/$$name.txt pyproject.toml || exit 1; done
 
 clean: ## Remove the environment and what tools leave behind; results and DVC's cache stay

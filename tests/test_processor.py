@@ -85,7 +85,7 @@ def test_importing_the_stages_module_computes_nothing_yet() -> None:
 import importlib, pkgutil
 from deepfake_ensemble import stages
 for module in pkgutil.iter_modules(stages.__path__):
-    if module.name in ("train", "predict", "initialise", "assemble"):
+    if module.name in ("train", "predict", "initialise", "assemble", "export"):
         importlib.import_module(f"{stages.__name__}.{module.name}")
 print(json.dumps(sorted({"numpy", "scipy", "tensorflow", "keras"} & sys.modules.keys())))
 """

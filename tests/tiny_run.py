@@ -26,6 +26,7 @@ NETWORKS = {
     "assemble",
     "perturb",
     "explain",
+    "export",
 }  # the stages that compute with TensorFlow
 RATE = "models.resnet50.learning_rate"
 

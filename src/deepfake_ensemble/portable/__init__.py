@@ -1,0 +1,1 @@
+"""The ensemble as one file that runs without TensorFlow, and tells of itself what a user must know."""

@@ -1,0 +1,101 @@
+"""What was measured of the detectors, put together for the model file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_ensemble.evaluation.intervals import Interval, wilson
+from deepfake_ensemble.evaluation.metrics import bin_indices, confusion
+from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
+from deepfake_ensemble.sources.origin import DataSet, Source
+
+# What a threshold may be, beside the operating points: for each, its errors are kept.
+STEPS = tuple(step / 100 for step in range(1, 100))
+
+LICENCE = (
+    "MIT, as far as it is this project's to give. The images it was trained on are not part of it; they have"
+    " terms of their own, which their publishers state or leave unstated."
+)
+LIMITS = (
+    "It tells apart images like those it was trained on; on others its errors are others, and mostly more.",
+    "It looks at the whole image, scaled down: it searches for no faces, and details get lost.",
+    "A high P(fake) is no proof and a low one no certificate: it is not for decisions about people.",
+    "In a collection where fakes are rarer than in the test, more of what it calls fake is real.",
+    "Changes made to deceive it are likely to.",
+)
+
+
+def described(name: str, data_set: DataSet, source: Source) -> str:
+    """Return in words what a data set is, and where it came from."""
+    made = "synthesised in the layout of" if source == "sample" else "from"
+    return f"{name}, {made} {data_set.kaggle}"
+
+
+def operating_points(compared: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Return the thresholds by detector and name from a comparison, as the stage `compare` wrote it."""
+    return {
+        name: {point: found["threshold"] for point, found in points.items()}
+        for name, points in compared["operating_points"].items()
+    }
+
+
+def measured(
+    name: str,
+    data: str,
+    compared: Mapping[str, Any],
+    *,
+    labels: NDArray[np.int64],
+    p_fake: Mapping[str, NDArray[np.float64]],
+    unlike: NDArray[np.bool_],
+    bins: int,
+) -> Measured:
+    """Return what was measured on one data set.
+
+    Args:
+        name: as reports/evaluation has it.
+        data: what it is, in words.
+        compared: what the stage `compare` found on it.
+        labels: of its images (n,).
+        p_fake: by each detector (n,).
+        unlike: whether each image is unlike those of training (n,).
+        bins: equal-width ones, of the calibration.
+    """
+    confidence = compared["confidence"]
+    points = operating_points(compared)
+    fakes = int(labels.sum())
+    return Measured(
+        name=name,
+        data=data,
+        n_fake=fakes,
+        n_real=len(labels) - fakes,
+        confidence=confidence,
+        unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
+        detectors={
+            detector: Detector(
+                metrics={metric: Interval(**of) for metric, of in compared["detectors"][detector].items()},
+                calibration=_calibration(labels, p, bins, confidence),
+                called_fake=_called_fake(labels, p, [t for t in points[detector].values() if t is not None]),
+            )
+            for detector, p in p_fake.items()
+        },
+    )
+
+
+def _calibration(
+    labels: NDArray[np.int64], p_fake: NDArray[np.float64], bins: int, confidence: float
+) -> tuple[Bin, ...]:
+    index = bin_indices(p_fake, bins)
+    n = np.bincount(index, minlength=bins)
+    fakes = np.bincount(index[labels == 1], minlength=bins)
+    return tuple(
+        Bin(k / bins, (k + 1) / bins, int(n[k]), wilson(int(fakes[k]), int(n[k]), confidence))
+        for k in np.flatnonzero(n).tolist()
+    )
+
+
+def _called_fake(labels: NDArray[np.int64], p_fake: NDArray[np.float64], points: Sequence[float]) -> Counts:
+    thresholds = sorted({*STEPS, *points})
+    found = [confusion(labels, p_fake, threshold) for threshold in thresholds]
+    return Counts(tuple(thresholds), tuple(it.tp for it in found), tuple(it.fp for it in found))

@@ -1,0 +1,68 @@
+"""Run the model file: pixels in, probabilities out; ONNX Runtime does the work."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.portable.facts import Facts, from_metadata
+
+_ERRORS_ALONE = 3  # what ONNX Runtime may log
+
+
+class Classifier:
+    """An open model file."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Open a model file.
+
+        Args:
+            path: of the file that the stage `export` wrote.
+            threads: that compute; 0 takes all cores this process may use.
+
+        Raises:
+            UserError: if the file is missing or not such a model.
+        """
+        import onnxruntime
+
+        if not path.is_file():
+            raise UserError(
+                f"{path}: no such model file; in the project `dvc repro export` makes it and `dvc pull`"
+                " fetches a stored one, elsewhere --file names it"
+            )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ALONE
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever ONNX Runtime stumbles over: the file is at fault
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{path}: not a model that can be loaded: {reason}; fetch it again") from error
+        try:
+            self.facts: Facts = from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            self._check_ends()
+        except (ValueError, RecursionError) as error:
+            raise UserError(
+                f"{path}: not a model of this project: it {error}; `dvc repro export` makes one"
+            ) from error
+
+    def _check_ends(self) -> None:
+        size = self.facts.image_size
+        ins = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
+        outs = [(node.name, node.type) for node in self._session.get_outputs()]
+        if ins != [("image", "tensor(uint8)", [size, size, 3])]:
+            raise ValueError(f"takes no images of {size} pixels, as its metadata say")
+        if outs != [(name, "tensor(float)") for name in self.facts.detectors]:
+            raise ValueError("gives other probabilities than its metadata say")
+
+    def p_fake(
+        self, images: NDArray[np.uint8], detectors: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return P(fake) (n,) of images (n, size, size, 3) by each of `detectors`, of all by default."""
+        names = list(detectors or self.facts.detectors)
+        return dict(zip(names, self._session.run(names, {"image": images}), strict=True))

@@ -1,0 +1,201 @@
+"""What the model file says of itself, so that it suffices alone: in ONNX's metadata, each field as JSON."""
+
+import dataclasses
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from deepfake_ensemble.data.images import Interpolation
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.portable.likeness import FEATURES, Typical
+
+FORMAT = 1  # raised when a field changes its meaning
+
+DEFAULT = "default"  # the operating point that is used unless another is asked for
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The images whose P(fake) lies in one of the equal-width bins: how many, and how many of them fake."""
+
+    low: float
+    high: float
+    n: int
+    share_fake: Interval
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many images are called fake from each threshold on: of the fakes, and of the real ones."""
+
+    thresholds: tuple[float, ...]
+    fakes: tuple[int, ...]
+    reals: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What was measured of one detector on one data set: metrics by name, calibration, and error counts."""
+
+    metrics: dict[str, Interval]
+    calibration: tuple[Bin, ...]
+    called_fake: Counts
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One data set that was measured on, and what was found.
+
+    name: as reports/evaluation has it; data: what it is, in words; unlike_training: the share of its images
+    that is flagged as unlike those of training.
+    """
+
+    name: str
+    data: str
+    n_fake: int
+    n_real: int
+    confidence: float
+    unlike_training: Interval
+    detectors: dict[str, Detector]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a user of the model must know.
+
+    Attributes:
+        format: FORMAT of the program that wrote it.
+        labels: what is called 0 and 1; a probability is that of 1.
+        image_size: pixels a side of the network's input.
+        interpolation: how images are brought to that size.
+        weights: the members' in the ensemble, in the order of the outputs.
+        models: the SHA-256 of each member's `.keras` file.
+        profile: of params.yaml.
+        demonstration: whether it was trained on synthesised images, to show that everything works.
+        trained_on: the data, in words.
+        operating_points: thresholds by detector and name; null where validation is too small for one.
+        measured: the internal test first.
+        typical: what images of validation look like.
+        licence: of the model.
+        limits: what it cannot do, a sentence each.
+        fingerprint: params, code, data and versions it was made from.
+    """
+
+    format: int
+    labels: dict[str, str]
+    image_size: int
+    interpolation: Interpolation
+    weights: dict[str, float]
+    models: dict[str, str]
+    profile: str
+    demonstration: bool
+    trained_on: str
+    operating_points: dict[str, dict[str, float | None]]
+    measured: tuple[Measured, ...]
+    typical: Typical
+    licence: str
+    limits: tuple[str, ...]
+    fingerprint: dict[str, Any]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(self.weights)
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The members and, last, their ensemble: the outputs, in their order."""
+        return (*self.weights, ENSEMBLE)
+
+
+def as_metadata(facts: Facts) -> dict[str, str]:
+    """Return the facts as ONNX keeps them, text by name: plain words as they are, all else as JSON."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, allow_nan=False, ensure_ascii=False)
+        for name, value in as_plain(facts).items()
+    }
+
+
+def as_plain(facts: Facts) -> dict[str, Any]:
+    """Return the facts as data for JSON."""
+    return rounded(facts)
+
+
+def from_metadata(metadata: Mapping[str, str]) -> Facts:
+    """Read what `as_metadata` wrote; what others wrote is not believed.
+
+    Raises:
+        ValueError: saying what is missing or wrong.
+    """
+    fields = {}
+    for field in dataclasses.fields(Facts):
+        if field.name not in metadata:
+            raise ValueError(f"says nothing of its {field.name}")
+        text = metadata[field.name]
+        is_text = field.type is str or field.type is Interpolation
+        fields[field.name] = text if is_text else json.loads(text, parse_constant=_refuse)
+        if field.name == "format" and fields["format"] != FORMAT:
+            raise ValueError(f"has format {text}; this program reads {FORMAT}")
+    facts = _as_type(Facts, fields, "metadata")
+    _check(facts)
+    return facts
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"says {constant} in its metadata")
+
+
+def _as_type(type_: Any, data: Any, place: str) -> Any:
+    """Return JSON's `data` as `type_`: a dataclass, a tuple, dict or union of types, or a plain one."""
+    origin, arguments = get_origin(type_), get_args(type_)
+    if dataclasses.is_dataclass(type_) and isinstance(data, dict):
+        hints = get_type_hints(type_)
+        if set(hints) != set(data):
+            raise ValueError(f"has other keys than {', '.join(hints)} in {place}")
+        return type_(**{key: _as_type(hint, data[key], f"{place}.{key}") for key, hint in hints.items()})  # type: ignore[operator]
+    if origin is tuple and isinstance(data, list):
+        return tuple(_as_type(arguments[0], value, f"{place}[{i}]") for i, value in enumerate(data))
+    if origin is dict and isinstance(data, dict):
+        return {key: _as_type(arguments[1], value, f"{place}.{key}") for key, value in data.items()}
+    if origin is types.UnionType and data is not None:  # with None, the only kind that occurs here
+        return _as_type(arguments[0], data, place)
+    if not _is_plain(type_, data):
+        raise ValueError(f"has something else in {place} than it should")
+    return float(data) if type_ is float else data
+
+
+def _is_plain(type_: Any, data: Any) -> bool:
+    if type_ is float:
+        return type(data) in (int, float) and math.isfinite(data)
+    if get_origin(type_) is Literal:
+        return data in get_args(type_)
+    return type_ is Any or type(data) is type_ or (data is None and types.NoneType in get_args(type_))
+
+
+def _check(facts: Facts) -> None:
+    """Refuse what has the right types and makes no sense."""
+    names, size = set(facts.detectors), len(FEATURES)
+    inverse = facts.typical.inverse_covariance
+    checks = {
+        "labels": set(facts.labels) == {"0", "1"},
+        "image_size": 32 <= facts.image_size <= 1024,
+        "weights": bool(facts.weights) and ENSEMBLE not in facts.weights,
+        "models": set(facts.models) == set(facts.weights),
+        "operating_points": set(facts.operating_points) == names
+        and all(points.get(DEFAULT) is not None for points in facts.operating_points.values()),
+        "measured": bool(facts.measured) and all(set(each.detectors) == names for each in facts.measured),
+        "typical": len(facts.typical.mean) == len(inverse) == size
+        and all(len(row) == size for row in inverse),
+    }
+    for each in facts.measured:
+        for detector in each.detectors.values():
+            counts = detector.called_fake
+            if not len(counts.thresholds) == len(counts.fakes) == len(counts.reals) > 0:
+                checks["measured"] = False
+    for field, good in checks.items():
+        if not good:
+            raise ValueError(f"has in metadata.{field} what does not fit the rest")

@@ -1,0 +1,128 @@
+"""Keras detectors as one ONNX graph: an image in, P(fake) by each of them and by their ensemble out."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.portable.facts import Facts, as_metadata
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+
+OPSET = 18
+INPUT = "image"
+_IMAGES = "n"  # what the graph calls the number of images
+
+
+def graph(members: "Mapping[str, keras.Model]", weights: Mapping[str, float]) -> "onnx.ModelProto":
+    """Return a model (n, size, size, 3) of RGB, uint8, 0-255 → P(fake) (n,) of each member and the ensemble.
+
+    Each member is converted by itself: tf2onnx takes many times longer for all at once, and what one member's
+    nodes are called does not depend on the others.
+
+    Args:
+        members: the detectors by name, as `models.detector` builds them, all of the same input shape.
+        weights: of the same names.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    size = next(iter(members.values())).input_shape[1]
+    image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [_IMAGES, size, size, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [_IMAGES]) for name in (*members, ENSEMBLE)
+    ]
+    nodes, constants = [], []
+    for name, member in members.items():
+        converted = _converted(name, member)
+        nodes += converted.node
+        constants += converted.initializer
+        weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
+        constants.append(_scalar(weight, weights[name]))
+        nodes.append(helper.make_node("Mul", [name, weight], [share], name=share))
+    for bound, value in (("least", 0.0), ("most", 1.0)):
+        constants.append(_scalar(f"{ENSEMBLE}/{bound}", value))
+    total, shares = f"{ENSEMBLE}/total", [f"{ENSEMBLE}/{name}/share" for name in members]
+    nodes.append(helper.make_node("Sum", shares, [total], name=total))
+    # Weights may sum to a last bit more than 1.
+    clipped = [total, f"{ENSEMBLE}/least", f"{ENSEMBLE}/most"]
+    nodes.append(helper.make_node("Clip", clipped, [ENSEMBLE], name=ENSEMBLE))
+
+    whole = helper.make_model(
+        helper.make_graph(nodes, "deepfake_ensemble", [image], outputs, constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=8,
+        producer_name="deepfake-ensemble",
+    )
+    onnx.checker.check_model(whole)
+    return whole
+
+
+def to_bytes(network: "onnx.ModelProto", facts: Facts) -> bytes:
+    """Return the model file: the graph, and in its metadata the facts."""
+    del network.metadata_props[:]
+    for name, text in as_metadata(facts).items():
+        network.metadata_props.add(key=name, value=text)
+    return network.SerializeToString(deterministic=True)
+
+
+def _scalar(name: str, value: float) -> "onnx.TensorProto":
+    import numpy as np
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.array(value, np.float32), name)
+
+
+def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
+    """Convert one detector: INPUT in, its own name out, and its name in front of all that is between."""
+    import tensorflow as tf
+    import tf2onnx
+
+    specification = tf.TensorSpec((None, *member.input_shape[1:]), tf.uint8, name=INPUT)
+
+    def p_fake(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: member(tf.cast(image, tf.float32), training=False)[:, 0]}
+
+    run = tf.function(p_fake, input_signature=[specification], autograph=False)
+    converted, _ = tf2onnx.convert.from_function(run, input_signature=[specification], opset=OPSET)
+    return numbered(converted.graph, name)
+
+
+def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
+    """Return a graph with one output in an order, and with names, that follow from what it computes alone.
+
+    tf2onnx numbers what it adds as Python's sets hand it out, which is another order in another process. Here
+    nodes stand in the order in which the output needs them, and all is called after `name` and its number.
+    The output is called `name`, and what comes from outside keeps its name.
+    """
+    from onnx import GraphProto
+
+    maker = {edge: node for node in converted.node for edge in node.output}
+    constants = {constant.name: constant for constant in converted.initializer}
+    called = {"": ""}  # an optional input that is left out
+    graph = GraphProto()
+    stack = [(maker[converted.output[0].name], False)]
+    while stack:
+        node, ready = stack.pop()
+        if node.output[0] in called:
+            continue
+        if not ready:
+            stack.append((node, True))
+            stack += [(maker[edge], False) for edge in reversed(node.input) if edge in maker]
+            continue
+        number = f"{name}/{len(graph.node):04}"
+        for i, edge in enumerate(node.input):
+            if edge in constants and edge not in called:
+                called[edge] = f"{number}/{i}"
+                graph.initializer.add().CopyFrom(constants[edge])
+                graph.initializer[-1].name = called[edge]
+        called |= {edge: f"{number}.{i}" for i, edge in enumerate(node.output) if edge}
+        if node.output[0] == converted.output[0].name:
+            called[node.output[0]] = name
+        made = graph.node.add()
+        made.CopyFrom(node)
+        made.name = f"{number}/{node.op_type}"
+        made.input[:] = [called.get(edge, edge) for edge in node.input]
+        made.output[:] = [called[edge] for edge in node.output]
+    return graph

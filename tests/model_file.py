@@ -1,0 +1,125 @@
+"""A model file whose detectors are plain arithmetic: soon made, and run by the runtime of the real one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from deepfake_ensemble.ensemble.weighting import with_ensemble
+from deepfake_ensemble.evaluation.intervals import wilson
+from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.portable import account, likeness
+from deepfake_ensemble.portable.facts import DEFAULT, FORMAT, Facts
+from deepfake_ensemble.portable.graph import to_bytes
+from pictures import encoded, picture
+
+SIZE = 32
+WEIGHTS = {"cnn": 0.25, "resnet50": 0.25, "xception": 0.3, "efficientnet_b4": 0.2}
+# P(fake) of each member is sigmoid(slope * (mean pixel - centre)).
+SLOPES = {"cnn": 0.02, "resnet50": 0.05, "xception": -0.01, "efficientnet_b4": 0.08}
+CENTRE = 127.0
+
+
+def p_fake(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what the file's detectors say of images (n, SIZE, SIZE, 3)."""
+    mean = pixels.mean(axis=(1, 2, 3))
+    members = {name: 1 / (1 + np.exp(-slope * (mean - CENTRE))) for name, slope in SLOPES.items()}
+    return with_ensemble(WEIGHTS, members)
+
+
+def facts(**changes: Any) -> Facts:
+    """Return an account of it; what was measured is invented from random labels."""
+    rng = np.random.default_rng(5)
+    seen = np.stack([likeness.features(np.asarray(picture(seed))) for seed in range(60)])
+    usual = likeness.typical(seen)
+    measured = []
+    for name, data in (("internal", "faces, invented"), ("cifake", "cifake, invented")):
+        labels = np.arange(200) % 2
+        p = {member: np.clip(labels * 0.4 + rng.uniform(0, 0.6, 200), 0, 1) for member in WEIGHTS}
+        p = with_ensemble(WEIGHTS, p)
+        compared = {
+            "confidence": 0.95,
+            "detectors": {name: {"accuracy": _interval(labels, each)} for name, each in p.items()},
+            "operating_points": {
+                name: {
+                    DEFAULT: {"threshold": 0.5},
+                    "youden": {"threshold": 0.4321},
+                    "fpr_1_permille": {"threshold": None},
+                }
+                for name in p
+            },
+        }
+        measured.append(
+            account.measured(
+                name, data, compared, labels=labels, p_fake=p, unlike=labels == (name == "internal"), bins=15
+            )
+        )
+    return Facts(
+        **{
+            "format": FORMAT,
+            "labels": {"0": "real", "1": "fake"},
+            "image_size": SIZE,
+            "interpolation": "bilinear",
+            "weights": WEIGHTS,
+            "models": dict.fromkeys(WEIGHTS, "0" * 64),
+            "profile": "sample",
+            "demonstration": True,
+            "trained_on": "faces, invented",
+            "operating_points": account.operating_points(compared),
+            "measured": tuple(measured),
+            "typical": usual,
+            "licence": "none",
+            "limits": ("It is arithmetic.",),
+            "fingerprint": {"digest": "f" * 64},
+        }
+        | changes
+    )
+
+
+def _interval(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
+    found = wilson(round(metrics(labels, p).accuracy * len(labels)), len(labels))
+    return {"value": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
+
+
+def write(path: Path, about: Facts | None = None) -> Path:
+    """Write the model file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_bytes(network(), about or facts()))
+    return path
+
+
+def network() -> onnx.ModelProto:
+    """Return the graph: the same ends as the real one's."""
+    names = [*WEIGHTS, "ensemble"]
+    constants = {"axes": np.array([1, 2, 3]), "centre": np.float32(CENTRE)}
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "centre"], ["apart"]),
+    ]
+    for name, slope in SLOPES.items():
+        constants |= {f"{name}/slope": np.float32(slope), f"{name}/weight": np.float32(WEIGHTS[name])}
+        nodes += [
+            helper.make_node("Mul", ["apart", f"{name}/slope"], [f"{name}/logit"]),
+            helper.make_node("Sigmoid", [f"{name}/logit"], [name]),
+            helper.make_node("Mul", [name, f"{name}/weight"], [f"{name}/share"]),
+        ]
+    nodes.append(helper.make_node("Sum", [f"{name}/share" for name in WEIGHTS], ["ensemble"]))
+    graph = helper.make_graph(
+        nodes,
+        "arithmetic",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in names],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def folder_of_pictures(folder: Path, count: int, **options: Any) -> Path:
+    """Fill a folder with JPEGs."""
+    folder.mkdir(parents=True)
+    for seed in range(count):
+        (folder / f"{seed:05}.jpg").write_bytes(encoded(picture(seed, **options)))
+    return folder

@@ -1,0 +1,97 @@
+"""The real detectors as ONNX: the same probabilities as Keras', and names that depend on nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+import networks
+from deepfake_ensemble import params
+from deepfake_ensemble.portable.graph import graph, numbered
+
+MODELS = list(params.read("models", dict, Path(__file__).parents[2] / "params.yaml"))
+WEIGHTS = {name: 1 / len(MODELS) for name in MODELS}
+
+
+def session(model: onnx.ModelProto):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize("scaling", ["unit", "native"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_detector_says_the_same_in_onnx(name, scaling):
+    if name == "cnn" and scaling == "native":
+        pytest.skip("has no native scaling")
+    detector = networks.shared(name, scaling)
+    images = np.random.default_rng(3).integers(0, 256, (3, networks.SIZE, networks.SIZE, 3), dtype=np.uint8)
+    expected = detector(images.astype(np.float32), training=False).numpy()[:, 0]
+    found = session(graph({name: detector}, {name: 1.0})).run([name, "ensemble"], {"image": images})
+    assert np.ptp(expected) > 0
+    for p_fake in found:
+        assert p_fake == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.networks
+def test_the_ensemble_is_the_weighted_sum_for_any_number_of_images():
+    weights = {"cnn": 0.25, "resnet50": 0.75}
+    run = session(graph({name: networks.shared(name) for name in weights}, weights))
+    for count in (1, 5):
+        images = np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+        found = dict(zip(("cnn", "resnet50", "ensemble"), run.run(None, {"image": images}), strict=True))
+        expected = sum(weight * found[name] for name, weight in weights.items())
+        assert found["ensemble"] == pytest.approx(expected, abs=1e-6)
+
+
+PROGRAM = """
+import sys, hashlib
+sys.path[:0] = {path!r}
+import networks
+from deepfake_ensemble.portable.graph import graph
+model = graph({{"cnn": networks.shared("cnn")}}, {{"cnn": 1.0}})
+print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())
+"""
+
+
+@pytest.mark.networks
+def test_the_bytes_are_the_same_in_another_process_with_other_hashes():
+    root = Path(__file__).parents[2]
+    program = PROGRAM.format(path=[str(root / "src"), str(root / "tests")])
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()[-1]
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1
+
+
+def test_names_and_order_follow_from_what_is_computed_alone():
+    def made(names: list[str], swapped: bool) -> onnx.GraphProto:
+        a, b, c, total = names
+        nodes = [
+            helper.make_node("Neg", ["image"], [a], name=f"first_{a}"),
+            helper.make_node("Abs", ["image"], [b], name=f"second_{b}"),
+        ]
+        if swapped:
+            nodes.reverse()
+        nodes.append(helper.make_node("Sum", [a, b, c], [total], name=total))
+        constant = onnx.numpy_helper.from_array(np.float32(2), c)
+        result = helper.make_tensor_value_info(total, onnx.TensorProto.FLOAT, ["n"])
+        return helper.make_graph(nodes, "any", [], [result], [constant])
+
+    one = numbered(made(["a", "b", "c", "d"], swapped=False), "cnn")
+    other = numbered(made(["x__7", "y__3", "z__1", "w"], swapped=True), "cnn")
+    assert one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
+    assert one.node[-1].output == ["cnn"] and one.node[0].input == ["image"]
