@@ -1,0 +1,66 @@
+"""What `info` tells."""
+
+import textwrap
+from collections.abc import Iterator
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.portable.facts import Facts, Measured
+from deepfake_ensemble.report.detectors import title
+from deepfake_ensemble.use import wording
+from deepfake_ensemble.use.verdicts import rule
+
+_METRICS = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+def about(facts: Facts) -> str:
+    """Return the facts for people."""
+    return "\n".join(_lines(facts)) + "\n"
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    if facts.demonstration:
+        yield from _wrapped(wording.DEMONSTRATION)
+        yield ""
+    members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in facts.weights.items())
+    for name, text in {
+        "model": f"weighted average of {members}",
+        "trained on": f"{facts.trained_on} (profile {facts.profile})",
+        "input": f"RGB images, brought to {facts.image_size} pixels a side ({facts.interpolation})",
+        "output": "P(fake): " + ", ".join(f"{label} is {name}" for label, name in facts.labels.items()),
+        "licence": facts.licence,
+        "fingerprint": str(facts.fingerprint.get("digest", "none")),
+    }.items():
+        yield from textwrap.wrap(text, 100, initial_indent=f"{name:<12} ", subsequent_indent=" " * 13)
+    yield ""
+    yield "Operating points of the ensemble"
+    for name, threshold in facts.operating_points[ENSEMBLE].items():
+        yield f"  {name:<16} {'too few validation images' if threshold is None else f'{threshold:.4f}'}"
+    yield ""
+    yield from (line for text in wording.errors(rule(facts, ENSEMBLE)) for line in _wrapped(text))
+    for measured in facts.measured:
+        yield ""
+        yield from _metrics(measured)
+    yield ""
+    yield from _wrapped(wording.unlike(facts))
+    yield ""
+    yield "Limits"
+    for limit in facts.limits:
+        yield from textwrap.wrap(limit, 100, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _metrics(measured: Measured) -> Iterator[str]:
+    interval = f"{round(100 * measured.confidence)} % intervals"
+    yield from _wrapped(f"On {wording.where(measured)}, with {interval}")
+    yield "  " + f"{'detector':<16}" + "".join(f"{name:<22}" for name in _METRICS).rstrip()
+    for name, detector in measured.detectors.items():
+        cells = "".join(f"{_figure(detector.metrics.get(metric)):<22}" for metric in _METRICS)
+        yield f"  {title(name):<16}{cells.rstrip()}"
+
+
+def _figure(figure: Interval | None) -> str:
+    return "-" if figure is None else f"{figure.value:.3f} ({figure.ci_low:.3f}-{figure.ci_high:.3f})"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 110)

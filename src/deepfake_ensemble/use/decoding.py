@@ -1,0 +1,25 @@
+"""From a file's bytes to what the networks see, as the pipeline does it, and the right way up."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from deepfake_ensemble.data.images import Interpolation, open_image, resize, to_rgb
+
+
+def pixels(data: bytes, size: int, interpolation: Interpolation) -> NDArray[np.uint8]:
+    """Return the RGB pixels (size, size, 3) of an encoded image, turned as its EXIF orientation says.
+
+    An image without one gives the same pixels as `data.images.pixels`: the data sets' images have none.
+
+    Raises:
+        BadImage: as `data.images.open_image`.
+    """
+    return np.asarray(resize(to_rgb(_upright(open_image(data))), size, interpolation))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever a damaged EXIF block holds: the image is whole
+        return image

@@ -1,0 +1,113 @@
+"""Results as text: a table to read, CSV, JSON, or JSON line by line. Each is written as results come."""
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.use import wording
+from deepfake_ensemble.use.classifying import Classified, Failed
+from deepfake_ensemble.use.verdicts import Rule
+
+Format = Literal["table", "csv", "json", "jsonl"]
+
+Results = Iterable[Classified | Failed]
+
+
+def record(result: Classified | Failed, facts: Facts, rule: Rule) -> dict[str, Any]:
+    """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
+    internal = rule.errors[0]
+    p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
+    known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "meaning"))
+    if isinstance(result, Classified):
+        known = {
+            "verdict": rule.verdict(p_fake[rule.detector]),
+            "unlike_training": result.seen.distance > facts.typical.limit,
+            "meaning": wording.meaning(facts, rule.detector, p_fake[rule.detector]),
+        }
+    return {
+        "image": result.image if isinstance(result, Failed) else result.seen.image,
+        **{name: p_fake.get(name) for name in facts.detectors},
+        **known,
+        "decided_by": rule.detector,
+        "threshold": rule.threshold,
+        "reals_called_fake": internal.reals_called_fake.value,
+        "fakes_called_real": internal.fakes_called_real.value,
+        "measured_on": wording.where(internal.measured),
+        "demonstration": facts.demonstration,
+        "error": result.reason if isinstance(result, Failed) else None,
+    }
+
+
+def as_json(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+    """Yield a list of records."""
+    before = "[\n"
+    for result in results:
+        yield before + json.dumps(record(result, facts, rule), ensure_ascii=False, allow_nan=False)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def as_jsonl(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+    """Yield a record a line."""
+    for result in results:
+        yield json.dumps(record(result, facts, rule), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+    """Yield a header and a row for each record."""
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
+    header = [name for name in record(Failed("", ""), facts, rule) if name != "meaning"]  # a long sentence
+    writer.writerow(header)
+    for result in results:
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+        it = record(result, facts, rule)
+        writer.writerow([_cell(it[name]) for name in header])
+    yield line.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def as_table(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+    """Yield a table, with the image last because names have any length, and below it what it means."""
+    shown = facts.detectors if rule.detector == ENSEMBLE else [rule.detector]
+    widths = {name: max(len(name), 6) for name in shown}
+    names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
+    yield f"{names}  verdict  unlike  image\n"
+    flagged = False
+    for result in results:
+        it = record(result, facts, rule)
+        cells = "  ".join(
+            f"{'' if it[name] is None else f'{it[name]:.4f}':>{width}}" for name, width in widths.items()
+        )
+        verdict, unlike = it["verdict"] or "-", {True: "yes", False: "no", None: "-"}[it["unlike_training"]]
+        flagged |= unlike == "yes"
+        error = f"  ({it['error']})" if it["error"] else ""
+        yield f"{cells}  {verdict:<7}  {unlike:<6}  {_printable(it['image'])}{error}\n"
+    yield "\n"
+    below = list(wording.errors(rule))
+    below += [wording.unlike(facts)] if flagged else []
+    below += [wording.DEMONSTRATION] if facts.demonstration else []
+    for sentence in below:
+        yield textwrap.fill(sentence, 110) + "\n"
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
+
+
+FORMATS: Mapping[Format, Callable[[Results, Facts, Rule], Iterator[str]]] = {
+    "table": as_table,
+    "csv": as_csv,
+    "json": as_json,
+    "jsonl": as_jsonl,
+}

@@ -1,0 +1,83 @@
+"""From a probability to a verdict, and how often such verdicts were wrong where the truth was known."""
+
+from dataclasses import dataclass
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.intervals import Interval, wilson
+from deepfake_ensemble.portable.facts import DEFAULT, Bin, Facts, Measured
+
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How often a rule was wrong on one data set: the share of its real images that it calls fake, and of its
+    fakes that it calls real."""
+
+    measured: Measured
+    reals_called_fake: Interval
+    fakes_called_real: Interval
+
+
+@dataclass(frozen=True)
+class Rule:
+    """By which detector and from which P(fake) on an image is called fake, and with what errors, the internal
+    test's first."""
+
+    detector: str
+    threshold: float
+    errors: tuple[Errors, ...]
+
+    def verdict(self, p_fake: float) -> str:
+        return "fake" if p_fake >= self.threshold else "real"
+
+
+def rule(facts: Facts, detector: str, threshold: str = DEFAULT) -> Rule:
+    """Return the rule of a detector at a threshold: a number, or the name of an operating point.
+
+    Raises:
+        UserError: if there is no such detector or operating point, or its errors were not measured.
+    """
+    if detector not in facts.detectors:
+        raise UserError(f"--model {detector}: this file has {', '.join(facts.detectors)}")
+    points = facts.operating_points[detector]
+    if threshold in points:
+        chosen = points[threshold]
+        if chosen is None:
+            raise UserError(f"--threshold {threshold}: there were too few validation images to set it")
+        return Rule(detector, chosen, _errors(facts, detector, chosen))
+    try:
+        number = float(threshold)
+    except ValueError:
+        named = ", ".join(name for name, value in points.items() if value is not None)
+        raise UserError(f"--threshold {threshold}: neither a number nor one of {named}") from None
+    return Rule(detector, number, _errors(facts, detector, number))
+
+
+def _errors(facts: Facts, detector: str, threshold: float) -> tuple[Errors, ...]:
+    found = []
+    for measured in facts.measured:
+        counts = measured.detectors[detector].called_fake
+        at = [i for i, known in enumerate(counts.thresholds) if abs(known - threshold) < _SAME]
+        if not at:
+            raise UserError(
+                f"--threshold {threshold}: its errors were not measured; take a multiple of 0.01 between"
+                f" {counts.thresholds[0]} and {counts.thresholds[-1]}, or an operating point by its name"
+            )
+        found.append(
+            Errors(
+                measured,
+                reals_called_fake=wilson(counts.reals[at[0]], measured.n_real, measured.confidence),
+                fakes_called_real=wilson(
+                    measured.n_fake - counts.fakes[at[0]], measured.n_fake, measured.confidence
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def bin_of(facts: Facts, detector: str, p_fake: float) -> Bin | None:
+    """Return what such probabilities meant on the internal test; None if it had none like it."""
+    bins = facts.measured[0].detectors[detector].calibration
+    fitting = [each for each in bins if each.low <= p_fake < each.high or p_fake == each.high == 1]
+    return fitting[0] if fitting else None

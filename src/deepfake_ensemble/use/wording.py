@@ -1,0 +1,61 @@
+"""Sentences that go with a verdict, the same on the command line and on the page."""
+
+from collections.abc import Iterator
+
+from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.portable.facts import Facts, Measured
+from deepfake_ensemble.report.detectors import place, title
+from deepfake_ensemble.use.verdicts import Rule, bin_of
+
+DEMONSTRATION = (
+    "Demonstration models: trained on small synthesised images to show that everything works. What they say"
+    " of your images means nothing."
+)
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def with_interval(figure: Interval) -> str:
+    return f"{percent(figure.value)} ({100 * figure.ci_low:.1f} to {100 * figure.ci_high:.1f})"
+
+
+def where(measured: Measured) -> str:
+    """Return what stands after "on"."""
+    return f"{place(measured.name)} ({measured.data}; {measured.n_real + measured.n_fake:,} images)"
+
+
+def errors(rule: Rule) -> Iterator[str]:
+    """Say how often the rule was wrong, a sentence for each data set."""
+    for each in rule.errors:
+        yield (
+            f"From {rule.threshold:.4g} on, {title(rule.detector)} called"
+            f" {with_interval(each.reals_called_fake)} of the real images fake and"
+            f" {with_interval(each.fakes_called_real)} of the fakes real on {where(each.measured)}."
+        )
+
+
+def meaning(facts: Facts, detector: str, p_fake: float) -> str:
+    """Say what such a probability meant where the truth was known."""
+    measured = facts.measured[0]
+    found = bin_of(facts, detector, p_fake)
+    if found is None:
+        return f"No image of {place(measured.name)} got such a P(fake): what it means was not measured."
+    share = found.share_fake
+    return (
+        f"Of the {found.n:,} images of {place(measured.name)} with a P(fake) of {found.low:.2f} to"
+        f" {found.high:.2f}, {percent(share.value)} were fake ({round(100 * measured.confidence)} % interval:"
+        f" {100 * share.ci_low:.0f} to {100 * share.ci_high:.0f} %)."
+    )
+
+
+def unlike(facts: Facts) -> str:
+    """Say what it means that an image is flagged."""
+    usual = facts.typical.quantile
+    flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in facts.measured]
+    return (
+        f"Unlike training: brightness, contrast, colour or detail are not as in {percent(usual)} of the"
+        f" validation images. Flagged were {' and '.join(flagged)}."
+        " What the picture shows does not count; an image without the flag can be just as foreign."
+    )

@@ -1,0 +1,321 @@
+"""The command, as it is typed: what it prints, its exit code, and that TensorFlow stays out of it."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import model_file
+from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.portable.facts import Facts
+from pictures import encoded, picture
+from use_images import BAD, GOOD
+
+ROOT = Path(__file__).parents[2]
+DETECTORS = ["cnn", "resnet50", "xception", "efficientnet_b4", "ensemble"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model file, and where the training packages are out of reach."""
+    folder = tmp_path_factory.mktemp("use")
+    model_file.write(folder / "models/ensemble.onnx")
+    blocked = folder / "blocked"
+    blocked.mkdir()
+    for name in (
+        "tensorflow",
+        "keras",
+        "h5py",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "yaml",
+        "pydantic",
+    ):
+        (blocked / f"{name}.py").write_text(f"raise ImportError('{name} is not for this command')\n")
+    model_file.folder_of_pictures(folder / "pictures", 5)
+    return folder
+
+
+def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    path = os.pathsep.join([str(folder / "blocked"), str(ROOT / "src")])
+    return subprocess.run(
+        [sys.executable, "-m", "deepfake_ensemble.use.command_line", *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+
+
+def records(folder: Path, *arguments: str | Path, stdin: bytes = b"", code: int = 0) -> list[dict[str, Any]]:
+    done = run(folder, "predict", "--format", "json", *arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_probabilities_are_those_of_the_pipelines_pixels(folder):
+    found = records(folder, "pictures")
+    assert [row["image"] for row in found] == [f"pictures/{i:05}.jpg" for i in range(5)]
+    for row in found:
+        expected = model_file.p_fake(pixels((folder / row["image"]).read_bytes(), 32)[None])
+        assert {name: row[name] for name in DETECTORS} == pytest.approx(
+            {name: float(expected[name][0]) for name in DETECTORS}, abs=1e-6
+        )
+        assert row["verdict"] == ("fake" if row["ensemble"] >= 0.5 else "real")
+        assert row["error"] is None
+
+
+def test_files_folders_patterns_archives_and_standard_input_are_all_looked_at(folder):
+    data = (folder / "pictures/00001.jpg").read_bytes()
+    nested = folder / "nested/deeper"
+    nested.mkdir(parents=True)
+    (nested / "one.PNG").write_bytes(encoded(picture(7), "PNG"))
+    (nested / "notes.txt").write_text("passed over")
+    with zipfile.ZipFile(folder / "some.zip", "w") as archive:
+        archive.writestr("a/two.jpg", data)
+        archive.writestr("a/readme.txt", "passed over")
+    found = records(
+        folder,
+        "pictures/00000.jpg",
+        "nested",
+        "pictures/0000[23].jpg",
+        "**/deeper/*.PNG",
+        "some.zip",
+        "-",
+        stdin=data,
+    )
+    assert [row["image"] for row in found] == [
+        "pictures/00000.jpg",
+        "nested/deeper/one.PNG",
+        "pictures/00002.jpg",
+        "pictures/00003.jpg",
+        "nested/deeper/one.PNG",
+        "some.zip/a/two.jpg",
+        "standard input",
+    ]
+    assert found[-1]["ensemble"] == found[-2]["ensemble"]
+
+
+def test_an_image_is_turned_as_its_exif_says(folder):
+    image = picture(3, 48, 24)
+    for orientation, upright in (
+        (3, Image.Transpose.ROTATE_180),
+        (6, Image.Transpose.ROTATE_270),
+        (8, Image.Transpose.ROTATE_90),
+    ):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        (folder / "held.png").write_bytes(encoded(image, "PNG", exif=exif))
+        (folder / "upright.png").write_bytes(encoded(image.transpose(upright), "PNG"))
+        held, expected = records(folder, "held.png", "upright.png")
+        assert held["ensemble"] == expected["ensemble"]
+
+
+# What cannot be used
+
+
+def test_each_unusable_image_is_a_row_with_its_reason_and_the_others_are_classified(tmp_path, folder):
+    for name, data in (BAD | GOOD).items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = {
+        Path(row["image"]).name: row for row in records(folder, tmp_path, tmp_path / "absent.jpg", code=1)
+    }
+    assert {name: row["error"] for name, row in found.items() if row["error"]} == {
+        "absent.jpg": "no such file or directory",
+        "empty.jpg": "empty",
+        "text.jpg": "not an image",
+        "truncated.jpg": "damaged: Truncated File Read",
+        "half.jpg": found["half.jpg"]["error"],
+        "huge.png": "too large",
+        "float.tiff": "mode F: neither 8 nor 16 bits a channel",
+        "pipe.jpg": "not a file",
+    }
+    assert found["half.jpg"]["error"].startswith("damaged: ")
+    for name in GOOD:
+        assert 0 <= found[name]["ensemble"] <= 1, name
+    for row in found.values():
+        assert (row["verdict"] is None) == (row["ensemble"] is None) == (row["error"] is not None)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b"no zip"), "not a zip archive"),
+        (lambda path: zipfile.ZipFile(path, "w").close(), "no file in this archive ends in"),
+        (lambda path: _zip(path, "../out.jpg"), "leads out of the archive"),
+        (lambda path: _zip(path, "zeros.jpg", b"\0" * 20_000_000), "decompression bomb"),
+    ],
+)
+def test_an_archive_is_untrusted(tmp_path, folder, make, reason):
+    make(tmp_path / "some.zip")
+    (row,) = records(folder, tmp_path / "some.zip", code=1)
+    assert reason in row["error"]
+
+
+def _zip(path: Path, name: str, data: bytes = b"") -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+
+
+@pytest.mark.parametrize("arguments", [["'*.jpg'"], ["nothing*"], ["blocked"]])
+def test_where_there_is_no_image_a_row_says_so(folder, arguments):
+    (row,) = records(folder, *arguments, code=1)
+    assert row["error"]
+
+
+# How results look
+
+
+def test_all_formats_say_the_same(folder):
+    found = records(folder, "pictures")
+    lines = run(folder, "predict", "--format", "jsonl", "pictures").stdout.decode().splitlines()
+    assert [json.loads(line) for line in lines] == found
+    table = run(folder, "predict", "--format", "csv", "pictures").stdout.decode()
+    for row, record in zip(csv.DictReader(io.StringIO(table)), found, strict=True):
+        for name, text in row.items():
+            value = record[name]
+            assert text == (
+                "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            )
+    text = run(folder, "predict", "pictures").stdout.decode()
+    for record in found:
+        (line,) = [line for line in text.splitlines() if line.endswith(record["image"])]
+        assert [float(cell) for cell in line.split()[:5]] == pytest.approx(
+            [record[name] for name in DETECTORS], abs=5e-5
+        )
+        assert line.split()[5] == record["verdict"]
+
+
+def test_a_verdict_comes_with_its_errors_the_data_they_are_of_and_a_warning_of_the_demonstration(folder):
+    facts: Facts = model_file.facts()
+    counts = facts.measured[0].detectors["ensemble"].called_fake
+    at = counts.thresholds.index(0.3)
+    row = records(folder, "--threshold", "0.3", "pictures/00000.jpg")[0]
+    assert row["threshold"] == 0.3
+    assert row["reals_called_fake"] == counts.reals[at] / 100
+    assert row["fakes_called_real"] == 1 - counts.fakes[at] / 100
+    assert "the internal test" in row["measured_on"] and "faces, invented" in row["measured_on"]
+    assert row["demonstration"] is True
+    done = run(folder, "predict", "--threshold", "0.3", "pictures/00000.jpg").stdout.decode()
+    assert f"{counts.reals[at]:.1f} %" in done and "CIFAKE" in done and "Demonstration models" in done
+    assert b"Demonstration models" in run(folder, "predict", "--format", "csv", "pictures").stderr
+
+
+def test_one_member_decides_alone(folder):
+    row = records(folder, "--model", "cnn", "--threshold", "youden", "pictures/00000.jpg")[0]
+    assert row["decided_by"] == "cnn" and row["threshold"] == 0.4321
+    assert row["cnn"] is not None and row["ensemble"] is None
+    assert row["verdict"] == ("fake" if row["cnn"] >= 0.4321 else "real")
+
+
+def test_an_image_unlike_those_of_training_is_flagged(folder):
+    Image.new("RGB", (64, 64), "black").save(folder / "black.png")
+    usual, black = records(folder, "pictures/00000.jpg", "black.png")
+    assert (usual["unlike_training"], black["unlike_training"]) == (False, True)
+    assert b"Unlike training:" in run(folder, "predict", "black.png").stdout
+    assert b"Unlike training:" not in run(folder, "predict", "pictures/00000.jpg").stdout
+
+
+def test_results_go_to_a_file_that_is_whole_or_absent(folder):
+    done = run(folder, "predict", "--format", "json", "--output", "out/results.json", "pictures")
+    assert done.returncode == 0 and done.stdout == b""
+    assert len(json.loads((folder / "out/results.json").read_text())) == 5
+    assert run(folder, "predict", "--output", "out/none.txt", "--threshold", "2", "pictures").returncode == 2
+    assert [path.name for path in (folder / "out").iterdir()] == ["results.json"]
+
+
+def test_no_image_at_all_gives_an_empty_list_never_a_broken_one(folder):
+    (row,) = records(folder, "blocked", code=1)
+    assert row["error"].startswith("no file in this folder ends in")
+
+
+# What is wrong with the command itself
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "x.jpg", "--file", "absent.onnx"], "absent.onnx: no such model file"),
+        (["predict", "x.jpg", "--file", "pictures/00000.jpg"], "not a model that can be loaded"),
+        (["predict", "x.jpg", "--model", "vgg"], "--model vgg: this file has cnn, resnet50"),
+        (["predict", "x.jpg", "--threshold", "0.123"], "its errors were not measured"),
+        (["predict", "x.jpg", "--threshold", "nan"], "its errors were not measured"),
+        (["predict", "x.jpg", "--threshold", "high"], "neither a number nor one of default, youden"),
+        (["predict", "x.jpg", "--threshold", "fpr_1_permille"], "too few validation images"),
+        (["predict", "x.jpg", "--explain", "maps"], "--explain: Grad-CAM needs"),
+        (["predict"], "the following arguments are required: path"),
+        (["guess"], "invalid choice"),
+        (["serve", "--port", "99999"], "invalid"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_printed(folder, arguments, said):
+    done = run(folder, *arguments)
+    assert done.returncode == 2 and done.stdout == b""
+    assert said in done.stderr.decode().splitlines()[-1]
+
+
+def test_help_shows_examples_and_exit_codes(folder):
+    for command in ("predict", "info", "serve"):
+        done = run(folder, command, "--help").stdout.decode()
+        assert "examples:" in done and "exit codes:" in done
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_shells_can_complete_the_command(folder, shell):
+    done = run(folder, "--print-completion", shell)
+    assert done.returncode == 0 and b"--threshold" in done.stdout
+
+
+def test_info_tells_what_the_model_is(folder):
+    text = run(folder, "info").stdout.decode()
+    for part in ("Demonstration models", "faces, invented", "1 is fake", "f" * 64, "accuracy", "Limits"):
+        assert part in text
+    data = json.loads(run(folder, "info", "--format", "json").stdout)
+    assert data["weights"] == model_file.WEIGHTS
+
+
+def test_a_reader_that_has_had_enough_is_no_error(folder):
+    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", *["pictures"] * 2000]
+    with subprocess.Popen(
+        program,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as done:
+        assert done.stdout and done.stderr
+        done.stdout.readline()
+        done.stdout.close()
+        assert b"Traceback" not in done.stderr.read()
+
+
+def test_an_interruption_ends_it_and_leaves_no_file(folder):
+    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", "--output", "cut/x.txt"]
+    with subprocess.Popen(
+        [*program, *["pictures"] * 4000],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stderr=subprocess.PIPE,
+    ) as done:
+        for _ in range(200):
+            if (folder / "cut").is_dir():
+                break
+            time.sleep(0.05)
+        done.send_signal(signal.SIGTERM)
+        assert done.wait(20) == 130
+    assert list((folder / "cut").iterdir()) == []
