@@ -1,0 +1,192 @@
+"""Measure `deepfake-ensemble` in use: many files through the command, many requests to the page.
+
+    python benchmarks/use.py files [--count 10000]
+    python benchmarks/use.py requests [--parallel 200] [--seconds 60]
+    python benchmarks/use.py cold
+
+`files` compares the command's throughput with that of the bare ONNX session on the same images, already
+decoded, in the same batches, and watches its memory; `cold` times one image from the start of the process.
+All take the images of data/packed/test and the model file models/ensemble.onnx, or --file. Each prints JSON.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from deepfake_ensemble.data.records import PackedImages
+
+COMMAND = [sys.executable, "-m", "deepfake_ensemble.use.command_line"]
+BARE = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from deepfake_ensemble.portable.classifier import Classifier
+from deepfake_ensemble.use.classifying import BATCH, see
+classifier = Classifier(Path(sys.argv[1]))
+files = sorted(Path(sys.argv[2]).iterdir())[:512]
+images = [see("", file.read_bytes(), classifier.facts).pixels for file in files]
+batches = [np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+classifier.p_fake(batches[0])
+start, done = time.perf_counter(), 0
+while done < int(sys.argv[3]):
+    for batch in batches:
+        classifier.p_fake(batch)
+        done += len(batch)
+print(done / (time.perf_counter() - start))
+"""
+
+
+class Memory(threading.Thread):
+    """Watches how much memory a process takes, in MiB."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(pid)
+        self.seen: list[float] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.seen.append(self._process.memory_info().rss / 2**20)
+            except psutil.Error:
+                return
+            time.sleep(0.1)
+
+    def thirds(self) -> dict[str, float]:
+        """Return the largest in each third of the time; a start-up counts to the first."""
+        n = len(self.seen)
+        names = ("first third", "second third", "last third")
+        return {name: round(max(self.seen[n * k // 3 : n * (k + 1) // 3])) for k, name in enumerate(names)}
+
+
+def files(file: Path, count: int) -> dict[str, Any]:
+    images = PackedImages(Path("data/packed/test"))
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            (Path(folder) / f"{number:06}.jpg").write_bytes(images[number % len(images)])
+        bare = [sys.executable, "-c", BARE, str(file), folder, str(min(count, 2048))]
+        before = float(subprocess.run(bare, capture_output=True, check=True).stdout)
+        start = time.perf_counter()
+        command = [*COMMAND, "predict", "--file", str(file), "--format", "jsonl", folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            memory = Memory(process.pid)
+            memory.start()
+            assert process.stdout
+            rows = sum(1 for _ in process.stdout)
+        seconds = time.perf_counter() - start
+        after = float(subprocess.run(bare, capture_output=True, check=True).stdout)
+    session = (before + after) / 2
+    return {
+        "images": rows,
+        "exit_code": process.returncode,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(rows / seconds, 1),
+        "bare_session_images_per_second": [round(before, 1), round(after, 1)],
+        "ratio": round(rows / seconds / session, 3),
+        "memory_mib": memory.thirds(),
+    }
+
+
+def cold(file: Path, repeats: int = 5) -> dict[str, Any]:
+    image = PackedImages(Path("data/packed/test"))[0]
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        subprocess.run(
+            [*COMMAND, "predict", "--file", str(file), "-"], input=image, capture_output=True, check=True
+        )
+        times.append(time.perf_counter() - start)
+    return {"seconds": [round(each, 2) for each in times], "median": round(statistics.median(times), 2)}
+
+
+def requests(file: Path, parallel: int, seconds: float) -> dict[str, Any]:
+    images = PackedImages(Path("data/packed/test"))
+    command = [*COMMAND, "serve", "--file", str(file), "--port", "0", "--rate", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        memory = Memory(process.pid)
+        memory.start()
+        try:
+            assert process.stdout and process.stderr
+            url = process.stdout.readline().split()[0]
+            answers, times = asyncio.run(_ask(url, images, parallel, seconds))
+            process.send_signal(signal.SIGINT)
+            start = time.perf_counter()
+            process.wait(30)
+            ended = time.perf_counter() - start
+            complaints = process.stderr.read()
+        finally:
+            process.kill()
+    return {
+        "parallel": parallel,
+        "seconds": seconds,
+        "answers": dict(answers),
+        "median_ms": round(1000 * statistics.median(times)),
+        "slowest_ms": round(1000 * max(times)),
+        "memory_mib": memory.thirds(),
+        "exit_code": process.returncode,
+        "seconds_to_end": round(ended, 1),
+        "complaints": complaints.splitlines()[:5],
+    }
+
+
+async def _ask(
+    url: str, images: PackedImages, parallel: int, seconds: float
+) -> tuple[Counter[str], list[float]]:
+    answers: Counter[str] = Counter()
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    limits = httpx.Limits(max_connections=parallel)
+
+    async def client(number: int, session: httpx.AsyncClient) -> None:
+        draw = random.Random(number)
+        while time.monotonic() < end:
+            image = images[draw.randrange(len(images))]
+            bad = draw.random() < 0.1
+            start = time.monotonic()
+            answer = await session.post(
+                f"{url}/api/classify", content=image[: len(image) // 3] if bad else image
+            )
+            times.append(time.monotonic() - start)
+            answers[f"{answer.status_code}{' of a cut image' if bad else ''}"] += 1
+
+    async with httpx.AsyncClient(limits=limits, timeout=120) as session:
+        await asyncio.gather(*(client(number, session) for number in range(parallel)))
+    return answers, times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["files", "requests", "cold"])
+    parser.add_argument("--file", type=Path, default=Path("models/ensemble.onnx"))
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--parallel", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=60)
+    given = parser.parse_args()
+    if given.what == "files":
+        found = files(given.file, given.count)
+    elif given.what == "requests":
+        found = requests(given.file, given.parallel, given.seconds)
+    else:
+        found = cold(given.file)
+    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **found}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

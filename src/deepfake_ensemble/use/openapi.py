@@ -1,0 +1,130 @@
+"""The description of the page's endpoints, for people and programs (OpenAPI 3.1)."""
+
+from importlib import metadata
+from typing import Any
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.portable.facts import DEFAULT, Facts
+
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_FAILURE = {
+    "description": "What is wrong, in words.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"detail": {"type": "string"}},
+                "required": ["detail"],
+                "additionalProperties": False,
+            }
+        }
+    },
+}
+_WHY = {
+    "400": "A parameter is not as described.",
+    "403": "Another site's page asks, or by a name that is not this computer's.",
+    "408": "The image did not come within its time.",
+    "413": "The image is too large.",
+    "415": "The content is declared as something else than an image.",
+    "422": "These bytes are no image that can be used; the reason is told.",
+    "429": "Too many images from this address; Retry-After says when to go on.",
+    "501": "The training packages or the models they made are not here; the reason is told.",
+    "503": "Too many images at once; Retry-After says when to go on.",
+}
+
+
+def description(facts: Facts, largest: int) -> dict[str, Any]:
+    """Return the description of the endpoints, for a model file and the largest image in bytes."""
+    upload = {
+        "description": f"The image's file as it is, up to {largest:,} bytes.",
+        "required": True,
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/octet-stream", "image/*")
+        },
+    }
+    rule = [
+        _query(
+            "model", {"type": "string", "enum": list(facts.detectors), "default": ENSEMBLE}, "Who decides."
+        ),
+        _query(
+            "threshold",
+            {"type": "string", "maxLength": 32, "default": DEFAULT},
+            "From which P(fake) on an image is called fake: a multiple of 0.01, or an operating point.",
+        ),
+    ]
+    name = _query("name", {"type": "string", "maxLength": 255, "default": ""}, "What to call the image.")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "deepfake-ensemble",
+            "version": metadata.version("deepfake-ensemble"),
+            "description": "Tells how likely an image is AI-made. Nothing that is sent is kept.",
+        },
+        "paths": {
+            "/api/model": {"get": _operation("model", "What model this is, and how well it does", _object())},
+            "/api/rule": {
+                "get": _operation(
+                    "rule", "How often a threshold was wrong", _object(), failures=("400",), parameters=rule
+                )
+            },
+            "/api/classify": {
+                "post": _operation(
+                    "classify",
+                    "How likely an image is fake",
+                    {"application/json": {"schema": _record(facts)}},
+                    failures=("400", "403", "408", "413", "415", "422", "429", "503"),
+                    parameters=[name, *rule],
+                    requestBody=upload,
+                )
+            },
+            "/api/explain": {
+                "post": _operation(
+                    "explain",
+                    "Where a detector looks (Grad-CAM)",
+                    {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+                    failures=("400", "403", "408", "413", "415", "422", "429", "501", "503"),
+                    parameters=rule[:1],
+                    requestBody=upload,
+                )
+            },
+        },
+    }
+
+
+def _operation(
+    name: str, summary: str, content: dict[str, Any], failures: tuple[str, ...] = (), **more: Any
+) -> dict[str, Any]:
+    answers = {code: _FAILURE | {"description": _WHY[code]} for code in failures}
+    return {
+        "operationId": name,
+        "summary": summary,
+        **more,
+        "responses": {"200": {"description": summary, "content": content}, **answers},
+    }
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _object() -> dict[str, Any]:
+    return {"application/json": {"schema": {"type": "object"}}}
+
+
+def _record(facts: Facts) -> dict[str, Any]:
+    fields: dict[str, dict[str, Any]] = {
+        "image": {"type": "string"},
+        **{name: {"type": ["number", "null"], "minimum": 0, "maximum": 1} for name in facts.detectors},
+        "verdict": {"enum": list(facts.labels.values())},
+        "unlike_training": {"type": "boolean"},
+        "meaning": {"type": "string"},
+        "decided_by": {"enum": list(facts.detectors)},
+        "threshold": _SHARE,
+        "reals_called_fake": _SHARE,
+        "fakes_called_real": _SHARE,
+        "measured_on": {"type": "string"},
+        "demonstration": {"type": "boolean"},
+        "error": {"type": "null"},
+    }
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}

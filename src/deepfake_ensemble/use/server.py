@@ -1,0 +1,304 @@
+"""The page that images are dropped on, and the endpoints under it.
+
+An image comes as the body of a request of its own: nothing is parsed but the image, and nothing is written to
+disk. What can pile up has a bound: bytes of an image, images in memory, requests that wait, images a minute.
+"""
+
+import asyncio
+import math
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deepfake_ensemble.data.images import BadImage
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.portable.classifier import Classifier
+from deepfake_ensemble.portable.facts import DEFAULT, as_plain
+from deepfake_ensemble.report.detectors import title
+from deepfake_ensemble.use import heatmaps, wording
+from deepfake_ensemble.use.allowance import Allowance
+from deepfake_ensemble.use.classifying import Classified, see
+from deepfake_ensemble.use.formats import record
+from deepfake_ensemble.use.openapi import description
+from deepfake_ensemble.use.verdicts import Rule, rule
+
+LARGEST = 32 * 2**20  # bytes of an image
+_IN_MEMORY = 8  # images whose bytes are held at once
+_WAITING = 256  # requests; further ones are sent away
+_PATIENCE = 30.0  # seconds in which an image has to come
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
+_PAGE = Path(__file__).parent / "page"
+_FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+_HEADERS = {
+    # Everything the page is made of comes from here; pictures are also those that were dropped on it.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+# What curl says of a body that it was not told the kind of.
+_FORM = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
+
+
+class Service:
+    """The endpoints, and what they share."""
+
+    def __init__(self, classifier: Classifier, models: Path, a_minute: int) -> None:
+        """
+        Args:
+            classifier: the open model file.
+            models: where the members' `.keras` files may lie, which Grad-CAM needs.
+            a_minute: images that one address may send.
+        """
+        self._classifier = classifier
+        self._facts = classifier.facts
+        self.heatmaps = heatmaps.Heatmaps(self._facts, models)
+        self._allowance = Allowance(a_minute)
+        self._waiting = 0
+        self._in_memory = asyncio.Semaphore(_IN_MEMORY)
+        self._workers = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
+        self._explainer = anyio.CapacityLimiter(1)
+
+    async def model(self, request: Request) -> Response:
+        plain = as_plain(self._facts)
+        return JSONResponse(
+            plain
+            | {
+                "titles": {name: title(name) for name in self._facts.detectors},
+                "demonstration_note": wording.DEMONSTRATION if self._facts.demonstration else None,
+                "unlike_note": wording.unlike(self._facts),
+                "explains": self.heatmaps.missing() is None,
+                "explains_not_because": self.heatmaps.missing(),
+                "largest": LARGEST,
+            }
+        )
+
+    async def rule(self, request: Request) -> Response:
+        by = self._rule(request)
+        return JSONResponse(
+            {"model": by.detector, "threshold": by.threshold, "sentences": list(wording.errors(by))}
+        )
+
+    async def classify(self, request: Request) -> Response:
+        by, name = self._rule(request), request.query_params.get("name", "")
+        if len(name) > 255:
+            raise HTTPException(400, "name: longer than 255 characters")
+
+        def work(data: bytes) -> dict[str, Any]:
+            seen = see(name, data, self._facts)
+            p_fake = {key: float(p[0]) for key, p in self._classifier.p_fake(seen.pixels[None]).items()}
+            return record(Classified(seen, p_fake), self._facts, by)
+
+        return JSONResponse(await self._with_image(request, work, self._workers))
+
+    async def explain(self, request: Request) -> Response:
+        by = self._rule(request)
+        if reason := self.heatmaps.missing():
+            raise HTTPException(501, reason)
+
+        def work(data: bytes) -> bytes:
+            seen = see("", data, self._facts)
+            p_fake = float(self._classifier.p_fake(seen.pixels[None], [by.detector])[by.detector][0])
+            maps = self.heatmaps.overlaid(seen.pixels, by.verdict(p_fake) == "fake", [by.detector])
+            return heatmaps.as_png(maps[by.detector])
+
+        return Response(await self._with_image(request, work, self._explainer), media_type="image/png")
+
+    def _rule(self, request: Request) -> Rule:
+        query = request.query_params
+        try:
+            return rule(self._facts, query.get("model", ENSEMBLE), query.get("threshold", DEFAULT))
+        except UserError as error:
+            raise HTTPException(400, str(error).removeprefix("--")) from None
+
+    async def _with_image(
+        self, request: Request, work: Callable[[bytes], T], workers: anyio.CapacityLimiter
+    ) -> T:
+        """Let `work` have the image that a request brings, when its turn comes."""
+        _same_origin(request)
+        kind = (
+            request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+        )
+        # What a browser or curl sends of its own accord where it knows no better is let pass.
+        if not kind.startswith("image/") and kind not in ("application/octet-stream", _FORM, ""):
+            raise HTTPException(415, f"an image is wanted, not {kind[:80]}")
+        address = request.client.host if request.client else ""
+        if wait := self._allowance.wait(address):
+            raise _later(429, "too many images from this address", wait)
+        if self._waiting >= _WAITING:
+            raise _later(503, "too many images at once", 1)
+        self._waiting += 1
+        try:
+            async with self._in_memory:
+                data = await _body(request)
+                return await to_thread.run_sync(work, data, limiter=workers)
+        except BadImage as error:
+            raise HTTPException(422, str(error)) from None
+        except MemoryError:
+            raise HTTPException(422, "takes more memory than there is") from None
+        finally:
+            self._waiting -= 1
+
+
+def _same_origin(request: Request) -> None:
+    """Refuse what another site's page sends: a browser lets it send, though not read the answer."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "another site's page may not ask")
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    data = bytearray()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            # What is declared too large is not waited for.
+            if not (declared.isdecimal() and int(declared) > LARGEST):
+                async for chunk in request.stream():
+                    data += chunk
+                    if len(data) > LARGEST:
+                        break
+                else:
+                    return bytes(data)
+    except TimeoutError:
+        raise HTTPException(408, f"the image did not come within {_PATIENCE:.0f} s") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
+    raise HTTPException(413, f"larger than {LARGEST // 2**20} MiB")
+
+
+def _later(code: int, reason: str, wait: float) -> HTTPException:
+    return HTTPException(code, reason, headers={"Retry-After": str(math.ceil(wait))})
+
+
+async def _as_json(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _file(request: Request) -> Response:
+    return FileResponse(_PAGE / _FILES[request.url.path])
+
+
+class Guarded:
+    """Answers only to this computer's own names, and sends the headers that keep the page to itself.
+
+    Without the first, a site could have its own name point here and read what the endpoints say.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._names = None if host in _EVERYWHERE else {*_LOOPBACK, host}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        name = _name(Headers(scope=scope).get("host", ""))
+        if self._names is None or name in self._names:
+            await self._app(scope, receive, send_guarded)
+        else:
+            answer = JSONResponse({"detail": "asked by a name that is not this computer's"}, 403)
+            await answer(scope, receive, send_guarded)
+
+
+def _name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def application(
+    classifier: Classifier, models: Path, host: str = "127.0.0.1", a_minute: int = 600
+) -> ASGIApp:
+    """Return the server's application.
+
+    Args:
+        classifier: the open model file.
+        models: where the members' `.keras` files may lie, which Grad-CAM needs.
+        host: the address it will listen on.
+        a_minute: images that one address may send.
+    """
+    service = Service(classifier, models, a_minute)
+    service.heatmaps.missing()  # hashes files, which is not for a request to wait for
+    described = JSONResponse(description(classifier.facts, LARGEST))
+
+    async def openapi(request: Request) -> Response:
+        return described
+
+    routes = [
+        *(Route(path, _file) for path in _FILES),
+        Route("/openapi.json", openapi),
+        Route("/api/model", service.model),
+        Route("/api/rule", service.rule),
+        Route("/api/classify", service.classify, methods=["POST"]),
+        Route("/api/explain", service.explain, methods=["POST"]),
+    ]
+    return Guarded(Starlette(routes=routes, exception_handlers={HTTPException: _as_json}), host)
+
+
+def serve(file: Path, host: str, port: int, a_minute: int) -> int:
+    """Serve the page until interrupted; return the exit code.
+
+    Raises:
+        UserError: if the model file cannot be used, or the address is taken.
+    """
+    app = application(Classifier(file), file.parent, host, a_minute)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{host}, port {port}: {reason}; --host and --port choose others") from None
+    shown = f"[{host}]" if ":" in host else host
+    print(f"http://{shown}:{listening.getsockname()[1]} is the page; Ctrl-C ends it", flush=True)
+    if host not in _LOOPBACK:
+        print(
+            "Others in the network can open it too, and it asks for no password.", file=sys.stderr, flush=True
+        )
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+    )
+    # That is how it is ended; uvicorn has let the requests under way finish, and hands the signal on.
+    with listening, suppress(KeyboardInterrupt):
+        uvicorn.Server(settings).run(sockets=[listening])
+    return 0
