@@ -21,6 +21,7 @@ import yaml
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.ensemble import weights_file
 from deepfake_ensemble.evaluation import predictions
+from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.training import curves
 from pictures import pack
 
@@ -198,3 +199,30 @@ def test_initial_weights_that_do_not_fit_are_one_line(copy: Callable[[], Path]) 
         project, "train", "cnn"
     )
     assert results(project) == before
+
+
+def test_a_model_file_is_checked_against_the_stored_predictions_and_the_same_every_time(
+    predicted: Path, tmp_path: Path
+) -> None:
+    weights_file.write(predicted / "reports" / "ensemble" / "weights.json", {"cnn": 1.0})
+    for evaluation in ("internal", "cifake"):
+        succeed(predicted, "compare", evaluation)
+    said = succeed(predicted, "export")
+    assert said.startswith("on all 11 test images it is within ")
+    file = predicted / "models" / "ensemble.onnx"
+    first = file.read_bytes()
+    facts = Classifier(file).facts
+    assert facts.members == ("cnn",) and facts.image_size == 32 and facts.demonstration
+    assert facts.models["cnn"] == results(predicted)["models/cnn.keras"]
+    for private in (predicted, ROOT, Path.home()):
+        assert str(private).encode() not in first
+
+    elsewhere = Path(shutil.copytree(predicted, tmp_path / "another folder"))
+    succeed(elsewhere, "export", TZ="Asia/Tokyo", LANG="C", LC_ALL="C", COLUMNS="33")
+    assert (elsewhere / "models" / "ensemble.onnx").read_bytes() == first
+
+    table = elsewhere / "predictions" / "cnn" / "test.csv"
+    header, row, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, row.rpartition(",")[0] + ",0.987", *rows]) + "\n")
+    assert "models/ensemble.onnx: cnn differs by" in fail(elsewhere, "export")
+    assert (elsewhere / "models" / "ensemble.onnx").read_bytes() == first
