@@ -1,5 +1,6 @@
 """Keras detectors as one ONNX graph: an image in, P(fake) by each of them and by their ensemble out."""
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
     import tensorflow as tf
     import tf2onnx
 
+    # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
+    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
     specification = tf.TensorSpec((None, *member.input_shape[1:]), tf.uint8, name=INPUT)
 
     def p_fake(image: tf.Tensor) -> dict[str, tf.Tensor]:
