@@ -11,12 +11,14 @@ from deepfake_ensemble import params
 from deepfake_ensemble.models import architecture, detector
 
 SIZE = 32
+FILE = Path(__file__).parents[1] / "params.yaml"
+# The detectors of the ensemble study; the registry holds the networks of the second study as well.
+STUDY = sorted(params.read("models", dict[str, Any], FILE))
 
 
 def settings(name: str) -> Any:
     """Return the section `models.NAME.network` of the committed params.yaml."""
-    file = Path(__file__).parents[1] / "params.yaml"
-    return params.read(f"models.{name}.network", architecture.find(name).network, file)
+    return params.read(f"models.{name}.network", architecture.find(name).network, FILE)
 
 
 def build(name: str, *, seed: int = 1, size: int = SIZE, input_scaling: Any = "unit", **options: Any) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.ensemble.assembling import assemble
-from deepfake_ensemble.models import architecture, saved
-from networks import SIZE, build, shared
+from deepfake_ensemble.models import saved
+from networks import SIZE, STUDY, build, shared
 from pictures import picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # how Keras makes arrays of variables
@@ -19,7 +19,7 @@ WEIGHTS = {"cnn": 0.255, "resnet50": 0.237, "xception": 0.261, "efficientnet_b4"
 @pytest.fixture(scope="module")
 def members():
     """The four detectors, which other tests use too."""
-    return {name: shared(name) for name in architecture.names()}
+    return {name: shared(name) for name in STUDY}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_it_is_the_weighted_sum_of_its_members(ensemble, members) -> None:
 
 def test_one_input_feeds_all_and_one_number_comes_out(ensemble) -> None:
     assert (ensemble.input_shape, ensemble.output_shape) == ((None, SIZE, SIZE, 3), (None, 1))
-    assert [layer.name for layer in ensemble.layers if layer.name in WEIGHTS] == architecture.names()
+    assert [layer.name for layer in ensemble.layers if layer.name in WEIGHTS] == STUDY
 
 
 def test_it_takes_eight_bit_and_float_images(ensemble) -> None:

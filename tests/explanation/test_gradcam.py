@@ -9,6 +9,7 @@ import pytest
 from deepfake_ensemble.explanation import gradcam
 from deepfake_ensemble.explanation.gradcam import GradCam
 from deepfake_ensemble.models import architecture, detector, saved
+from networks import STUDY
 
 SIZE = 32
 
@@ -64,7 +65,7 @@ def test_maps_are_enlarged_to_the_image():
 
 
 @pytest.mark.networks
-@pytest.mark.parametrize("name", architecture.names())
+@pytest.mark.parametrize("name", STUDY)
 def test_every_architecture_has_maps_that_can_be_explained(name: str, images, tmp_path: Path):
     import keras
 

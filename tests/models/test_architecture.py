@@ -2,27 +2,30 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import architecture, architectures
-from networks import settings
+from networks import FILE, STUDY, settings
 
 FINE_TUNED = ["efficientnet_b4", "resnet50", "xception"]
+SECOND_STUDY = params.read("models", dict[str, Any], FILE.parent / "residual/params.yaml")
 
 
-def test_the_study_s_four_are_registered_one_file_each() -> None:
-    assert architecture.names() == ["cnn", *FINE_TUNED]
+def test_the_networks_of_both_studies_are_registered_one_file_each() -> None:
+    assert ["cnn", *FINE_TUNED] == STUDY
+    assert set(architecture.names()) == {*STUDY, *SECOND_STUDY}
     files = sorted(file.stem for file in Path(architectures.__path__[0]).glob("[!_]*.py"))
     assert files == architecture.names()
 
 
 def test_a_name_that_is_not_registered_is_refused_with_those_that_are() -> None:
     with pytest.raises(UserError) as caught:
-        architecture.find("vgg16")
-    message = "models.vgg16: no such architecture; registered are cnn, efficientnet_b4, resnet50, xception"
+        architecture.find("vgg61")
+    message = f"models.vgg61: no such architecture; registered are {', '.join(architecture.names())}"
     assert str(caught.value) == message
 
 
@@ -32,7 +35,7 @@ def test_a_name_is_not_a_path(name: str) -> None:
         architecture.find(name)
 
 
-@pytest.mark.parametrize("name", architecture.names())
+@pytest.mark.parametrize("name", STUDY)
 def test_each_has_a_strict_section_in_params(name: str) -> None:
     network = settings(name)
     assert isinstance(network, architecture.find(name).network)
@@ -41,8 +44,8 @@ def test_each_has_a_strict_section_in_params(name: str) -> None:
 
 
 def test_only_the_study_s_own_network_has_no_published_weights() -> None:
-    assert [name for name in architecture.names() if architecture.find(name).imagenet is None] == ["cnn"]
-    assert [name for name in architecture.names() if architecture.find(name).native is None] == ["cnn"]
+    assert [name for name in STUDY if architecture.find(name).imagenet is None] == ["cnn"]
+    assert [name for name in STUDY if architecture.find(name).native is None] == ["cnn"]
 
 
 def test_addresses_and_check_sums_are_those_that_keras_has() -> None:

@@ -8,10 +8,10 @@ import pytest
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.models.architectures.cnn import Network
-from networks import SIZE, build, settings, shared
+from networks import SIZE, STUDY, build, settings, shared
 from pictures import picture
 
-NAMES = architecture.names()
+NAMES = STUDY
 FINE_TUNED = [name for name in NAMES if architecture.find(name).native]
 IMAGES = np.stack([np.asarray(picture(seed)) for seed in range(4)])
 

@@ -8,9 +8,9 @@ import pytest
 from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation import predictions
-from deepfake_ensemble.models import architecture, predicting
+from deepfake_ensemble.models import predicting
 from deepfake_ensemble.models.predicting import Predictor
-from networks import SIZE, build, shared
+from networks import SIZE, STUDY, build, shared
 from pictures import pack
 
 COUNT = 70
@@ -25,7 +25,7 @@ def quiet(count: int) -> None:
     """Tell nobody how far it is."""
 
 
-@pytest.mark.parametrize("name", architecture.names())
+@pytest.mark.parametrize("name", STUDY)
 def test_one_by_one_gives_what_batches_of_64_give(name: str, reader: BatchReader) -> None:
     # The study predicts with batches of one (table in section 3.2.3); ours are larger.
     count = COUNT if name == "cnn" else 8

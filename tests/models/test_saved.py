@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from deepfake_ensemble.models import architecture, saved
-from networks import build, layers_of, shared
+from deepfake_ensemble.models import saved
+from networks import STUDY, build, layers_of, shared
 from pictures import picture
 
 # Keras' own: how it turns its variables into arrays, and what it skips in files of another network.
@@ -36,7 +36,7 @@ def probabilities(model) -> np.ndarray:
     return np.asarray(model(IMAGES))
 
 
-@pytest.mark.parametrize("name", architecture.names())
+@pytest.mark.parametrize("name", STUDY)
 def test_each_detector_is_the_same_after_saving_and_loading(name: str, tmp_path: Path) -> None:
     model = shared(name)
     saved.save(model, tmp_path / "model.keras", ACCOUNT)

@@ -1,0 +1,33 @@
+"""EfficientNet-B3 (Tan & Le 2019) as Keras has it, without the rescaling it does inside."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
+from deepfake_ensemble.models.scalings import TORCH
+
+if TYPE_CHECKING:
+    import keras
+
+
+def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
+    """Build EfficientNet-B3 up to its global average pooling: 1,536 features.
+
+    As of B4, Keras' own scaling is cut off: every image is scaled once, by the detector.
+    """
+    import keras
+
+    whole = pooled(keras.applications.EfficientNetB3, image_size, weights)
+    normalized = next(layer for layer in whole.layers if isinstance(layer, keras.layers.Normalization))
+    return keras.Model(normalized.output, whole.output, name="backbone")
+
+
+ARCHITECTURE = Architecture(
+    network=FineTuned,
+    backbone=backbone,
+    native=TORCH,
+    imagenet=ImageNetFile(
+        url="https://storage.googleapis.com/keras-applications/efficientnetb3_notop.h5",
+        md5="af6d107764bb5b1abb91932881670226",
+    ),
+)

@@ -1,0 +1,29 @@
+"""ResNet101 (He et al. 2016) as Keras has it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
+from deepfake_ensemble.models.scalings import CAFFE
+
+if TYPE_CHECKING:
+    import keras
+
+
+def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
+    """Build ResNet101 up to its global average pooling: 2,048 features."""
+    import keras
+
+    return pooled(keras.applications.ResNet101, image_size, weights)
+
+
+ARCHITECTURE = Architecture(
+    network=FineTuned,
+    backbone=backbone,
+    native=CAFFE,
+    imagenet=ImageNetFile(
+        url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+        "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        md5="88cf7a10940856eca736dc7b7e228a21",
+    ),
+)

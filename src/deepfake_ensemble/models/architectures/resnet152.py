@@ -1,0 +1,29 @@
+"""ResNet152 (He et al. 2016) as Keras has it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
+from deepfake_ensemble.models.scalings import CAFFE
+
+if TYPE_CHECKING:
+    import keras
+
+
+def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
+    """Build ResNet152 up to its global average pooling: 2,048 features."""
+    import keras
+
+    return pooled(keras.applications.ResNet152, image_size, weights)
+
+
+ARCHITECTURE = Architecture(
+    network=FineTuned,
+    backbone=backbone,
+    native=CAFFE,
+    imagenet=ImageNetFile(
+        url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+        "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        md5="ee4c566cf9a93f14d82f913c2dc6dd0c",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The second study: networks fine-tuned on CIFAKE, with and without what makes them residual."""

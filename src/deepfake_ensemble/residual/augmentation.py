@@ -1,0 +1,122 @@
+"""Random resized crops and flips, as pure functions of (seed, epoch, image)."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepfake_ensemble.data import order
+from deepfake_ensemble.data.batches import Batch
+from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
+from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.errors import UserError
+
+RATIO = (3 / 4, 4 / 3)  # of a crop's sides
+ATTEMPTS = 10
+_CROP = 2  # the purpose of its random numbers; `data/order.py` has 0 and 1
+
+Sides = tuple[int, int]  # width and height
+Box = tuple[int, int, int, int]  # left, upper, right, lower
+
+
+def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
+    """Return what decides the crops of an epoch: (count, ATTEMPTS, 4) numbers from 0 to below 1."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, _CROP])))
+    return generator.random((count, ATTEMPTS, 4))
+
+
+def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Box:
+    """Return the part of an image that is cut out (as torchvision's RandomResizedCrop draws it).
+
+    An area between the shares `scale` of the image's, evenly, and a ratio of sides in RATIO, evenly on a
+    logarithmic scale, are drawn until a crop of them fits, then its place. If none of the attempts fits, it
+    is the largest part in the middle whose ratio is allowed.
+
+    Args:
+        sides: the image's width and height.
+        scale: the least and the greatest share of its area.
+        drawn: (ATTEMPTS, 4) numbers from 0 to below 1: for each attempt area, ratio and place.
+    """
+    width, height = sides
+    low, high = (math.log(ratio) for ratio in RATIO)
+    for area, ratio, x, y in drawn.tolist():
+        target = width * height * (scale[0] + (scale[1] - scale[0]) * area)
+        shape = math.exp(low + (high - low) * ratio)
+        across, down = round(math.sqrt(target * shape)), round(math.sqrt(target / shape))
+        if 0 < across <= width and 0 < down <= height:
+            left, upper = int(x * (width - across + 1)), int(y * (height - down + 1))
+            return left, upper, left + across, upper + down
+    across, down = width, height
+    if width / height < RATIO[0]:
+        down = round(width / RATIO[0])
+    elif width / height > RATIO[1]:
+        across = round(height * RATIO[1])
+    left, upper = (width - across) // 2, (height - down) // 2
+    return left, upper, left + across, upper + down
+
+
+class AugmentedReader:
+    """Reads training batches: pixels (batch, size, size, 3) and labels (batch, 1)."""
+
+    def __init__(
+        self,
+        images: PackedImages,
+        size: int,
+        interpolation: Interpolation,
+        *,
+        crop_scale: Sequence[float] | None,
+        flip: bool,
+        threads: int,
+    ) -> None:
+        self._images, self.size = images, size
+        self._interpolation: Interpolation = interpolation
+        self._labels = images.labels
+        self._scale, self._flip = crop_scale, flip
+        # Pillow decodes and resizes without Python's lock, so threads share the cores.
+        self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def batches(self, batch_size: int, seed: int, first_epoch: int, first_batch: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch after the other, without end, from a place on; all count from 0."""
+        epoch, batch = first_epoch, first_batch
+        while True:
+            visited = order.permutation(len(self), seed, epoch)
+            change = self._changes(seed, epoch)
+            for start in range(batch * batch_size, len(self), batch_size):
+                yield self._read(visited[start : start + batch_size], change)
+            epoch, batch = epoch + 1, 0
+
+    def _changes(self, seed: int, epoch: int) -> Callable[[int, Image.Image], Image.Image]:
+        """Return what an epoch does to an image, by its position in the split."""
+        flipped = order.flips(len(self), seed, epoch) if self._flip else None
+        drawn = None if self._scale is None else random_numbers(len(self), seed, epoch)
+
+        def change(position: int, image: Image.Image) -> Image.Image:
+            if self._scale is not None and drawn is not None:
+                image = image.crop(crop(image.size, self._scale, drawn[position]))
+            image = resize(image, self.size, self._interpolation)
+            if flipped is not None and flipped[position]:
+                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            return image
+
+        return change
+
+    def _read(self, positions: NDArray[np.int64], change: Callable[[int, Image.Image], Image.Image]) -> Batch:
+        batch = np.empty((len(positions), self.size, self.size, 3), np.uint8)
+
+        def fill(row: int) -> None:
+            position = int(positions[row])
+            try:
+                batch[row] = np.asarray(change(position, decode(self._images[position])))
+            except BadImage as error:
+                raise UserError(
+                    f"{self._images.paths[position]}: {error}; run the audit again (`dvc repro -sf audit`)"
+                ) from None
+
+        list(self._pool.map(fill, range(len(positions))))
+        return batch, self._labels[positions, None]

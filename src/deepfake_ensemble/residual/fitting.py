@@ -1,0 +1,287 @@
+"""Train one network of the second study by a recipe, from wherever an interruption left it."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.progress import count_progress
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.models.predicting import Predictor
+from deepfake_ensemble.residual import schedule
+from deepfake_ensemble.residual.augmentation import AugmentedReader
+from deepfake_ensemble.residual.optimizer import adamw
+from deepfake_ensemble.residual.settings import Recipe
+from deepfake_ensemble.residual.stopwatch import Stopwatch
+from deepfake_ensemble.training.feeding import streamed
+from deepfake_ensemble.training.interruption import held_back
+from deepfake_ensemble.training.unfinished import Progress, Unfinished
+
+if TYPE_CHECKING:
+    import keras
+
+# What is known of each evaluation, in its order; `loss` is the mean over the batches since the one before.
+FIGURES = (
+    "batch",
+    "learning_rate",
+    "loss",
+    "val_f1",
+    "val_precision",
+    "val_recall",
+    "val_accuracy",
+    "val_loss",
+)
+START = Progress(curves={name: [] for name in FIGURES})
+VALIDATION_BATCH = 250
+
+Curves = Mapping[str, list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """When a training does what, all in batches.
+
+    Attributes:
+        batches: in all.
+        updates: of the weights, in all.
+        evaluate_every: a multiple of a step; the last batch is always followed by an evaluation.
+        checkpoint_every: evaluations after a multiple of this, and the last one, compete to be kept.
+    """
+
+    batches: int
+    updates: int
+    evaluate_every: int
+    checkpoint_every: int
+
+    def is_evaluated(self, batch: int) -> bool:
+        return batch % self.evaluate_every == 0 or batch == self.batches
+
+    def is_checkpoint(self, batch: int) -> bool:
+        return batch % self.checkpoint_every == 0 or batch == self.batches
+
+
+def plan(
+    images: int, recipe: Recipe, *, epochs: int, evaluate_every: int, checkpoint_every: int, step: str
+) -> Plan:
+    """Return when a training on so many images does what; `step` is what the two intervals count."""
+    batches_in_a_step = recipe.accumulation if step == "update" else 1
+    return Plan(
+        batches=schedule.batches_in(images, recipe.batch_size) * epochs,
+        updates=schedule.updates_in(images, recipe.batch_size, recipe.accumulation, epochs),
+        evaluate_every=evaluate_every * batches_in_a_step,
+        checkpoint_every=checkpoint_every * batches_in_a_step,
+    )
+
+
+def fit(
+    detector: "keras.Model",
+    train: AugmentedReader,
+    validation: BatchReader,
+    *,
+    recipe: Recipe,
+    learning_rate: float,
+    plan: Plan,
+    jit_compile: bool,
+    seed: int,
+    unfinished: Unfinished,
+    stopwatch: Stopwatch,
+    save_every: float,
+) -> tuple[Curves, float]:
+    """Train `detector` in place and leave it with the weights of its best checkpoint, by F1 on validation.
+
+    Interrupted at any moment and called again, it ends with the same weights and curves, bit for bit.
+
+    Args:
+        detector: with its initial weights, frozen as it shall be, not compiled.
+        train: read shuffled, cropped and mirrored, by (seed, epoch).
+        validation: read in order, as it is.
+        recipe: the protocol.
+        learning_rate: the highest; the recipe's, times what the profile says.
+        plan: when it evaluates, and how long it is.
+        jit_compile: whether XLA compiles the training step.
+        seed: of order, crops and flips; seed Keras for dropout before.
+        unfinished: keeps the state of the training; discard it when the result is safe.
+        stopwatch: runs since the training began, or goes on.
+        save_every: seconds after which the state is kept.
+
+    Returns:
+        FIGURES for each evaluation, and the seconds that the training took, its evaluations included.
+
+    Raises:
+        UserError: if the loss is no longer finite, an image cannot be read, or the disk is full.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
+    """
+    import tensorflow as tf
+
+    if not plan.updates:
+        raise UserError(
+            f"{detector.name}: {plan.batches} batches are fewer than the {recipe.accumulation} of one update:"
+            " train for more epochs, or on more images"
+        )
+    step = _Step(detector, recipe, jit_compile)
+    progress = _loaded(unfinished, step.state)
+    if not progress.step:
+        stopwatch.reset()
+    unreadable: list[UserError] = []
+    per_epoch = schedule.batches_in(len(train), recipe.batch_size)
+    if progress.step:
+        print(
+            f"{detector.name}: goes on with an interrupted training, after {progress.step} of {plan.batches}"
+            " batches",
+            flush=True,
+        )
+    epoch, batch = divmod(progress.step, per_epoch)
+    batches = iter(
+        streamed(lambda: train.batches(recipe.batch_size, seed, epoch, batch), train.size, unreadable)
+    )
+    saved = time.monotonic()
+    with held_back() as asked_to_stop, _bar(detector.name, plan.batches - progress.step) as advance:
+        while progress.step < plan.batches:
+            update = progress.step // recipe.accumulation
+            rate = schedule.learning_rate(
+                update, plan.updates, learning_rate, recipe.warm_up, recipe.schedule
+            )
+            try:
+                # Batches that fill no update at the very end change nothing but running averages.
+                step.take(next(batches), rate)
+            except tf.errors.OpError:
+                if unreadable:
+                    raise unreadable[0] from None
+                raise
+            progress = replace(progress, step=progress.step + 1)
+            advance(1)
+            if plan.is_evaluated(progress.step):
+                progress = _evaluated(
+                    detector, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
+                )
+                if plan.is_checkpoint(progress.step) and _is_best(progress.curves, plan):
+                    detector.save_weights(unfinished.best)
+                    # Or a resumption would go on beside another best.
+                    saved = -math.inf
+            if asked_to_stop() or time.monotonic() - saved >= save_every:
+                unfinished.save(step.state, progress)
+                stopwatch.keep()
+                saved = time.monotonic()
+                if asked_to_stop() and progress.step < plan.batches:
+                    raise KeyboardInterrupt
+    detector.load_weights(unfinished.best)
+    return progress.curves, stopwatch.seconds
+
+
+def rounded(curves: Curves) -> dict[str, list[float]]:
+    """Return curves for a file: nine digits tell all float32 values apart and hide none."""
+    return {name: [float(f"{value:.9g}") for value in values] for name, values in curves.items()}
+
+
+def best(curves: Curves, plan: Plan) -> int:
+    """Return the index of the evaluation whose weights are kept: the checkpoint with the highest F1."""
+    candidates = [i for i, batch in enumerate(curves["batch"]) if plan.is_checkpoint(int(batch))]
+    return max(candidates, key=lambda i: (curves["val_f1"][i], -i))
+
+
+def _is_best(curves: Curves, plan: Plan) -> bool:
+    return best(curves, plan) == len(curves["batch"]) - 1
+
+
+def _loaded(unfinished: Unfinished, state: list[Any]) -> Progress:
+    progress = unfinished.load(state)
+    return progress if progress.step else START
+
+
+class _Step:
+    """One training step, its optimizer, and all variables that the next step depends on."""
+
+    def __init__(self, detector: "keras.Model", recipe: Recipe, jit_compile: bool) -> None:
+        import keras
+        import tensorflow as tf
+
+        variables = detector.trainable_variables
+        optimizer = adamw(variables, weight_decay=recipe.weight_decay, accumulation=recipe.accumulation)
+        loss_of = keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
+        self._sums = [tf.Variable(0.0, dtype=tf.float64), tf.Variable(0.0, dtype=tf.float64)]
+        self.state = [*detector.variables, *optimizer.variables, *self._sums]
+        self._rate = optimizer.learning_rate
+        self._name = detector.name
+
+        # One graph for batches of any length: another would round otherwise, and a resumption would show.
+        signature = [
+            tf.TensorSpec((None, *detector.input_shape[1:]), tf.uint8),
+            tf.TensorSpec((None, 1), tf.int64),
+        ]
+
+        @tf.function(jit_compile=jit_compile, input_signature=signature)
+        def take(images: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                loss = loss_of(tf.cast(labels, tf.float32), detector(images, training=True))
+                penalties = detector.losses
+                total = tf.add_n([loss, *penalties]) if penalties else loss
+            optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)
+            self._sums[0].assign_add(tf.cast(total, tf.float64))
+            self._sums[1].assign_add(1.0)
+
+        self._take = take
+
+    def take(self, batch: tuple[Any, Any], learning_rate: float) -> None:
+        self._rate.assign(learning_rate)
+        self._take(*batch)
+
+    def mean_loss(self) -> float:
+        """Return the mean loss since this was asked before; UserError if it is not finite."""
+        total, count = (float(each.numpy()) for each in self._sums)
+        for each in self._sums:
+            each.assign(0.0)
+        if not math.isfinite(total):
+            raise UserError(
+                f"{self._name}: the loss became {total}: lower the recipe's learning_rate or the profile's"
+                " learning_rate_multiplier"
+            )
+        return total / count
+
+
+def _evaluated(
+    detector: "keras.Model",
+    validation: BatchReader,
+    progress: Progress,
+    *,
+    rate: float,
+    loss: float,
+    plan: Plan,
+) -> Progress:
+    predictor = Predictor(detector)
+    labels, p_fake = [], []
+    for images, truth in validation.in_order(VALIDATION_BATCH):
+        p_fake.append(predictor.predict([(images, truth)], lambda _: None))
+        labels.append(truth[:, 0])
+    on = metrics(np.concatenate(labels), np.concatenate(p_fake).astype(np.float64))
+    figures = dict(
+        zip(
+            FIGURES,
+            (progress.step, rate, loss, on.f1, on.precision, on.recall, on.accuracy, on.log_loss),
+            strict=True,
+        )
+    )
+    print(
+        f"batch {progress.step} of {plan.batches}: loss {loss:.4f}; on validation F1 {on.f1:.4f}, precision"
+        f" {on.precision:.4f}, recall {on.recall:.4f}, accuracy {on.accuracy:.4f}, loss {on.log_loss:.4f}",
+        flush=True,
+    )
+    return replace(
+        progress, curves={name: [*values, float(figures[name])] for name, values in progress.curves.items()}
+    )
+
+
+@contextmanager
+def _bar(label: str, batches: int) -> Iterator[Callable[[int], None]]:
+    """Show the progress to people; a log has a line an evaluation."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    with count_progress(label, batches) as advance:
+        yield advance

@@ -1,0 +1,143 @@
+"""What of the second study may vary, as its params.yaml holds it."""
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+
+from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
+from deepfake_ensemble.residual.schedule import Shape
+from deepfake_ensemble.residual.surgery import Scope, Stem
+from deepfake_ensemble.section import section
+
+Connections = Literal["kept", "removed"]
+Share = Annotated[float, Gt(0), Le(1)]
+Count = Annotated[int, Ge(1)]
+
+
+@section
+class Model:
+    """The section `models.NAME`; `network` is read by the architecture's own dataclass."""
+
+    input_scaling: InputScaling
+    network: dict[str, Any]
+
+
+@section
+class Recipe:
+    """The section `recipes.NAME`: how a network is trained.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch_size: images of which one gradient is computed.
+        accumulation: so many gradients are averaged before the weights are updated.
+        learning_rate: the highest.
+        fine_tuning: whether that is meant for fine-tuning, so that the profile's multiplier applies to it.
+        schedule: how it rises and falls.
+        warm_up: the share of updates in which it rises.
+        weight_decay: of AdamW, on everything but biases and normalisation.
+        label_smoothing: labels become l (1 - s) + s / 2.
+        crop_scale: the least and the greatest share of an image's area that is cut out and scaled up; null:
+            none.
+        flip: whether half of the images are mirrored.
+        mirrored_mean: whether the finished model's answer is the mean over an image and its mirror image.
+    """
+
+    epochs: Count
+    batch_size: Count
+    accumulation: Count
+    learning_rate: Annotated[float, Gt(0)]
+    fine_tuning: bool
+    schedule: Shape
+    warm_up: Annotated[float, Ge(0), Lt(1)]
+    weight_decay: Annotated[float, Ge(0)]
+    label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    crop_scale: Annotated[list[Share], Len(2, 2)] | None
+    flip: bool
+    mirrored_mean: bool
+
+
+@section
+class Run:
+    """The section `runs.WEIGHTS.NAME`: one network, trained once."""
+
+    model: str
+    connections: Connections
+    recipe: str
+
+
+@section
+class Runs:
+    """The section `runs`, by what they start from."""
+
+    imagenet: dict[str, Run]
+    random: dict[str, Run]
+
+    def weights(self, name: str) -> InitialWeights:
+        """Return what a run starts from."""
+        return "imagenet" if name in self.imagenet else "random"
+
+    @property
+    def all(self) -> dict[str, Run]:
+        """All runs by their names, in the order of params.yaml."""
+        return self.imagenet | self.random
+
+
+@section
+class Extent:
+    """The section `profiles.NAME.runs.RUN`: how much of a run a profile does.
+
+    Attributes:
+        epochs: null for as many as the recipe says, 0 to leave the run out.
+        stem: of the network.
+    """
+
+    epochs: Annotated[int, Ge(0)] | None
+    stem: Stem
+
+
+@section
+class Multiplier:
+    """Times a recipe's learning rate, by the initial weights."""
+
+    random: Annotated[float, Gt(0)]
+    imagenet: Annotated[float, Gt(0)]
+
+    def of(self, weights: InitialWeights) -> float:
+        return self.imagenet if weights == "imagenet" else self.random
+
+
+@section
+class Adaptation:
+    """The section `profiles.NAME.training`: what depends on the size of a run and on the machine.
+
+    Attributes:
+        learning_rate_multiplier: of recipes for fine-tuning.
+        batch_norm_momentum: of the running averages; null keeps what each network has.
+        evaluate_every: steps after which the network is scored on validation.
+        checkpoint_every: steps after which a scored network may become the one that is kept.
+        step: what counts as a step: a batch, or an update of the weights.
+        precision: of the arithmetic; the mixed one is for GPUs.
+        jit_compile: let XLA compile the step; for GPUs.
+    """
+
+    learning_rate_multiplier: Multiplier
+    batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
+    evaluate_every: Count
+    checkpoint_every: Count
+    step: Literal["batch", "update"]
+    precision: Literal["float32", "mixed_bfloat16"]
+    jit_compile: bool
+
+
+@section
+class Ablation:
+    """The section `ablation`."""
+
+    scope: Scope
+
+
+def why_left_out(weights: InitialWeights, extent: Extent, imagenet: bool) -> str | None:
+    """Return why a profile leaves a run out; None if it does not."""
+    if weights == "imagenet" and not imagenet:
+        return "it starts from ImageNet weights, which this profile does not fetch"
+    return "this profile leaves it out" if extent.epochs == 0 else None

@@ -1,0 +1,69 @@
+"""How long a training took, and on what; apart from results, whose bytes do not vary."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.files import write_json
+
+FOLDER = Path("measured")
+
+
+class Stopwatch:
+    """Adds up the seconds that a training takes, beside its interrupted state."""
+
+    def __init__(self, folder: Path) -> None:
+        """Go on with what is in `folder`, which is removed when the training has succeeded."""
+        self._file = folder / "seconds.json"
+        try:
+            self._before = float(json.loads(self._file.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):
+            self._before = 0.0
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._start
+
+    def keep(self) -> None:
+        """Write down the seconds so far."""
+        write_json(self._file, self.seconds)
+
+    def reset(self) -> None:
+        """Forget what was before: the training starts over."""
+        self._before = 0.0
+
+
+def write(run: str, digest: str, seconds: float, training_images: int) -> None:
+    """Write `measured/RUN.json`: what results.json says of a run beside its scores."""
+    write_json(
+        FOLDER / f"{run}.json",
+        {
+            "digest": digest,
+            "minutes": round(seconds / 60, 2),
+            "training_images": training_images,
+            "cores": os.cpu_count(),
+            "commit": commit(),
+        },
+    )
+
+
+def note_scored(run: str, digest: str) -> None:
+    """Add a line to `measured/scored.tsv`: a trained model has been shown the test images once more."""
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "scored.tsv").open("a", encoding="utf-8") as file:
+        file.write(f"{run}\t{digest}\n")
+
+
+def commit() -> str | None:
+    """Return the commit that is checked out, marked where files differ from it; None outside git."""
+    asked: Any = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or None

@@ -1,0 +1,112 @@
+"""Crops and flips are those of the paper's transform, and functions of (seed, epoch, image) alone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake_ensemble.data import order, records
+from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers
+
+COUNT = 23
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
+    folder = tmp_path_factory.mktemp("packed")
+    rng = np.random.default_rng(0)
+    files = []
+    for i in range(COUNT):
+        out = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).resize((32, 32)).save(out, "PNG")
+        files.append((f"{i}.png", i % 2, out.getvalue()))
+    records.write(folder, files, COUNT, 10)
+    return PackedImages(folder)
+
+
+def reader(images: PackedImages, crop_scale=(0.08, 1.0), flip=True, size=32, threads=2) -> AugmentedReader:
+    return AugmentedReader(images, size, "bilinear", crop_scale=crop_scale, flip=flip, threads=threads)
+
+
+def taken(of: AugmentedReader, batches: int, epoch: int = 0, batch: int = 0, seed: int = 1) -> list:
+    source = of.batches(5, seed, epoch, batch)
+    return [next(source) for _ in range(batches)]
+
+
+def test_crops_have_the_areas_and_ratios_that_were_asked_for() -> None:
+    drawn = random_numbers(2000, seed=3, epoch=0)
+    boxes = np.array([crop((320, 320), (0.2, 0.8), each) for each in drawn])
+    across, down = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= 320).all()
+    share, ratio = across * down / 320**2, across / down
+    assert share.min() == pytest.approx(0.2, abs=0.01) and share.max() == pytest.approx(0.8, abs=0.01)
+    assert ratio.min() >= RATIO[0] * 0.98 and ratio.max() <= RATIO[1] * 1.02
+    assert np.median(ratio) == pytest.approx(1, abs=0.03)
+    assert share.mean() == pytest.approx(0.5, abs=0.02)
+    # Every place is reached.
+    assert boxes[:, 0].min() == 0 and boxes[:, 2].max() == 320
+
+
+def test_where_no_crop_fits_it_is_the_middle() -> None:
+    drawn = np.zeros((10, 4))
+    assert crop((300, 10), (1.0, 1.0), drawn) == (143, 0, 156, 10)
+    assert crop((10, 300), (1.0, 1.0), drawn) == (0, 143, 10, 156)
+    assert crop((32, 32), (1.0, 1.0), np.full((10, 4), 0.5)) == (0, 0, 32, 32)
+
+
+def test_a_batch_s_pixels_follow_from_seed_epoch_and_image(images: PackedImages) -> None:
+    first, again, other_epoch, other_seed = (
+        taken(reader(images), 5, **of) for of in ({}, {}, {"epoch": 1}, {"seed": 2})
+    )
+    assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(first, again, strict=True))
+    assert not any(np.array_equal(a, b) for (a, _), (b, _) in zip(first, other_epoch, strict=True))
+    assert not any(np.array_equal(a, b) for (a, _), (b, _) in zip(first, other_seed, strict=True))
+    # The same image gets the same crop in whatever batch, by however many threads, it is read.
+    visited = order.permutation(COUNT, 1, 0)
+    boxes = random_numbers(COUNT, 1, 0)
+    mirrored = order.flips(COUNT, 1, 0)
+    for row, position in enumerate(visited[:5]):
+        image = Image.open(io.BytesIO(images[int(position)]))
+        expected = image.crop(crop((32, 32), (0.08, 1.0), boxes[position])).resize(
+            (32, 32), Image.Resampling.BILINEAR
+        )
+        array = np.asarray(expected)
+        assert np.array_equal(first[0][0][row], array[:, ::-1] if mirrored[position] else array)
+
+
+def test_it_goes_on_in_the_middle_of_an_epoch(images: PackedImages) -> None:
+    whole = taken(reader(images), 12)
+    rest = taken(reader(images, threads=1), 4, epoch=1, batch=3)
+    for (a, labels_a), (b, labels_b) in zip(whole[8:], rest, strict=True):
+        assert np.array_equal(a, b) and np.array_equal(labels_a, labels_b)
+
+
+def test_an_epoch_visits_every_image_once(images: PackedImages) -> None:
+    batches = taken(reader(images, crop_scale=None, flip=False), 5)
+    assert [len(batch) for batch, _ in batches] == [5, 5, 5, 5, 3]
+    seen = {batch[i].tobytes() for batch, _ in batches for i in range(len(batch))}
+    assert seen == {pixels(images[i], 32).tobytes() for i in range(COUNT)}
+
+
+def test_half_of_the_images_are_mirrored(images: PackedImages) -> None:
+    plain = {pixels(images[i], 32).tobytes() for i in range(COUNT)}
+    batches = taken(reader(images, crop_scale=None), 5)
+    as_they_are = sum(batch[i].tobytes() in plain for batch, _ in batches for i in range(len(batch)))
+    assert as_they_are == COUNT - order.flips(COUNT, 1, 0).sum()
+
+
+def test_images_are_brought_to_the_network_s_size(images: PackedImages) -> None:
+    batch, labels = taken(reader(images, size=64), 1)[0]
+    assert batch.shape == (5, 64, 64, 3) and labels.shape == (5, 1)
+
+
+def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
+    from deepfake_ensemble.errors import UserError
+
+    records.write(tmp_path, [("bad.jpg", 0, b"no image")], 1, 10)
+    with pytest.raises(UserError, match=r"^bad\.jpg: not an image"):
+        taken(reader(PackedImages(tmp_path)), 1)

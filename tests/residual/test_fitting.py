@@ -1,0 +1,228 @@
+"""Trainings follow their plan, keep the checkpoint with the best F1, and survive interruptions."""
+
+import io
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake_ensemble.data import records
+from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.residual import fitting
+from deepfake_ensemble.residual.augmentation import AugmentedReader
+from deepfake_ensemble.residual.settings import Recipe
+from deepfake_ensemble.residual.stopwatch import Stopwatch
+from deepfake_ensemble.training.unfinished import Unfinished
+
+TRAIN, VAL, SIZE = 45, 16, 32
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(
+        **{
+            "epochs": 2,
+            "batch_size": 4,
+            "accumulation": 2,
+            "learning_rate": 0.05,
+            "fine_tuning": True,
+            "schedule": "linear",
+            "warm_up": 0.1,
+            "weight_decay": 0.01,
+            "label_smoothing": 0.0,
+            "crop_scale": [0.3, 1.0],
+            "flip": True,
+            "mirrored_mean": False,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def determined() -> None:
+    """Make every operation repeatable, as `training/session.py` does for a stage."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packed")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", TRAIN), ("val", VAL)):
+        (folder / split).mkdir()
+        rows = []
+        for i in range(count):
+            # Fakes are a little brighter.
+            pixels = rng.integers(0, 180, (SIZE, SIZE, 3)) + 70 * (i % 2)
+            out = io.BytesIO()
+            Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+            rows.append((f"{i}.png", i % 2, out.getvalue()))
+        records.write(folder / split, rows, count, 20)
+    return folder
+
+
+def network() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, strides=2),
+            keras.layers.BatchNormalization(momentum=0.5),
+            keras.layers.ReLU(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ],
+        name="tiny",
+    )
+
+
+def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None, **changes: Any) -> tuple:
+    its = its or recipe()
+    model = model or network()
+    plan = fitting.plan(TRAIN, its, epochs=its.epochs, evaluate_every=4, checkpoint_every=8, step="batch")
+    curves, seconds = fitting.fit(
+        model,
+        AugmentedReader(
+            PackedImages(packed / "train"),
+            SIZE,
+            "bilinear",
+            crop_scale=its.crop_scale,
+            flip=its.flip,
+            threads=2,
+        ),
+        BatchReader(PackedImages(packed / "val"), SIZE),
+        recipe=its,
+        learning_rate=its.learning_rate,
+        plan=plan,
+        jit_compile=False,
+        seed=3,
+        unfinished=Unfinished(folder, "tiny", {"recipe": "this"}),
+        stopwatch=Stopwatch(folder),
+        save_every=changes.pop("save_every", 1e9),
+    )
+    return model, curves, plan, seconds
+
+
+@pytest.fixture(scope="module")
+def whole(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    return fit(packed, tmp_path_factory.mktemp("whole"))
+
+
+def test_the_paper_s_plan_counts_batches_or_updates() -> None:
+    its = recipe(epochs=5, batch_size=32, accumulation=4)
+    by_batch = fitting.plan(100_000, its, epochs=5, evaluate_every=600, checkpoint_every=1200, step="batch")
+    by_update = fitting.plan(100_000, its, epochs=5, evaluate_every=600, checkpoint_every=1200, step="update")
+    assert (by_batch.batches, by_batch.updates) == (by_update.batches, by_update.updates) == (15_625, 3_906)
+    assert [b for b in range(1, 15_626) if by_batch.is_evaluated(b)] == [*range(600, 15_601, 600), 15_625]
+    assert [b for b in range(1, 15_626) if by_batch.is_checkpoint(b)] == [*range(1200, 15_601, 1200), 15_625]
+    assert [b for b in range(1, 15_626) if by_update.is_evaluated(b)] == [*range(2400, 14_401, 2400), 15_625]
+
+
+def test_it_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
+    _, curves, plan, seconds = whole
+    assert (plan.batches, plan.updates) == (24, 12)
+    assert curves["batch"] == [4, 8, 12, 16, 20, 24]
+    # The rate of the update that a batch belongs to: 12 updates, of which the first two warm up.
+    assert curves["learning_rate"] == pytest.approx([0.025, 0.045, 0.035, 0.025, 0.015, 0.005])
+    assert seconds > 0
+    assert all(len(values) == 6 for values in curves.values())
+
+
+def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> None:
+    from deepfake_ensemble.evaluation.metrics import metrics
+    from deepfake_ensemble.models.predicting import Predictor
+
+    model, curves, plan, _ = whole
+    best = fitting.best(curves, plan)
+    assert curves["batch"][best] in (8, 16, 24)
+    assert curves["val_f1"][best] == max(curves["val_f1"][i] for i in (1, 3, 5))
+    images = PackedImages(packed / "val")
+    p_fake = Predictor(model).predict(BatchReader(images, SIZE).in_order(8), lambda _: None)
+    assert metrics(images.labels, p_fake.astype(float)).f1 == pytest.approx(curves["val_f1"][best])
+
+
+def test_of_equals_the_first_is_the_best_and_what_is_no_checkpoint_never() -> None:
+    plan = fitting.Plan(batches=10, updates=10, evaluate_every=1, checkpoint_every=4)
+    curves = {"batch": [4.0, 5.0, 8.0, 10.0], "val_f1": [0.8, 0.99, 0.9, 0.9]}
+    assert fitting.best(curves, plan) == 2
+
+
+@pytest.mark.parametrize("at", [1, 7, 12, 23])
+def test_interrupted_anywhere_it_ends_with_the_same_bytes(
+    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    taken = 0
+    step = fitting._Step.take
+
+    def take(self: Any, batch: Any, rate: float) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        step(self, batch, rate)
+
+    monkeypatch.setattr(fitting._Step, "take", take)
+    with pytest.raises(KeyboardInterrupt):
+        fit(packed, tmp_path)
+    model, curves, _, _ = fit(packed, tmp_path)
+    assert curves == whole[1]
+    for one, other in zip(model.get_weights(), whole[0].get_weights(), strict=True):
+        assert np.array_equal(one, other)
+    assert taken == 24
+
+
+def test_killed_after_a_save_it_ends_with_the_same_bytes(
+    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a kill leaves is what was saved last, so an error that nothing holds back stands for it.
+    step, taken = fitting._Step.take, []
+
+    def take(self: Any, batch: Any, rate: float) -> None:
+        taken.append(rate)
+        if len(taken) == 15:
+            raise MemoryError
+        step(self, batch, rate)
+
+    monkeypatch.setattr(fitting._Step, "take", take)
+    with pytest.raises(MemoryError):
+        fit(packed, tmp_path, save_every=0)
+    model, curves, _, _ = fit(packed, tmp_path)
+    assert curves == whole[1]
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), whole[0].get_weights(), strict=True))
+    assert len(taken) == 25
+
+
+def test_other_seeds_and_recipes_give_other_weights(packed: Path, whole: tuple, tmp_path: Path) -> None:
+    for number, its in enumerate((recipe(schedule="constant"), recipe(accumulation=1), recipe(flip=False))):
+        model, *_ = fit(packed, tmp_path / str(number), its=its)
+        assert not all(
+            np.array_equal(a, b) for a, b in zip(model.get_weights(), whole[0].get_weights(), strict=True)
+        )
+
+
+def test_label_smoothing_and_no_crops_are_possible(packed: Path, tmp_path: Path) -> None:
+    _, curves, _, _ = fit(packed, tmp_path, its=recipe(label_smoothing=0.1, crop_scale=None))
+    assert curves["loss"][-1] > 0
+
+
+def test_a_loss_that_is_no_number_is_refused(packed: Path, tmp_path: Path) -> None:
+    model = network()
+    model.layers[-1].kernel.assign(np.full(model.layers[-1].kernel.shape, np.nan, np.float32))
+    with pytest.raises(UserError, match="tiny: the loss became nan: lower"):
+        fit(packed, tmp_path, model=model)
+
+
+def test_a_training_without_a_whole_update_is_refused(packed: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="12 batches are fewer than the 50 of one update"):
+        fit(packed, tmp_path, its=recipe(epochs=1, accumulation=50))
