@@ -141,3 +141,11 @@ def why_left_out(weights: InitialWeights, extent: Extent, imagenet: bool) -> str
     if weights == "imagenet" and not imagenet:
         return "it starts from ImageNet weights, which this profile does not fetch"
     return "this profile leaves it out" if extent.epochs == 0 else None
+
+
+@section
+class Pictures:
+    """The section `pictures`: how many mistakes of a kind, and how many channels of a layer, are shown."""
+
+    misclassified: Count
+    channels: Count

@@ -1,0 +1,119 @@
+"""What the paper reports, by its tables, and where it contradicts itself.
+
+Hakim et al. 2024, "Klasifikasi citra generasi artificial intelligence menggunakan metode fine tuning pada
+residual network".
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Loss and F1 as printed."""
+
+    loss: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Details:
+    """The scores of one network as printed."""
+
+    f1: float
+    recall: float
+    precision: float
+    accuracy: float
+
+
+# Table 2: network → scores, and millions of parameters where they are given.
+NETWORKS: dict[str, tuple[Scores, float | None]] = {
+    "resnet18": (Scores(0.19, 0.928), 11.7),
+    "resnet50": (Scores(0.16, 0.931), 25.6),
+    "resnet101": (Scores(0.16, 0.933), 44.5),
+    "resnet152": (Scores(0.08, 0.963), 60.2),
+    "bird_lotfi": (Scores(0.17, 0.936), None),
+    "vgg16": (Scores(0.22, 0.833), 138.4),
+    "efficientnet_b4": (Scores(0.17, 0.941), 19.3),
+    "efficientnet_b3": (Scores(0.20, 0.880), 12.2),
+}
+
+# Tables 3 to 5, of ResNet152: title → run of ours that it is of, and the scores.
+RESNET152: dict[str, tuple[str, Details]] = {
+    "Table 3: with residual connections, pretrained": (
+        "resnet152_imagenet",
+        Details(0.9634, 0.9522, 0.9749, 0.9632),
+    ),
+    "Table 4: without residual connections, pretrained": (
+        "resnet152_imagenet_plain",
+        Details(0.6287, 0.4660, 0.9657, 0.7226),
+    ),
+    "Table 5, scenario 1: without, not pretrained": (
+        "resnet152_random_plain",
+        Details(0.5743, 0.4178, 0.9137, 0.6857),
+    ),
+    "Table 5, scenario 2: without, pretrained": (
+        "resnet152_imagenet_plain",
+        Details(0.5927, 0.4230, 0.9321, 0.7013),
+    ),
+}
+
+# Tables 6 and 7; scenario 4 is announced in the text and in no table.
+SCENARIOS: dict[str, tuple[str, dict[str, Scores]]] = {
+    "1: without residual connections, random weights": (
+        "random_plain",
+        {
+            "resnet18": Scores(0.798, 0.479),
+            "resnet50": Scores(0.671, 0.504),
+            "resnet101": Scores(0.572, 0.521),
+            "resnet152": Scores(0.558, 0.574),
+        },
+    ),
+    "2: without residual connections, ImageNet weights": (
+        "imagenet_plain",
+        {
+            "resnet18": Scores(0.532, 0.498),
+            "resnet50": Scores(0.445, 0.529),
+            "resnet101": Scores(0.378, 0.542),
+            "resnet152": Scores(0.281, 0.592),
+        },
+    ),
+    "3: with residual connections, ImageNet weights": (
+        "imagenet",
+        {
+            "resnet18": Scores(0.19, 0.928),
+            "resnet50": Scores(0.16, 0.931),
+            "resnet101": Scores(0.16, 0.933),
+            "resnet152": Scores(0.08, 0.963),
+        },
+    ),
+    "4: with residual connections, random weights": ("random", {}),
+}
+
+HARDWARE = "one NVIDIA P100 with 16 GB, two threads of a 2.2 GHz Xeon, 13 GB of memory (Kaggle)"
+
+CONTRADICTIONS = (
+    "Table 5's precision and recall give F1 0.573 and 0.582, not the printed 0.5743 and 0.5927.",
+    "Table 3's precision and recall on 10,000 real and 10,000 fake images give accuracy 0.9638, not 0.9632.",
+    (
+        "The text has more true positives than true negatives together with more false negatives than false"
+        " positives; on a test set with as many real as fake images both cannot be."
+    ),
+    "Tables 4 and 5 disagree on ResNet152 without residual connections and with pretrained weights.",
+    (
+        "The text calls table 5's second scenario one with residual connections, table 7 one"
+        " without; figures are"
+        " set beside ours by table 7."
+    ),
+    (
+        "One residual connection is said to be removed from each stage, of which ResNet152 has"
+        " four; it has one"
+        " in each of its 50 blocks. The key ablation.scope says which ours are."
+    ),
+    "A ResNet32 is mentioned and in no table; three ResNets are announced and four are in the tables.",
+    (
+        "A comparison of networks without pretrained weights, with residual connections and"
+        " without, is announced;"
+        " its first half is in no table. It is scenario 4 here."
+    ),
+    "The parameter counts are those of the stock networks with 1,000 classes.",
+)

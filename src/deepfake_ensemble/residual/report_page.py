@@ -1,0 +1,424 @@
+"""The second study's report as one self-contained page: the paper's tables beside ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.report.cells import flat, histogram, interval, setting
+from deepfake_ensemble.report.document import document
+from deepfake_ensemble.report.html import Child, Markup, element, figure, table
+from deepfake_ensemble.report.numbers import count, difference, p_value, percent, plain, share
+from deepfake_ensemble.residual import paper
+from deepfake_ensemble.residual import report_figures as figures
+from deepfake_ensemble.residual.names import title
+from deepfake_ensemble.residual.settings import Runs
+
+TITLE = "Residual networks on CIFAKE"
+SETS = {"official": "as published", "leak_free": "leak-free"}
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Everything the page shows.
+
+    Attributes:
+        profile: its name; `params` is all of params.yaml that shapes the results.
+        runs: what could be trained.
+        metrics, comparison: by test set, as the evaluate stage writes them.
+        curves: of each run that was done.
+        networks: what each costs by its shape.
+        audit, splits: of the data.
+    """
+
+    profile: str
+    params: Mapping[str, Any]
+    runs: Runs
+    metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
+    comparison: Mapping[str, Mapping[str, Any]]
+    curves: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    splits: Mapping[str, Any]
+
+    @property
+    def digits(self) -> int:
+        return 3 if self.comparison["official"]["n"] < 2000 else 4
+
+    def done(self, run: str) -> bool:
+        return run in self.metrics["official"]
+
+    @property
+    def best(self) -> str:
+        """The run with the highest F1 on the official test set."""
+        return next(iter(self.comparison["official"]["intervals"]))
+
+
+def render(study: Study) -> str:
+    """Return the page."""
+    header: list[Child] = [_banner(study), element("p", _answer(study), class_="answer"), _about(study)]
+    content: dict[str, Child] = {
+        "The networks": _networks(study),
+        "Without residual connections": _ablation(study),
+        "Is it more than chance?": _tests(study),
+        "The schedule": _schedule(study),
+        "Mistakes": _mistakes(study),
+        "All runs": _all_runs(study),
+        "Data": _data(study),
+        "Where the paper contradicts itself": element(
+            "ul", [element("li", each) for each in paper.CONTRADICTIONS]
+        ),
+        "How it was made": _making(study),
+    }
+    footer: Child = [
+        "Every figure on this page stands in a JSON file beside it. ",
+        element("a", "What the best network sees and gets wrong", href="pictures/index.html"),
+        " (made by ",
+        element("code", "dvc repro"),
+        ", fetched by ",
+        element("code", "dvc pull"),
+        "). Times and hardware vary from run to run and stand in ",
+        element("code", "results.json"),
+        ".",
+    ]
+    return document(TITLE, header, content, footer)
+
+
+def _banner(study: Study) -> Child:
+    if study.params["profiles"]["source"] != "sample":
+        return None
+    return element(
+        "p",
+        element("strong", "These figures say nothing about CIFAKE."),
+        " This run is the sample: images synthesised from a few photographs, to show that everything works.",
+        class_="banner",
+        role="note",
+    )
+
+
+def _answer(study: Study) -> Child:
+    best = study.best
+    of = {name: found["intervals"].get(best) for name, found in study.comparison.items()}
+    texts: list[Child] = [f"The best is {title(best)}: F1 "]
+    for number, (name, figures_of) in enumerate(of.items()):
+        f1 = figures_of["f1"]
+        ends = [share(f1[end], study.digits) for end in ("ci_low", "ci_high")]
+        texts += [", " if number else "", share(f1["value"], study.digits), " (", ends[0], "–", ends[1], ") "]
+        texts += [f"on the test set {SETS[name]}"]
+    return [*texts, ". The paper's best, ResNet152 from ImageNet weights, has 0.963."]
+
+
+def _about(study: Study) -> Child:
+    of = study.comparison["official"]
+    return element(
+        "p",
+        f"Profile {study.profile}: ",
+        count(study.splits["train"]["images"]),
+        " training images of ",
+        count(study.params["profiles"]["image_size"]),
+        " pixels. Figures in small print are ",
+        percent(of["confidence"], 2),
+        " intervals from ",
+        count(of["resamples"]),
+        " resamples of the test images; they say nothing of another training. The leak-free test set lacks",
+        " the files that also lie, byte for byte, in the training half. Click on a table's head to sort it.",
+        class_="about",
+    )
+
+
+def _f1(study: Study, run: str, test_set: str) -> Child:
+    if not study.done(run):
+        return element("small", NOT_RUN)
+    return interval(study.comparison[test_set]["intervals"][run]["f1"], share, study.digits)
+
+
+def _score(study: Study, run: str, metric: str) -> Child:
+    return share(study.metrics["official"][run][metric], study.digits) if study.done(run) else None
+
+
+def _networks(study: Study) -> Child:
+    rows: list[list[Child]] = []
+    costs = study.networks["networks"]
+    for name, (printed, millions) in paper.NETWORKS.items():
+        pretrained, scratch = f"{name}_imagenet", f"{name}_random"
+        rows.append(
+            [
+                title(name),
+                share(printed.f1),
+                share(printed.loss, 2),
+                None if millions is None else plain(millions),
+                _f1(study, pretrained, "official") if pretrained in study.runs.all else None,
+                _f1(study, pretrained, "leak_free") if pretrained in study.runs.all else None,
+                _score(study, pretrained, "log_loss"),
+                _f1(study, scratch, "official"),
+                _f1(study, scratch, "leak_free"),
+                _score(study, scratch, "log_loss"),
+                plain(costs[name]["trainable"] / 1e6),
+                plain(costs[name]["multiply_adds"] / 1e6),
+            ]
+        )
+    rows += [
+        [
+            title(run),
+            *[None] * 6,
+            _f1(study, run, "official"),
+            _f1(study, run, "leak_free"),
+            _score(study, run, "log_loss"),
+            plain(costs["compact"]["trainable"] / 1e6),
+            plain(costs["compact"]["multiply_adds"] / 1e6),
+        ]
+        for run in ("fast_15", "fast_60")
+    ]
+    rows.append(
+        [
+            title(ENSEMBLE),
+            *[None] * 3,
+            *([None] * 3 if not _pretrained(study) else _ensemble(study)),
+            *(_ensemble(study) if not _pretrained(study) else [None] * 3),
+            None,
+            None,
+        ]
+    )
+    head = ["network", "paper: F1", "loss", "M parameters"]
+    head += ["ours, ImageNet weights: F1", "leak-free", "loss"]
+    head += ["ours, random weights: F1", "leak-free", "loss", "M parameters trained", "M multiply-adds"]
+    shares = study.comparison["official"]["ensemble_weights"]
+    named = ", ".join(f"{title(run)} {weight:.3f}" for run, weight in shares.items())
+    return [
+        table("Table 2, with the first study's weighted average over these networks", head, rows),
+        element(
+            "p",
+            f"The weighted average is of {named}." if named else "Nothing to average: fewer than two runs.",
+        ),
+        table(
+            "Tables 3 to 5: ResNet152 in detail",
+            [
+                "table",
+                "paper: F1",
+                "recall",
+                "precision",
+                "accuracy",
+                "ours: F1",
+                "recall ",
+                "precision ",
+                "accuracy ",
+            ],
+            [
+                [
+                    text,
+                    *(share(getattr(printed, m), 4) for m in ("f1", "recall", "precision", "accuracy")),
+                    _f1(study, run, "official"),
+                    *(_score(study, run, m) for m in ("recall", "precision", "accuracy")),
+                ]
+                for text, (run, printed) in paper.RESNET152.items()
+            ],
+        ),
+    ]
+
+
+def _pretrained(study: Study) -> bool:
+    return any(run in study.runs.imagenet for run in study.comparison["official"]["ensemble_weights"])
+
+
+def _ensemble(study: Study) -> list[Child]:
+    return [
+        _f1(study, ENSEMBLE, "official"),
+        _f1(study, ENSEMBLE, "leak_free"),
+        _score(study, ENSEMBLE, "log_loss"),
+    ]
+
+
+def _ablation(study: Study) -> Child:
+    rows: list[list[Child]] = []
+    for scenario, (marks, printed) in paper.SCENARIOS.items():
+        for network in ("resnet18", "resnet50", "resnet101", "resnet152"):
+            run, theirs = f"{network}_{marks}", printed.get(network)
+            rows.append(
+                [
+                    f"{title(network)}, {scenario}",
+                    share(theirs.f1) if theirs else None,
+                    share(theirs.loss) if theirs else None,
+                    _f1(study, run, "official"),
+                    _f1(study, run, "leak_free"),
+                    _score(study, run, "log_loss"),
+                ]
+            )
+    losses = {
+        run: study.curves[run]
+        for network in ("resnet18", "resnet50", "resnet101", "resnet152")
+        for run in (f"{network}_random", f"{network}_random_plain", f"{network}_imagenet_plain")
+        if run in study.curves and f"{network}_random_plain" in study.curves
+    }
+    scope = study.params["ablation"]["scope"]
+    return [
+        element(
+            "p",
+            "Where a connection is removed, the addition at the end of its block takes the residual branch",
+            " alone; layers and initial weights are those of the whole network, less the"
+            " projections that then",
+            " lead nowhere. Removed is "
+            + ("every connection." if scope == "block" else "one in each of four stages."),
+        ),
+        figure(
+            figures.blocks(), "Two blocks with their residual connections and without (figure 11).", wide=True
+        ),
+        table(
+            "Tables 4 to 7: four scenarios of each depth",
+            ["network and scenario", "paper: F1", "loss", "ours: F1", "leak-free", "loss "],
+            rows,
+        ),
+        figure(
+            figures.curves("plain-loss", losses, "loss", "training loss"),
+            "Training loss with residual connections and without (figure 12).",
+        )
+        if losses
+        else None,
+    ]
+
+
+def _tests(study: Study) -> Child:
+    def rows(found: Mapping[str, Any]) -> list[list[Child]]:
+        return [
+            [
+                f"{title(pair['first'])} / {title(pair['second'])}",
+                interval(pair["f1"], difference, study.digits),
+                count(pair["mcnemar"]["only_a"]),
+                count(pair["mcnemar"]["only_b"]),
+                p_value(pair["mcnemar"]["p_value"]),
+                p_value(pair["mcnemar"]["p_holm"]),
+            ]
+            for pair in found["neighbours"].values()
+        ]
+
+    head = [
+        "neighbours by F1",
+        "difference of F1",
+        "only first right",
+        "only second right",
+        "McNemar's p",
+        "by Holm",
+    ]
+    return [
+        element(
+            "p",
+            "Each run beside the one with the next lower F1, on the same images. McNemar's test asks whether",
+            " two are right equally often; Holm's correction covers all pairs of a table.",
+        ),
+        [table(f"On the test set {SETS[name]}", head, rows(of)) for name, of in study.comparison.items()],
+    ]
+
+
+def _schedule(study: Study) -> Child:
+    pairs = [
+        {
+            run: study.curves[run]
+            for run in (f"resnet152_{w}", f"resnet152_{w}_constant")
+            if run in study.curves
+        }
+        for w in ("imagenet", "random")
+    ]
+    shown = next((pair for pair in pairs if len(pair) == 2), None)
+    if shown is None:
+        return element("p", "Not run: this profile trains ResNet152 with at most one schedule.")
+    names = ", ".join(map(title, shown))
+    return element(
+        "div",
+        [
+            figure(figures.curves(f"schedule-{key}", shown, key, label), f"{caption}: {names}.")
+            for key, label, caption in (
+                ("learning_rate", "learning rate", "Learning rate (figure 6)"),
+                ("loss", "training loss", "Training loss with the schedule and without (figure 7)"),
+                ("val_loss", "validation loss", "Validation loss with the schedule and without (figure 8)"),
+            )
+        ],
+        class_="pair",
+    )
+
+
+def _mistakes(study: Study) -> Child:
+    of = study.comparison["official"]["confusion"]
+    shown = list(
+        dict.fromkeys([study.best, *(r for r in ("resnet152_imagenet", "resnet152_random") if r in of)])
+    )
+    return element(
+        "div",
+        [
+            figure(figures.confusion(run, of[run]), f"Confusion matrix of {title(run)} (figure 9).")
+            for run in shown
+        ],
+        class_="pair",
+    )
+
+
+def _all_runs(study: Study) -> Child:
+    metrics = ("f1", "precision", "recall", "accuracy", "auc", "log_loss")
+    left_out = study.comparison["official"]["left_out"]
+    return [
+        table(
+            "Every run, on the test set as published",
+            ["run", "F1", "precision", "recall", "accuracy", "AUC", "loss"],
+            [
+                [title(run), *(interval(of[metric], share, study.digits) for metric in metrics)]
+                for run, of in study.comparison["official"]["intervals"].items()
+            ],
+        ),
+        element(
+            "details",
+            element("summary", "What this profile leaves out: ", count(len(left_out)), " runs"),
+            element("ul", [element("li", f"{title(run)}: {reason}") for run, reason in left_out.items()]),
+        )
+        if left_out
+        else None,
+        element(
+            "div",
+            [
+                figure(figures.learning_curves(f"curve-{i}", run, of), f"Loss of {title(run)}.")
+                for i, (run, of) in enumerate(study.curves.items())
+            ],
+            class_="pair",
+        ),
+    ]
+
+
+def _data(study: Study) -> Child:
+    logistic = study.audit["baselines"]["logistic"]
+    best = study.metrics["official"][study.best]["accuracy"]
+    return [
+        table(
+            "Splits",
+            ["split", "images", "by class", "by what they show", "copies within it"],
+            [
+                [
+                    name,
+                    count(of["images"]),
+                    histogram(of["classes"]),
+                    histogram(of["subjects"]),
+                    count(of["copies"]),
+                ]
+                for name, of in study.splits.items()
+            ],
+        ),
+        element(
+            "p",
+            "A logistic regression on file size, brightness and sharpness, cross-validated over the"
+            " whole archive,"
+            " has accuracy ",
+            share(logistic["accuracy"]),
+            "; the best run has ",
+            share(best, study.digits),
+            ".",
+        )
+        if logistic
+        else None,
+    ]
+
+
+def _making(study: Study) -> Child:
+    rows: list[list[Child]] = [
+        [Markup(f"<code>{name}</code>"), setting(value)] for name, value in flat(study.params)
+    ]
+    return [
+        element("p", f"The paper's hardware: {paper.HARDWARE}. Its framework is PyTorch, ours Keras."),
+        element("details", element("summary", "All parameters"), table("Parameters", ["key", "value"], rows)),
+    ]

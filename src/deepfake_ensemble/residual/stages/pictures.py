@@ -1,0 +1,69 @@
+"""Show what five layers of the best network see, and test images that it gets wrong."""
+
+from pathlib import Path
+
+from deepfake_ensemble import params
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.residual.settings import Pictures, Runs
+from deepfake_ensemble.stages import command
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    import numpy as np
+
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.errors import UserError
+    from deepfake_ensemble.evaluation.metrics import metrics
+    from deepfake_ensemble.evaluation.predictions import read
+    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.files import replacing_folder
+    from deepfake_ensemble.residual import pictures_page, results_folder
+    from deepfake_ensemble.residual.feature_maps import feature_maps
+    from deepfake_ensemble.residual.names import title
+    from deepfake_ensemble.training import session
+
+    settings = params.read("pictures", Pictures)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    predictions = {run: Path("predictions") / run for run in params.read("runs", Runs).all}
+    done = [run for run, folder in predictions.items() if results_folder.why_empty(folder) is None]
+    if not done:
+        raise UserError("runs: this profile does none, so there is nothing to show")
+    on_val = {run: read(predictions[run] / "val.csv") for run in done}
+    best = max(done, key=lambda run: metrics(on_val[run].labels, on_val[run].p_fake, threshold).f1)
+
+    test, images = read(predictions[best] / "test.csv"), PackedImages(Path("data/packed/test"))
+    if test.paths != tuple(images.paths):
+        raise UserError("predictions: not of the images in data/packed/test; run `dvc repro -sf predict`")
+    reader = BatchReader(images, size, interpolation, processor.threads or 4)
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    shown = int(np.flatnonzero(test.labels == 1)[0])
+    pixels = reader.read(np.array([shown]))[0][0]
+    detector = saved.load(Path("models") / best / "model.keras")
+    mistakes = {}
+    for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
+        wrong = np.flatnonzero((test.labels == label) & ((test.p_fake >= threshold) != label))
+        sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[wrong], kind="stable")]
+        found = reader.read(sure[: settings.misclassified])[0]
+        mistakes[kind] = (
+            len(wrong),
+            [
+                pictures_page.Mistake(test.paths[at], float(test.p_fake[at]), image)
+                for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
+            ],
+        )
+    page = pictures_page.render(
+        best, (test.paths[shown], pixels), feature_maps(detector, pixels, settings.channels), mistakes
+    )
+    print(f"shown: {title(best)}, the best by F1 on validation")
+    with replacing_folder(Path("reports/pictures")) as folder:
+        (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)
