@@ -45,7 +45,9 @@ def timed(name: str, optimizer: Any, size: int, steps: int) -> tuple[float, list
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("models", nargs="*", default=architecture.names(), metavar="MODEL")
+    parser.add_argument(
+        "models", nargs="*", default=list(params.read("models", dict[str, Any])), metavar="MODEL"
+    )
     parser.add_argument("--size", type=int, default=40, help="side of the images in pixels")
     parser.add_argument("--steps", type=int, default=20, help="steps measured after the first")
     arguments = parser.parse_args()

@@ -1,0 +1,108 @@
+"""F1 on validation against minutes of training, for a recipe of the second study: a test image is never read.
+
+    cd residual; python ../benchmarks/fast_recipe.py fast_60 --set recipes.fast_60.epochs=10
+
+It trains one run of params.yaml on data/packed/train (`dvc repro pack` with profile cpu makes it) and prints
+a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
+data/packed/val. Nothing is kept. `--batches` ends it early; the schedule stays that of the whole recipe.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepfake_ensemble import params, processor
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("run", help="a run of params.yaml that starts from random weights")
+    parser.add_argument("--points", type=int, default=10, help="evaluations in all (default 10)")
+    parser.add_argument("--batches", type=int, help="end after so many batches")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value")
+    return parser.parse_args()
+
+
+def changed(whole: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """Return params.yaml's content with the values that were asked for."""
+    for change in changes:
+        path, _, value = change.partition("=")
+        *parents, key = path.split(".")
+        place = whole
+        for parent in parents:
+            place = place[parent]
+        place[key] = yaml.safe_load(value)
+    return whole
+
+
+def main() -> None:
+    asked = arguments()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    whole = changed(params.load(), asked.set)
+    profile = whole["profiles"][whole["profile"]]
+    settled = params.check("processor", profile["processor"], processor.Processor)
+    processor.pin(settled)
+
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.evaluation.metrics import metrics
+    from deepfake_ensemble.models import architecture
+    from deepfake_ensemble.models.predicting import Predictor
+    from deepfake_ensemble.residual import fitting, network, settings
+    from deepfake_ensemble.residual.augmentation import AugmentedReader
+    from deepfake_ensemble.residual.schedule import learning_rate
+    from deepfake_ensemble.training import session
+    from deepfake_ensemble.training.feeding import streamed
+
+    run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
+    recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
+    model = params.check("model", whole["models"][run.model], settings.Model)
+    extent = params.check("extent", profile["runs"][asked.run], settings.Extent)
+    own: Any = params.check("network", model.network, architecture.find(run.model).network)
+    size = profile["image_size"]
+    session.start(whole["seed"])
+    built = network.build(run.model, model, own, image_size=size, stem=extent.stem)
+    multiplier = profile["training"]["learning_rate_multiplier"]["random"] if recipe.fine_tuning else 1
+    train, val = (PackedImages(Path("data/packed") / split) for split in ("train", "val"))
+    plan = fitting.plan(
+        len(train), recipe, epochs=recipe.epochs, evaluate_every=1, checkpoint_every=1, step="batch"
+    )
+    threads = settled.threads or 4
+    reader = AugmentedReader(
+        train, size, "bilinear", crop_scale=recipe.crop_scale, flip=recipe.flip, threads=threads
+    )
+    validation = BatchReader(val, size, threads=threads)
+    scored = network.mirrored_mean(built) if recipe.mirrored_mean else built
+    predictor = Predictor(scored)
+    step = fitting._Step(built, recipe, jit_compile=False)
+    batches = iter(streamed(lambda: reader.batches(recipe.batch_size, whole["seed"], 0, 0), size, []))
+    last = min(asked.batches or plan.batches, plan.batches)
+    every = -(-last // asked.points)
+    print(f"{asked.run}: {built.count_params():,} parameters, {last} of {plan.batches} batches")
+    print("minutes,batch,loss,val_f1,val_accuracy,val_loss")
+    trained, start = 0.0, time.monotonic()
+    for batch in range(last):
+        rate = learning_rate(
+            batch // recipe.accumulation,
+            plan.updates,
+            recipe.learning_rate * multiplier,
+            recipe.warm_up,
+            recipe.schedule,
+        )
+        step.take(next(batches), rate)
+        if (batch + 1) % every == 0 or batch + 1 == last:
+            loss = step.mean_loss()  # waits for the step
+            trained += time.monotonic() - start
+            p_fake = predictor.predict(validation.in_order(250), lambda _: None).astype(float)
+            on = metrics(val.labels, p_fake)
+            figures = (loss, on.f1, on.accuracy, on.log_loss)
+            print(f"{trained / 60:.2f},{batch + 1}," + ",".join(f"{x:.4f}" for x in figures), flush=True)
+            start = time.monotonic()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""From invented predictions and curves to the report: the stages that do arithmetic, run for real."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from clones import ROOT
+from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.files import write_csv, write_json
+from deepfake_ensemble.residual import fitting, paper, results_folder
+
+DONE = {
+    "resnet18_random": 1.5,
+    "resnet18_random_plain": 0.4,
+    "resnet152_random": 2.0,
+    "resnet152_random_constant": 1.2,
+    "bird_lotfi_random": 1.0,
+    "fast_15": 2.5,
+}
+ARITHMETIC = ("evaluate official", "evaluate leak_free", "curves", "report")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like residual/, up to the predictions, with what follows run there."""
+    folder = tmp_path_factory.mktemp("residual")
+    yaml = YAML()
+    params = yaml.load((ROOT / "residual/params.yaml").read_text(encoding="utf-8"))
+    params["profiles"]["sample"]["counts"] = {"train": 120, "val": 40, "test": 120}
+    params["comparison"]["resamples"] = 100
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    archive(folder / "data/raw/cifake.zip")
+    run(folder, "deepfake_ensemble.stages.audit cifake", blocked=False)
+    run(folder, "deepfake_ensemble.residual.stages.split")
+    everything = [*params["runs"]["imagenet"], *params["runs"]["random"]]
+    for name in everything:
+        if name in DONE:
+            invent(folder, name, DONE[name])
+        else:
+            for kind in ("models", "predictions"):
+                results_folder.leave_out(folder / kind / name, "this profile leaves it out")
+    costs = {"multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
+    networks = {"image_size": 32, "networks": dict.fromkeys(params["models"], costs)}
+    write_json(folder / "reports/networks.json", networks)
+    for stage in ARITHMETIC:
+        run(folder, f"deepfake_ensemble.residual.stages.{stage}")
+    return folder
+
+
+def archive(path: Path) -> None:
+    layout, rng = LAYOUTS["cifake"], np.random.default_rng(1)
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as out:
+        leaked = b""
+        for class_folder, place in layout.folders().items():
+            for suffix in layout.subjects:
+                for number in range(8):
+                    data = io.BytesIO()
+                    noise = rng.integers(0, 256, size=(32, 32, 3), dtype=np.uint8)
+                    Image.fromarray(noise).save(data, "JPEG", quality=75)
+                    content = data.getvalue()
+                    if place.label == 1 and suffix == "3" and number == 0:
+                        content = leaked = leaked or content  # the same file in train and in test
+                    name = f"{number:04}{f' ({suffix})' if suffix else ''}.jpg"
+                    out.writestr(f"{class_folder}{name}", content)
+
+
+def invent(folder: Path, name: str, skill: float) -> None:
+    for split in ("val", "test"):
+        with (folder / "data/splits" / f"{split}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        labels = np.array([int(row["label"]) for row in rows])
+        noise = np.random.default_rng([sum(map(ord, name)), len(split)]).normal(size=len(rows))
+        p_fake = 1 / (1 + np.exp(-skill * (2 * labels - 1) - noise))
+        write_csv(
+            folder / "predictions" / name / f"{split}.csv",
+            ("path", "label", "p_fake"),
+            [(row["path"], row["label"], float(np.float32(p))) for row, p in zip(rows, p_fake, strict=True)],
+        )
+    curves: dict[str, Any] = {figure: [0.5, 0.25, 0.125] for figure in fitting.FIGURES}
+    write_json(folder / "models" / name / "curves.json", {"best": 1, **curves, "batch": [10, 20, 30]})
+    write_json(folder / "models" / name / "fingerprint.json", {"digest": f"of {name}"})
+
+
+def run(folder: Path, command: str, blocked: bool = True, fails: bool = False) -> str:
+    """Run a stage as DVC does, with TensorFlow out of its reach."""
+    walls = folder / "blocked"
+    walls.mkdir(exist_ok=True)
+    for name in ("tensorflow", "keras", "sklearn"):
+        (walls / f"{name}.py").write_text(f"raise ImportError('{name} is not for this stage')\n")
+    path = [*([str(walls)] if blocked else []), str(ROOT / "src")]
+    ran = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode != 0) == fails, ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def read(home: Path, name: str) -> Any:
+    return json.loads((home / "reports" / name).read_text(encoding="utf-8"))
+
+
+def test_every_run_that_was_done_is_scored_and_the_others_say_why_not(home: Path) -> None:
+    official = read(home, "evaluation/official/metrics.json")
+    assert official.keys() == {*DONE, "ensemble"}
+    compared = read(home, "evaluation/official/comparison.json")
+    assert len(compared["left_out"]) + len(DONE) == 27
+    assert set(compared["left_out"].values()) == {"this profile leaves it out"}
+
+
+def test_scores_are_scikit_learn_s(home: Path) -> None:
+    from sklearn.metrics import f1_score, recall_score
+
+    with (home / "predictions/fast_15/test.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = [int(row["label"]) for row in rows]
+    called = [float(row["p_fake"]) >= 0.5 for row in rows]
+    scored = read(home, "evaluation/official/metrics.json")["fast_15"]
+    assert scored["f1"] == pytest.approx(f1_score(labels, called))
+    assert scored["recall"] == pytest.approx(recall_score(labels, called))
+
+
+def test_the_leak_free_set_lacks_the_one_leaked_file(home: Path) -> None:
+    sets = {name: read(home, f"evaluation/{name}/comparison.json") for name in ("official", "leak_free")}
+    assert sets["official"]["n"] == 120
+    summary = read(home, "data/splits.json")
+    assert sets["leak_free"]["n"] == summary["leak_free"]["images"]
+    assert 120 - summary["leak_free"]["images"] in (0, 1)  # the file may not be among the images drawn
+
+
+def test_neighbours_are_those_by_f1_and_tested_on_the_same_images(home: Path) -> None:
+    compared = read(home, "evaluation/official/comparison.json")
+    ranked = list(compared["intervals"])
+    f1 = [compared["intervals"][name]["f1"]["value"] for name in ranked]
+    assert f1 == sorted(f1, reverse=True)
+    pairs = [(pair["first"], pair["second"]) for pair in compared["neighbours"].values()]
+    assert pairs == list(zip(ranked, ranked[1:], strict=False))
+    for pair in compared["neighbours"].values():
+        assert pair["mcnemar"]["p_holm"] >= pair["mcnemar"]["p_value"]
+        assert pair["f1"]["value"] >= 0
+
+
+def test_the_average_is_over_the_paper_s_networks_as_they_are(home: Path) -> None:
+    weights = read(home, "evaluation/official/comparison.json")["ensemble_weights"]
+    assert set(weights) == {"resnet18_random", "resnet152_random", "bird_lotfi_random"}
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_curves_of_what_was_done_are_tables_for_plots(home: Path) -> None:
+    with (home / "reports/training/curves/loss.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == {"batch", *DONE}
+    assert [row["batch"] for row in rows] == ["10", "20", "30"]
+    assert read(home, "training/metrics.json")["fast_15"]["best_batch"] == 20
+
+
+def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_files(home: Path) -> None:
+    text = (home / "reports/report.html").read_text(encoding="utf-8")
+    for name in ("ResNet18", "ResNet50", "ResNet101", "ResNet152", "VGG16", "EfficientNet-B4"):
+        assert name in text
+    # Every printed contradiction, and "not run" where this study has nothing.
+    for each in paper.CONTRADICTIONS:
+        assert each.split("'")[0] in text
+    assert text.count("not run") > 20
+    assert "These figures say nothing about CIFAKE" in text
+    f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
+    assert f'<data value="{f1!r}">' in text
+    assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None
+
+
+def test_the_same_inputs_give_the_same_bytes(home: Path) -> None:
+    files = [file for file in (home / "reports").rglob("*") if file.is_file()]
+    before = {file: file.read_bytes() for file in files}
+    for stage in ARITHMETIC:
+        run(home, f"deepfake_ensemble.residual.stages.{stage}")
+    assert {file: file.read_bytes() for file in files} == before
+
+
+def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
+    measured = {"minutes": 12.5, "training_images": 120, "cores": 2, "commit": "0" * 40}
+    write_json(home / "measured/fast_15.json", {"digest": "of fast_15", **measured})
+    write_json(home / "measured/bird_lotfi_random.json", {"digest": "of another training", **measured})
+    (home / "measured/scored.tsv").write_text("fast_15\ta\nfast_15\tb\nfast_15\tb\nbird_lotfi_random\ta\n")
+    write_json(home / "results.json", {"runs": [{"profile": "cpu", "run": "fast_15"}]})
+    said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
+    assert "bird_lotfi_random: left out: measured/bird_lotfi_random.json is of another training" in said
+    entries = json.loads((home / "results.json").read_text(encoding="utf-8"))["runs"]
+    assert [(entry["profile"], entry["run"]) for entry in entries] == [
+        ("cpu", "fast_15"),
+        ("sample", "fast_15"),
+    ]
+    entry = entries[1]
+    official = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]
+    assert entry["f1_official"] == official
+    assert (entry["model"], entry["weights"], entry["recipe"]) == ("compact", "random", "fast_15")
+    assert (entry["minutes"], entry["cores"], entry["times_scored"]) == (12.5, 2, 2)
+
+
+def test_a_missing_folder_of_predictions_is_named(home: Path) -> None:
+    away = home / "predictions/fast_15"
+    away.rename(home / "away")
+    try:
+        said = run(home, "deepfake_ensemble.residual.stages.evaluate official", fails=True)
+        assert "predictions/fast_15: missing; `dvc repro` makes it" in said
+        assert "Traceback" not in said
+    finally:
+        (home / "away").rename(away)
