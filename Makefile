@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan test test-all lint pipeline readme results errors seeds verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan test test-all lint pipeline readme results errors seeds verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -34,6 +34,15 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 	@echo "repro: running what is not up to date"
 	@python -m deepfake_ensemble.pipeline.schema && dvc repro
 
+residual: $(INSTALLED) ## The same for the second study, in the folder residual
+	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.residual.pipeline.schema && dvc repro
+
+residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
+	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.plan
+
+residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files
+	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.results
+
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan
 
@@ -49,7 +58,7 @@ lint: $(INSTALLED)
 	@ruff check . && ruff format --check . && mypy
 
 pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
-	@python -m deepfake_ensemble.pipeline.wiring
+	@python -m deepfake_ensemble.pipeline.wiring && python -m deepfake_ensemble.residual.pipeline.wiring
 
 readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
 	@python -m deepfake_ensemble.pipeline.readme

@@ -268,12 +268,17 @@ def _ablation(study: Study) -> Child:
             ["network and scenario", "paper: F1", "loss", "ours: F1", "leak-free", "loss "],
             rows,
         ),
-        figure(
-            figures.curves("plain-loss", losses, "loss", "training loss"),
-            "Training loss with residual connections and without (figure 12).",
+        element("div", _pair_of_losses(losses), class_="pair") if losses else None,
+    ]
+
+
+def _pair_of_losses(losses: Mapping[str, Any]) -> list[Child]:
+    return [
+        figure(figures.curves(f"plain-{key}", losses, key, f"{part} loss"), caption)
+        for key, part, caption in (
+            ("loss", "training", "Training loss with residual connections and without (figure 12)."),
+            ("val_loss", "validation", "Validation loss with residual connections and without."),
         )
-        if losses
-        else None,
     ]
 
 
