@@ -40,8 +40,9 @@ residual: $(INSTALLED) ## The same for the second study, in the folder residual
 residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.plan
 
-residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files
+residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.results
+	@python -m deepfake_ensemble.residual.pipeline.document
 
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan

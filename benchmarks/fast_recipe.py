@@ -4,7 +4,7 @@
 
 It trains one run of params.yaml on data/packed/train (`dvc repro pack` with profile cpu makes it) and prints
 a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
-data/packed/val. Nothing is kept. `--batches` ends it early; the schedule stays that of the whole recipe.
+data/packed/val. Nothing is kept. `--batches` shrinks the recipe, schedule and all, for a quick look.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("run", help="a run of params.yaml that starts from random weights")
     parser.add_argument("--points", type=int, default=10, help="evaluations in all (default 10)")
-    parser.add_argument("--batches", type=int, help="end after so many batches")
+    parser.add_argument("--batches", type=int, help="shrink the whole schedule to so many batches")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value")
     return parser.parse_args()
 
@@ -88,7 +88,7 @@ def main() -> None:
     for batch in range(last):
         rate = learning_rate(
             batch // recipe.accumulation,
-            plan.updates,
+            last // recipe.accumulation,
             recipe.learning_rate * multiplier,
             recipe.warm_up,
             recipe.schedule,

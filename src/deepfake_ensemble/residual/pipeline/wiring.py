@@ -125,7 +125,7 @@ def stages(runs: Runs, models: Sequence[str]) -> dict[str, Stage]:
             module=f"{SECOND}.fetch",
             arguments="${item}",
             each=[name for name in models if has_published(name)],
-            params=[f"{PROFILE}.imagenet"],
+            params=["runs.imagenet", f"{PROFILE}.imagenet", f"{PROFILE}.runs"],
             outs=["models/published/${item}"],
             model="${item}",
         ),

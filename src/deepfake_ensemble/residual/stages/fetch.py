@@ -1,4 +1,4 @@
-"""Fetch the published weights of one network, where the active profile starts from them."""
+"""Fetch the published weights of one network, where a run of the active profile starts from them."""
 
 import shutil
 from pathlib import Path
@@ -7,13 +7,21 @@ from deepfake_ensemble import params
 from deepfake_ensemble.files import replacing_folder
 from deepfake_ensemble.residual import checkpoints
 from deepfake_ensemble.residual.results_folder import leave_out
+from deepfake_ensemble.residual.settings import Extent, Run, why_left_out
 from deepfake_ensemble.stages import command
 
 
 def main(model: str) -> None:
+    profile = params.active_profile()
+    extents = params.read(f"{profile}.runs", dict[str, Extent])
+    imagenet = params.read(f"{profile}.imagenet", bool)
+    runs = params.read("runs.imagenet", dict[str, Run])
     folder = Path("models/published") / model
-    if not params.read(f"{params.active_profile()}.imagenet", bool):
-        leave_out(folder, "this profile does not fetch ImageNet weights")
+    if not any(
+        run.model == model and why_left_out("imagenet", extents[name], imagenet) is None
+        for name, run in runs.items()
+    ):
+        leave_out(folder, "no run of this profile starts from them")
         return
     file = checkpoints.fetch(model)
     with replacing_folder(folder) as partial:

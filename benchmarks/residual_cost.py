@@ -1,0 +1,110 @@
+"""What each network of the second study costs on this machine, measured in one run.
+
+    cd residual; python ../benchmarks/residual_cost.py [NETWORK ...] [--size 224] [--seconds 20]
+
+For each network, in a process of its own: parameters, multiply-adds, images a second in training (batch 32,
+AdamW) and in prediction (batch 64), from the median step after the first, and the process's peak memory.
+Nothing else should run meanwhile. Writes docs/measurements/residual/cost-SIZE.json.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.files import write_json
+from deepfake_ensemble.pipeline.machine import machine
+from deepfake_ensemble.residual.settings import Model, Recipe
+
+DOCS = Path("../docs/measurements/residual")
+TRAINING_BATCH, PREDICTION_BATCH = 32, 64
+
+
+def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
+    """Measure one network in this process."""
+    settings = params.read(f"{params.active_profile()}.processor", processor.Processor)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    processor.pin(settings)
+    import numpy as np
+    import tensorflow as tf
+
+    from deepfake_ensemble.models import architecture
+    from deepfake_ensemble.models.predicting import Predictor
+    from deepfake_ensemble.residual import complexity, fitting, network
+    from deepfake_ensemble.training import session
+
+    model = params.read(f"models.{name}", Model)
+    own: Any = params.check(f"models.{name}.network", model.network, architecture.find(name).network)
+    session.start(seed=0)
+    built = network.build(name, model, own, image_size=size, stem="imagenet")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (PREDICTION_BATCH, size, size, 3), dtype=np.uint8)
+    labels = np.arange(PREDICTION_BATCH)[:, None] % 2
+    predictor = Predictor(built)
+    predicting = _rate(
+        lambda: predictor.predict([(images, labels)], lambda _: None), PREDICTION_BATCH, seconds
+    )
+    for_prediction = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    step = fitting._Step(built, params.read("recipes.paper", Recipe), jit_compile=False)
+    batch = (tf.constant(images[:TRAINING_BATCH]), tf.constant(labels[:TRAINING_BATCH]))
+
+    def train() -> None:
+        step.take(batch, 1e-5)
+        step.mean_loss()  # waits for the step
+
+    return {
+        "multiply_adds": complexity.multiply_adds(built),
+        **complexity.parameters(built),
+        "predicted_per_second": predicting,
+        "prediction_peak_mib": for_prediction,
+        "trained_per_second": _rate(train, TRAINING_BATCH, seconds),
+        "training_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _rate(step: Callable[[], Any], images: int, seconds: float) -> float:
+    """Return images a second, from the median of the steps that fit into `seconds`, at least three."""
+    step()
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    while len(times) < 3 or time.monotonic() < end:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return round(images / statistics.median(times), 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    known = list(params.read("models", dict[str, Model]))
+    parser.add_argument("networks", nargs="*", default=known, metavar="NETWORK")
+    parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
+    parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.alone:
+        print(json.dumps(measured(asked.alone, asked.size, asked.seconds)))
+        return
+    found = {}
+    for name in asked.networks:
+        options = ["--size", str(asked.size), "--seconds", str(asked.seconds), "--alone", name]
+        done = subprocess.run(
+            [sys.executable, __file__, *options], stdout=subprocess.PIPE, text=True, check=True
+        )
+        found[name] = json.loads(done.stdout)
+        print(f"{name}: {done.stdout.strip()}", flush=True)
+    file = DOCS / f"cost-{asked.size}.json"
+    write_json(file, {"machine": machine(), "image_size": asked.size, "networks": found})
+    print(f"written to {file}")
+
+
+if __name__ == "__main__":
+    main()

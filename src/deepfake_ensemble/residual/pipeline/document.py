@@ -1,0 +1,92 @@
+"""Write the measured tables of docs/residual.md: `make residual-results`, run in the project's folder.
+
+Scores and times come from residual/results.json, costs from docs/measurements/residual/cost-SIZE.json, which
+benchmarks/residual_cost.py measured.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.pipeline.generated import filled, table
+from deepfake_ensemble.pipeline.measured import read_json
+from deepfake_ensemble.residual.names import title
+
+DOCUMENT = Path("docs/residual.md")
+RESULTS = Path("residual/results.json")
+COSTS = Path("docs/measurements/residual")
+NOTHING = "*Not measured yet.*"
+
+
+def parts(results: Mapping[str, Any] | None, costs: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the generated parts by name."""
+    return {
+        "results": _results(results) if results else NOTHING,
+        "cost": "\n\n".join(map(_cost, costs)) or NOTHING,
+    }
+
+
+def _results(results: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            title(run["run"]),
+            run["profile"],
+            f"{run['training_images']:,}",
+            str(run["epochs"]),
+            run["stem"],
+            _interval(run["f1_official"]),
+            _interval(run["f1_leak_free"]),
+            f"{run['minutes']:.1f}",
+            str(run["times_scored"]),
+        ]
+        for run in sorted(results["runs"], key=lambda run: (run["profile"], -run["f1_official"]["value"]))
+    ]
+    header = ["run", "profile", "training images", "epochs", "stem", "F1, as published", "F1, leak-free"]
+    made_on = f"On {_machine(results['machine'])}; {len(rows)} runs."
+    return f"{made_on}\n\n{table([*header, 'minutes', 'times scored'], rows)}"
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.4f} ({figure['ci_low']:.4f}–{figure['ci_high']:.4f})"
+
+
+def _cost(measured: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            title(name),
+            f"{of['trainable'] / 1e6:.2f}",
+            f"{of['multiply_adds'] / 1e6:,.0f}",
+            f"{of['trained_per_second']:,.1f}",
+            f"{of['training_peak_mib']:,}",
+            f"{of['predicted_per_second']:,.1f}",
+            f"{of['prediction_peak_mib']:,}",
+        ]
+        for name, of in measured["networks"].items()
+    ]
+    header = ["network", "M parameters", "M multiply-adds", "images/s, training", "peak memory, MiB"]
+    size = measured["image_size"]
+    made_on = f"Images of {size}×{size} pixels, on {_machine(measured['machine'])}."
+    return f"{made_on}\n\n{table([*header, 'images/s, prediction', 'peak memory, MiB '], rows)}"
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    return f"{machine['cpu']}, {machine['cores']} cores{', ' + machine['gpu'] if machine['gpu'] else ''}"
+
+
+def main() -> None:
+    """Rewrite docs/residual.md, and say whether it changed."""
+    before = DOCUMENT.read_text(encoding="utf-8")
+    results = read_json(RESULTS) if RESULTS.exists() else None
+    costs = [read_json(file) for file in sorted(COSTS.glob("cost-*.json"))]
+    after = filled(before, parts(results, costs), DOCUMENT)
+    DOCUMENT.write_text(after, encoding="utf-8")
+    print(f"{DOCUMENT}: " + ("as it was" if after == before else "brought up to date"))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

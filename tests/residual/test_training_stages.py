@@ -1,0 +1,194 @@
+"""The stages that train and predict, run as DVC runs them, with published weights from a loopback server."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from clones import ROOT
+from deepfake_ensemble.residual.pipeline import schema
+from file_server import serve
+
+# Stands in for the check sum that Hugging Face publishes: the file is made here.
+DRIVER = """
+import sys
+from deepfake_ensemble.residual import checkpoints
+from deepfake_ensemble.residual.checkpoints import Checkpoint
+checkpoints.CHECKPOINTS["resnet18"] = Checkpoint("resnet18.safetensors", sys.argv[1])
+from deepfake_ensemble.residual.stages import fetch
+fetch.main("resnet18")
+"""
+RUNS = ("resnet18_imagenet", "resnet18_imagenet_plain", "bird_lotfi_random", "fast_15")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like residual/, in which four runs of the sample have been trained for an epoch."""
+    from safetensors.numpy import save_file
+
+    folder = tmp_path_factory.mktemp("residual")
+    yaml = YAML()
+    params = yaml.load((ROOT / "residual/params.yaml").read_text(encoding="utf-8"))
+    sample = params["profiles"]["sample"]
+    sample["imagenet"] = True
+    sample["counts"] = {"train": 80, "val": 20, "test": 40}
+    for name, extent in sample["runs"].items():
+        extent["epochs"] = 1 if name in RUNS else 0
+    params["recipes"]["paper"]["accumulation"] = 1
+    params["recipes"]["fast_15"]["batch_size"] = 16
+    assert schema.problems(json.loads(json.dumps(params))) == []
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    for stage in ("download cifake", "audit cifake"):
+        run(folder, "-m", f"deepfake_ensemble.stages.{stage}")
+    run(folder, "-m", "deepfake_ensemble.residual.stages.split")
+    for split in ("train", "val", "test"):
+        run(folder, "-m", f"deepfake_ensemble.stages.pack {split} cifake")
+    published = folder / "published.safetensors"
+    save_file(timm_tensors(), published)
+    digest = hashlib.sha256(published.read_bytes()).hexdigest()
+    with serve({"resnet18.safetensors": published}) as server:
+        run(folder, "-c", DRIVER, digest, HF_ENDPOINT=server.url)
+    train(folder)
+    return folder
+
+
+def train(folder: Path) -> None:
+    for name in RUNS:
+        weights = "imagenet" if "imagenet" in name else "random"
+        run(folder, "-m", f"deepfake_ensemble.residual.stages.train {weights} {name}")
+        run(folder, "-m", f"deepfake_ensemble.residual.stages.predict {name}")
+
+
+def run(folder: Path, *command: str, **environment: str) -> str:
+    words = [word for part in command for word in (part.split() if part.startswith("deepfake") else [part])]
+    ran = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONHASHSEED": "42"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return ran.stdout
+
+
+def timm_tensors() -> dict[str, np.ndarray]:
+    """Return random weights under timm's names; `test_registry.py` checks what they mean."""
+    rng = np.random.default_rng(2)
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
+    norms = {"bn1": 64}
+    inputs = 64
+    for stage, channels in enumerate((64, 128, 256, 512), start=1):
+        for block in (0, 1):
+            place = f"layer{stage}.{block}"
+            shapes[f"{place}.conv1.weight"] = (channels, inputs, 3, 3)
+            shapes[f"{place}.conv2.weight"] = (channels, channels, 3, 3)
+            norms |= {f"{place}.bn1": channels, f"{place}.bn2": channels}
+            if inputs != channels:
+                shapes[f"{place}.downsample.0.weight"] = (channels, inputs, 1, 1)
+                norms[f"{place}.downsample.1"] = channels
+            inputs = channels
+    tensors = {name: rng.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()}
+    for name, channels in norms.items():
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            tensors[f"{name}.{key}"] = rng.uniform(0.5, 1, channels).astype(np.float32)
+    return tensors
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) -> None:
+    assert {file.name for file in (home / "models" / name).iterdir()} == {
+        "model.keras",
+        "curves.json",
+        "fingerprint.json",
+    }
+    curves = json.loads((home / "models" / name / "curves.json").read_text(encoding="utf-8"))
+    assert curves["batch"][-1] == (5 if name == "fast_15" else 3)
+    for split, images in (("val", 20), ("test", 40)):
+        lines = (home / "predictions" / name / f"{split}.csv").read_text(encoding="utf-8").splitlines()
+        assert len(lines) == images + 1
+    assert not (home / "models/unfinished" / name).exists()
+
+
+def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
+    made_from = json.loads((home / "models/resnet18_imagenet/fingerprint.json").read_text(encoding="utf-8"))
+    assert "models/published/resnet18" in made_from["data"]
+    assert made_from["params"]["runs.imagenet.resnet18_imagenet"]["connections"] == "kept"
+    measured = json.loads((home / "measured/resnet18_imagenet.json").read_text(encoding="utf-8"))
+    assert measured["digest"] == made_from["digest"]
+    assert measured["training_images"] == 80 and measured["minutes"] > 0
+    scored = (home / "measured/scored.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in scored[: len(RUNS)]] == list(RUNS)
+
+
+def test_the_published_weights_are_what_a_run_starts_from(home: Path) -> None:
+    from deepfake_ensemble.models import saved
+
+    published = timm_tensors()
+    kept = saved.load(home / "models/resnet18_imagenet/model.keras").get_layer("backbone")
+    plain = saved.load(home / "models/resnet18_imagenet_plain/model.keras").get_layer("backbone")
+    for backbone in (kept, plain):
+        for layer, name in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1")):
+            start = published[f"{name}.weight"].transpose(2, 3, 1, 0)
+            end = backbone.get_layer(layer).get_weights()[0]
+            # Three small steps away from them.
+            assert 0 < np.abs(end - start).max() < 1e-3
+    names = {layer.name for layer in kept.layers} - {layer.name for layer in plain.layers}
+    assert {name for name in names if name.endswith("_add")} == {
+        f"conv{stage}_block{block}_add" for stage in (2, 3, 4, 5) for block in (1, 2)
+    }
+
+
+def test_the_mean_over_mirror_images_is_the_same_for_both(home: Path) -> None:
+    from deepfake_ensemble.models import saved
+
+    model = saved.load(home / "models/fast_15/model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+    assert np.allclose(np.asarray(model(images)), np.asarray(model(images[:, :, ::-1])), atol=1e-6)
+
+
+def test_a_run_that_is_left_out_says_why(home: Path) -> None:
+    run(home, "-m", "deepfake_ensemble.residual.stages.train random vgg16_random")
+    run(home, "-m", "deepfake_ensemble.residual.stages.predict vgg16_random")
+    for kind in ("models", "predictions"):
+        (file,) = (home / kind / "vgg16_random").iterdir()
+        assert json.loads(file.read_text(encoding="utf-8")) == {"reason": "this profile leaves it out"}
+
+
+def test_the_best_network_s_pictures_are_shown(home: Path) -> None:
+    with (home / "params.yaml").open(encoding="utf-8") as file:
+        runs = YAML(typ="safe").load(file)["runs"]
+    for weights, names in runs.items():
+        for name in names:
+            if not (home / "predictions" / name).exists():
+                # Left out: so quick that TensorFlow is not even loaded.
+                run(home, "-m", f"deepfake_ensemble.residual.stages.train {weights} {name}")
+                run(home, "-m", f"deepfake_ensemble.residual.stages.predict {name}")
+    run(home, "-m", "deepfake_ensemble.residual.stages.pictures")
+    page = (home / "reports/pictures/index.html").read_text(encoding="utf-8")
+    assert page.count("<img") > 5 and "Bird &amp; Lotfi" in page
+    run(home, "-m", "deepfake_ensemble.residual.stages.pictures")
+    assert (home / "reports/pictures/index.html").read_text(encoding="utf-8") == page
+
+
+def test_a_training_again_gives_the_same_bytes(home: Path) -> None:
+    def digests() -> dict[str, str]:
+        files = [
+            file
+            for name in RUNS
+            for kind in ("models", "predictions")
+            for file in (home / kind / name).iterdir()
+        ]
+        return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    before = digests()
+    train(home)
+    assert digests() == before
