@@ -22,7 +22,7 @@ class Maps:
 
 
 def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: int) -> list[Maps]:
-    """Return the maps of five layers, evenly from the first to the last that has maps.
+    """Return the maps of five layers at most, evenly from the first to the last that has maps.
 
     Args:
         detector: loaded from its file, so that each layer is called once.
@@ -33,7 +33,9 @@ def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: in
 
     backbone = next(layer for layer in _layers(detector) if layer.name == "backbone")
     mapped = [layer for layer in backbone.layers[1:] if len(layer.output.shape) == 4]
-    shown = [mapped[round(i)] for i in np.linspace(0, len(mapped) - 1, LAYERS)]
+    # A network of fewer layers shows each of them once.
+    places = dict.fromkeys(round(i) for i in np.linspace(0, len(mapped) - 1, LAYERS))
+    shown = [mapped[place] for place in places]
     seen = _before(detector, image)
     outputs = keras.Model(backbone.inputs[0], [layer.output for layer in shown])(seen)
     return [
