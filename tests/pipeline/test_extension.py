@@ -34,10 +34,10 @@ def extended(whole_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     there.dvc("checkout", "--quiet")
     path = re.search(r"One file, `([^`]+)`", README)
     assert path
-    (there / path[1]).write_text(example("python", '"""VGG16'), encoding="utf-8")
+    (there / path[1]).write_text(example("python", '"""VGG19'), encoding="utf-8")
     cifake = there.yaml("params.yaml")["data_sets"]["cifake"]
     there.set_params(
-        {f"models.{name}": entry for name, entry in yaml.safe_load(example("yaml", "vgg16")).items()}
+        {f"models.{name}": entry for name, entry in yaml.safe_load(example("yaml", "vgg19")).items()}
         | {"data_sets.third": cifake | {"partition": "train", "splits": ["third"]}}
         | {f"profiles.{name}.counts.third": 40 for name in there.yaml("params.yaml")["profiles"]}
     )
@@ -48,24 +48,24 @@ def extended(whole_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_a_fifth_model_is_trained_and_no_other(extended):
-    log = extended.dvc("repro", "predict@vgg16")
-    assert of("initialise", ran(log)) == ["initialise@vgg16"]
-    assert of("train", ran(log)) == ["train@vgg16"]
+    log = extended.dvc("repro", "predict@vgg19")
+    assert of("initialise", ran(log)) == ["initialise@vgg19"]
+    assert of("train", ran(log)) == ["train@vgg19"]
     for split, count in {**TINY["profiles.sample.counts"], "third": 40}.items():
         if split != "train":
-            rows = (extended / f"predictions/vgg16/{split}.csv").read_text(encoding="utf-8").splitlines()
+            rows = (extended / f"predictions/vgg19/{split}.csv").read_text(encoding="utf-8").splitlines()
             assert len(rows) == 1 + count
 
 
 def test_another_data_set_is_evaluated_and_nothing_trained_for_it(extended):
-    extended.dvc("repro", "train@vgg16")
+    extended.dvc("repro", "train@vgg19")
     log = extended.dvc("repro", "evaluate@third")
     assert of("train", ran(log)) == []
     assert of("predict", ran(log)) != []
     assert of("evaluate", ran(log)) == ["evaluate@third"]
     report = (extended / "reports/evaluation/third/metrics.json").read_text(encoding="utf-8")
     metrics = yaml.safe_load(report)
-    assert list(metrics) == [*MODELS, "vgg16", "ensemble"]
+    assert list(metrics) == [*MODELS, "vgg19", "ensemble"]
     assert {figures["n"] for figures in metrics.values()} == {40}
     rows = (extended / "data/splits/third.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert all(row.startswith("train/") for row in rows)

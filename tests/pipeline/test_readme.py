@@ -83,12 +83,12 @@ def test_the_fifth_model_and_the_other_data_set_are_what_the_readme_says(tmp_pat
     told = there.run(sys.executable, "-m", "deepfake_ensemble.pipeline.schema", environment=environment)
     assert "keys are in order" in told
     stages = there.dvc("stage", "list", "--name-only").split()
-    assert {"train@vgg16", "predict@vgg16", "audit@portraits", "pack@portraits", "evaluate@portraits"} <= set(
+    assert {"train@vgg19", "predict@vgg19", "audit@portraits", "pack@portraits", "evaluate@portraits"} <= set(
         stages
     )
     pipeline = there.yaml("dvc.yaml")["stages"]
     assert "predictions/${item.model}/portraits.csv" in pipeline["predict"]["outs"]
-    assert "models/vgg16.keras" in pipeline["assemble"]["deps"]
+    assert "models/vgg19.keras" in pipeline["assemble"]["deps"]
 
 
 # The result table

@@ -1,7 +1,7 @@
 """Learning curves of the second study, as tables for plots and as what the report reads."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,15 @@ def summary(curves: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_pair(path: Path, curves: Mapping[str, Mapping[str, Any] | None], figure: str) -> None:
-    """Write one figure of several runs over the batches, a column for each; left-out runs have none.
+def write_table(path: Path, curves: Mapping[str, Mapping[str, Any] | None], figure: str) -> None:
+    """Write one figure of all runs over the batches, a column for each, empty where there is nothing.
 
-    Runs of one table are evaluated at the same batches; a shorter one leaves the rest of its column empty.
+    A column of a run that was left out is there too, because DVC's plots name it.
     """
-    done = {name: of for name, of in curves.items() if of is not None}
-    batches: Sequence[float] = max((of["batch"] for of in done.values()), key=len, default=[])
-    rows = [
-        (int(batch), *(of[figure][i] if i < len(of[figure]) else "" for of in done.values()))
-        for i, batch in enumerate(batches)
-    ]
-    write_csv(path, ("batch", *done), rows)
+    at = {
+        name: dict(zip(of["batch"], of[figure], strict=True)) if of is not None else {}
+        for name, of in curves.items()
+    }
+    batches = sorted({batch for values in at.values() for batch in values})
+    rows = [(int(batch), *(values.get(batch, "") for values in at.values())) for batch in batches]
+    write_csv(path, ("batch", *curves), rows)
