@@ -68,10 +68,11 @@ def train(folder: Path) -> None:
 
 def run(folder: Path, *command: str, **environment: str) -> str:
     words = [word for part in command for word in (part.split() if part.startswith("deepfake") else [part])]
+    path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
     ran = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env=os.environ | {"PYTHONHASHSEED": "42"} | environment,
+        env=os.environ | {"PYTHONHASHSEED": "42", "PYTHONPATH": path} | environment,
         capture_output=True,
         text=True,
         check=False,
