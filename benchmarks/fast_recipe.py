@@ -73,10 +73,10 @@ def main() -> None:
     )
     threads = settled.threads or 4
     reader = AugmentedReader(
-        train, size, "bilinear", crop_scale=recipe.crop_scale, flip=recipe.flip, threads=threads
+        train, size, "bilinear", crop_scale=recipe.crop_scale, symmetry=recipe.symmetry, threads=threads
     )
     validation = BatchReader(val, size, threads=threads)
-    scored = network.mirrored_mean(built) if recipe.mirrored_mean else built
+    scored = network.mean_over(built, recipe.mean_over)
     predictor = Predictor(scored)
     step = fitting._Step(built, recipe, jit_compile=False)
     batches = iter(streamed(lambda: reader.batches(recipe.batch_size, whole["seed"], 0, 0), size, []))

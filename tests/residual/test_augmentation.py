@@ -1,7 +1,9 @@
 """Crops and flips are those of the paper's transform, and functions of (seed, epoch, image) alone."""
 
 import io
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from PIL import Image
 from deepfake_ensemble.data import order, records
 from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers
+from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers, turns
+from deepfake_ensemble.residual.symmetry import TURNS, turned
 
 COUNT = 23
 
@@ -28,8 +31,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
     return PackedImages(folder)
 
 
-def reader(images: PackedImages, crop_scale=(0.08, 1.0), flip=True, size=32, threads=2) -> AugmentedReader:
-    return AugmentedReader(images, size, "bilinear", crop_scale=crop_scale, flip=flip, threads=threads)
+def reader(
+    images: PackedImages, crop_scale=(0.08, 1.0), symmetry: Any = "mirror", size=32, threads=2
+) -> AugmentedReader:
+    return AugmentedReader(
+        images, size, "bilinear", crop_scale=crop_scale, symmetry=symmetry, threads=threads
+    )
 
 
 def taken(of: AugmentedReader, batches: int, epoch: int = 0, batch: int = 0, seed: int = 1) -> list:
@@ -86,7 +93,7 @@ def test_it_goes_on_in_the_middle_of_an_epoch(images: PackedImages) -> None:
 
 
 def test_an_epoch_visits_every_image_once(images: PackedImages) -> None:
-    batches = taken(reader(images, crop_scale=None, flip=False), 5)
+    batches = taken(reader(images, crop_scale=None, symmetry="none"), 5)
     assert [len(batch) for batch, _ in batches] == [5, 5, 5, 5, 3]
     seen = {batch[i].tobytes() for batch, _ in batches for i in range(len(batch))}
     assert seen == {pixels(images[i], 32).tobytes() for i in range(COUNT)}
@@ -97,6 +104,25 @@ def test_half_of_the_images_are_mirrored(images: PackedImages) -> None:
     batches = taken(reader(images, crop_scale=None), 5)
     as_they_are = sum(batch[i].tobytes() in plain for batch, _ in batches for i in range(len(batch)))
     assert as_they_are == COUNT - order.flips(COUNT, 1, 0).sum()
+
+
+def test_a_square_s_eight_turns_are_drawn_alike_and_leave_the_pixels(images: PackedImages) -> None:
+    drawn = Counter(turns(8000, 1, 0, "square"))
+    assert len(drawn) == 8 and min(drawn.values()) > 900
+    assert turns(50, 1, 0, "square") != turns(50, 1, 1, "square")
+    assert set(turns(50, 1, 0, "none")) == {(False, False, False)}
+    batch = taken(reader(images, crop_scale=None, symmetry="square"), 1)[0][0]
+    for row, position in enumerate(order.permutation(COUNT, 1, 0)[:5]):
+        turn = turns(COUNT, 1, 0, "square")[position]
+        assert np.array_equal(batch[row], turned(pixels(images[int(position)], 32), turn))
+
+
+def test_the_eight_turns_are_all_that_a_square_has() -> None:
+    image = np.arange(9).reshape(3, 3, 1)
+    assert len({turned(image, turn).tobytes() for turn in TURNS["square"]}) == 8
+    rotations = {np.rot90(image, n).tobytes() for n in range(4)}
+    assert rotations <= {turned(image, turn).tobytes() for turn in TURNS["square"]}
+    assert np.array_equal(turned(image, TURNS["mirror"][1]), image[:, ::-1])
 
 
 def test_images_are_brought_to_the_network_s_size(images: PackedImages) -> None:

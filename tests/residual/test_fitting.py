@@ -36,8 +36,8 @@ def recipe(**changes: Any) -> Recipe:
             "weight_decay": 0.01,
             "label_smoothing": 0.0,
             "crop_scale": [0.3, 1.0],
-            "flip": True,
-            "mirrored_mean": False,
+            "symmetry": "mirror",
+            "mean_over": "none",
             **changes,
         }
     )
@@ -98,7 +98,7 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
             SIZE,
             "bilinear",
             crop_scale=its.crop_scale,
-            flip=its.flip,
+            symmetry=its.symmetry,
             threads=2,
         ),
         BatchReader(PackedImages(packed / "val"), SIZE),
@@ -204,7 +204,9 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
 
 
 def test_other_seeds_and_recipes_give_other_weights(packed: Path, whole: tuple, tmp_path: Path) -> None:
-    for number, its in enumerate((recipe(schedule="constant"), recipe(accumulation=1), recipe(flip=False))):
+    for number, its in enumerate(
+        (recipe(schedule="constant"), recipe(accumulation=1), recipe(symmetry="none"))
+    ):
         model, *_ = fit(packed, tmp_path / str(number), its=its)
         assert not all(
             np.array_equal(a, b) for a, b in zip(model.get_weights(), whole[0].get_weights(), strict=True)

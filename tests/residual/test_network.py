@@ -9,6 +9,7 @@ import pytest
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.residual import complexity, network
 from deepfake_ensemble.residual.settings import Model
+from deepfake_ensemble.residual.symmetry import TURNS, turned
 
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
@@ -59,9 +60,15 @@ def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     assert network.connected(whole, "kept", "block") is whole
 
 
-def test_the_mirrored_mean_is_the_mean_over_both() -> None:
+@pytest.mark.parametrize("symmetry", ["mirror", "square"])
+def test_the_mean_over_turns_is_that_of_the_turned_images(symmetry: Any) -> None:
     model = built("bird_lotfi")
-    mean = network.mirrored_mean(model)
-    expected = (np.asarray(model(IMAGES)) + np.asarray(model(IMAGES[:, :, ::-1]))) / 2
-    assert np.allclose(np.asarray(mean(IMAGES)), expected, atol=1e-6)
+    mean = network.mean_over(model, symmetry)
+    answers = [np.asarray(model(np.stack([turned(i, turn) for i in IMAGES]))) for turn in TURNS[symmetry]]
+    assert np.std(answers, axis=0).max() > 1e-4
+    assert np.allclose(np.asarray(mean(IMAGES)), np.mean(answers, axis=0), atol=1e-6)
     assert mean.name == model.name and mean.input_shape == model.input_shape
+
+
+def test_a_mean_over_nothing_is_the_model_itself() -> None:
+    assert network.mean_over(built("bird_lotfi"), "none") is built("bird_lotfi")

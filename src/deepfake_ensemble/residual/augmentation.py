@@ -1,4 +1,4 @@
-"""Random resized crops and flips, as pure functions of (seed, epoch, image)."""
+"""Random resized crops and turns, as pure functions of (seed, epoch, image)."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +13,11 @@ from deepfake_ensemble.data.batches import Batch
 from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.residual.symmetry import TURNS, Symmetry, Turn, turned
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
-_CROP = 2  # the purpose of its random numbers; `data/order.py` has 0 and 1
+_CROP, _TURN = 2, 3  # the purposes of random numbers; `data/order.py` has 0 and 1
 
 Sides = tuple[int, int]  # width and height
 Box = tuple[int, int, int, int]  # left, upper, right, lower
@@ -24,8 +25,22 @@ Box = tuple[int, int, int, int]  # left, upper, right, lower
 
 def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
     """Return what decides the crops of an epoch: (count, ATTEMPTS, 4) numbers from 0 to below 1."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, _CROP])))
-    return generator.random((count, ATTEMPTS, 4))
+    return _generator(seed, epoch, _CROP).random((count, ATTEMPTS, 4))
+
+
+def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
+    """Return the turn of each of `count` images in an epoch; mirroring is the first study's."""
+    if symmetry == "square":
+        drawn = _generator(seed, epoch, _TURN).integers(0, 8, count)
+    elif symmetry == "mirror":
+        drawn = order.flips(count, seed, epoch).astype(np.int64)
+    else:
+        drawn = np.zeros(count, np.int64)
+    return [TURNS[symmetry][number] for number in drawn.tolist()]
+
+
+def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, purpose])))
 
 
 def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Box:
@@ -68,13 +83,13 @@ class AugmentedReader:
         interpolation: Interpolation,
         *,
         crop_scale: Sequence[float] | None,
-        flip: bool,
+        symmetry: Symmetry,
         threads: int,
     ) -> None:
         self._images, self.size = images, size
         self._interpolation: Interpolation = interpolation
         self._labels = images.labels
-        self._scale, self._flip = crop_scale, flip
+        self._scale, self._symmetry = crop_scale, symmetry
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
 
@@ -91,28 +106,27 @@ class AugmentedReader:
                 yield self._read(visited[start : start + batch_size], change)
             epoch, batch = epoch + 1, 0
 
-    def _changes(self, seed: int, epoch: int) -> Callable[[int, Image.Image], Image.Image]:
-        """Return what an epoch does to an image, by its position in the split."""
-        flipped = order.flips(len(self), seed, epoch) if self._flip else None
+    def _changes(self, seed: int, epoch: int) -> Callable[[int, Image.Image], NDArray[np.uint8]]:
+        """Return what an epoch makes of an image, by its position in the split."""
+        turn_of = turns(len(self), seed, epoch, self._symmetry)
         drawn = None if self._scale is None else random_numbers(len(self), seed, epoch)
 
-        def change(position: int, image: Image.Image) -> Image.Image:
+        def change(position: int, image: Image.Image) -> NDArray[np.uint8]:
             if self._scale is not None and drawn is not None:
                 image = image.crop(crop(image.size, self._scale, drawn[position]))
-            image = resize(image, self.size, self._interpolation)
-            if flipped is not None and flipped[position]:
-                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            return image
+            return turned(np.asarray(resize(image, self.size, self._interpolation)), turn_of[position])
 
         return change
 
-    def _read(self, positions: NDArray[np.int64], change: Callable[[int, Image.Image], Image.Image]) -> Batch:
+    def _read(
+        self, positions: NDArray[np.int64], change: Callable[[int, Image.Image], NDArray[np.uint8]]
+    ) -> Batch:
         batch = np.empty((len(positions), self.size, self.size, 3), np.uint8)
 
         def fill(row: int) -> None:
             position = int(positions[row])
             try:
-                batch[row] = np.asarray(change(position, decode(self._images[position])))
+                batch[row] = change(position, decode(self._images[position]))
             except BadImage as error:
                 raise UserError(
                     f"{self._images.paths[position]}: {error}; run the audit again (`dvc repro -sf audit`)"

@@ -8,6 +8,7 @@ from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.residual import surgery
 from deepfake_ensemble.residual.settings import Connections, Model
 from deepfake_ensemble.residual.surgery import Scope, Stem
+from deepfake_ensemble.residual.symmetry import TURNS, Symmetry
 
 if TYPE_CHECKING:
     import keras
@@ -68,10 +69,17 @@ def _with_backbone(whole: "keras.Model", backbone: "keras.Model") -> "keras.Mode
     )
 
 
-def mirrored_mean(trained: "keras.Model") -> "keras.Model":
-    """Return a model whose answer is the mean of another's over an image and its mirror image."""
+def mean_over(trained: "keras.Model", symmetry: Symmetry) -> "keras.Model":
+    """Return a model whose answer is the mean of another's over the turns of an image."""
     import keras
 
+    if symmetry == "none":
+        return trained
     image = keras.Input(trained.input_shape[1:], name="image", dtype="float32")
-    both = [trained(image), trained(keras.ops.flip(image, axis=2))]
-    return keras.Model(image, keras.layers.Average(name="mean", dtype="float32")(both), name=trained.name)
+    answers = []
+    for transpose, upside_down, mirror in TURNS[symmetry]:
+        x = keras.ops.transpose(image, (0, 2, 1, 3)) if transpose else image
+        axes = [axis for axis, flipped in ((1, upside_down), (2, mirror)) if flipped]
+        answers.append(trained(keras.ops.flip(x, axis=axes) if axes else x))
+    mean = keras.layers.Average(name="mean", dtype="float32")(answers)
+    return keras.Model(image, mean, name=trained.name)

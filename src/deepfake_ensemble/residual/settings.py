@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
 from deepfake_ensemble.residual.schedule import Shape
 from deepfake_ensemble.residual.surgery import Scope, Stem
+from deepfake_ensemble.residual.symmetry import Symmetry
 from deepfake_ensemble.section import section
 
 Connections = Literal["kept", "removed"]
@@ -38,8 +39,8 @@ class Recipe:
         label_smoothing: labels become l (1 - s) + s / 2.
         crop_scale: the least and the greatest share of an image's area that is cut out and scaled up; null:
             none.
-        flip: whether half of the images are mirrored.
-        mirrored_mean: whether the finished model's answer is the mean over an image and its mirror image.
+        symmetry: the turns of which each image gets one at random; mirror is the paper's flip.
+        mean_over: the turns of an image over which the finished model's answer is the mean.
     """
 
     epochs: Count
@@ -52,8 +53,8 @@ class Recipe:
     weight_decay: Annotated[float, Ge(0)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     crop_scale: Annotated[list[Share], Len(2, 2)] | None
-    flip: bool
-    mirrored_mean: bool
+    symmetry: Symmetry
+    mean_over: Symmetry
 
 
 @section

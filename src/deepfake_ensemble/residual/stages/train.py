@@ -91,7 +91,7 @@ def train(
             size,
             interpolation,
             crop_scale=recipe.crop_scale,
-            flip=recipe.flip,
+            symmetry=recipe.symmetry,
             threads=processor.threads or 4,
         ),
         BatchReader(val, size, interpolation, processor.threads or 4),
@@ -104,8 +104,7 @@ def train(
         stopwatch=stopwatch.Stopwatch(state.best.parent),
         save_every=60 * params.read("resume", Resume).save_minutes,
     )
-    if recipe.mirrored_mean:
-        built = network.mirrored_mean(built)
+    built = network.mean_over(built, recipe.mean_over)
     with replacing_folder(Path("models") / run) as partial:
         write_json(partial / "curves.json", {"best": fitting.best(curves, plan), **fitting.rounded(curves)})
         write_json(partial / "fingerprint.json", made_from)
