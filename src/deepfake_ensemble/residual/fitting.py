@@ -36,7 +36,7 @@ FIGURES = (
     "val_precision",
     "val_recall",
     "val_accuracy",
-    "val_loss",
+    "val_log_loss",
 )
 START = Progress(curves={name: [] for name in FIGURES})
 VALIDATION_BATCH = 250
@@ -162,7 +162,7 @@ def fit(
                     detector, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
                 )
                 if plan.is_checkpoint(progress.step) and _is_best(progress.curves, plan):
-                    detector.save_weights(unfinished.best)
+                    unfinished.save_best(detector)
                     # Or a resumption would go on beside another best.
                     saved = -math.inf
             if asked_to_stop() or time.monotonic() - saved >= save_every:
@@ -171,7 +171,7 @@ def fit(
                 saved = time.monotonic()
                 if asked_to_stop() and progress.step < plan.batches:
                     raise KeyboardInterrupt
-    detector.load_weights(unfinished.best)
+    unfinished.load_best(detector)
     return progress.curves, stopwatch.seconds
 
 

@@ -31,7 +31,7 @@ def summary(curves: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "batches": int(curves["batch"][-1]),
         "best_batch": int(curves["batch"][best]),
-        **{name: curves[name][best] for name in ("loss", "val_f1", "val_accuracy", "val_loss")},
+        **{name: curves[name][best] for name in ("loss", "val_f1", "val_accuracy", "val_log_loss")},
     }
 
 

@@ -30,7 +30,7 @@ def learning_curves(name: str, run: str, of: Mapping[str, Sequence[float]]) -> s
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
         drawn = looks(["training", "validation"])
-        for part, figure in (("training", "loss"), ("validation", "val_loss")):
+        for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
             _line(axes, part, drawn[part], of["batch"], of[figure])
         axes.set(xlabel="batch", ylabel="loss", title=title(run))
         axes.legend()

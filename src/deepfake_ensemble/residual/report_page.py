@@ -277,7 +277,7 @@ def _pair_of_losses(losses: Mapping[str, Any]) -> list[Child]:
         figure(figures.curves(f"plain-{key}", losses, key, f"{part} loss"), caption)
         for key, part, caption in (
             ("loss", "training", "Training loss with residual connections and without (figure 12)."),
-            ("val_loss", "validation", "Validation loss with residual connections and without."),
+            ("val_log_loss", "validation", "Validation loss with residual connections and without."),
         )
     ]
 
@@ -334,7 +334,7 @@ def _schedule(study: Study) -> Child:
             for key, label, caption in (
                 ("learning_rate", "learning rate", "Learning rate (figure 6)"),
                 ("loss", "training loss", "Training loss with the schedule and without (figure 7)"),
-                ("val_loss", "validation loss", "Validation loss with the schedule and without (figure 8)"),
+                ("val_log_loss", "validation loss", "Validation loss with the schedule and without (figure 8)"),
             )
         ],
         class_="pair",

@@ -254,9 +254,9 @@ PLOTS: list[dict[str, Any]] = [
             ["resnet152_random", "resnet152_random_constant"],
         ),
         (
-            "schedule_val_loss",
+            "schedule_val_log_loss",
             "Figure 8: validation loss with the schedule and without",
-            "val_loss",
+            "val_log_loss",
             "loss",
             ["resnet152_random", "resnet152_random_constant"],
         ),

@@ -14,7 +14,7 @@ def main() -> None:
     found = {run: learning.read(Path("models") / run) for run in runs.all}
     done = {run: curves for run, curves in found.items() if curves is not None}
     with replacing_folder(Path("reports/training/curves")) as folder:
-        for figure in ("loss", "val_loss", "val_f1", "learning_rate"):
+        for figure in ("loss", "val_log_loss", "val_f1", "learning_rate"):
             learning.write_table(folder / f"{figure}.csv", found, figure)
     write_json(Path("reports/training/curves.json"), done)
     write_json(Path("reports/training/metrics.json"), {run: learning.summary(of) for run, of in done.items()})

@@ -83,7 +83,8 @@ def train(
         checkpoint_every=adaptation.checkpoint_every,
         step=adaptation.step,
     )
-    state = unfinished.Unfinished(Path("models/unfinished") / run, run, made_from)
+    scratch = Path("models/unfinished") / run
+    state = unfinished.Unfinished(scratch, run, made_from)
     curves, seconds = fitting.fit(
         built,
         AugmentedReader(
@@ -101,7 +102,7 @@ def train(
         jit_compile=adaptation.jit_compile,
         seed=seed,
         unfinished=state,
-        stopwatch=stopwatch.Stopwatch(state.best.parent),
+        stopwatch=stopwatch.Stopwatch(scratch),
         save_every=60 * params.read("resume", Resume).save_minutes,
     )
     built = network.mean_over(built, recipe.mean_over)
