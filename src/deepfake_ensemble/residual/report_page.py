@@ -334,7 +334,11 @@ def _schedule(study: Study) -> Child:
             for key, label, caption in (
                 ("learning_rate", "learning rate", "Learning rate (figure 6)"),
                 ("loss", "training loss", "Training loss with the schedule and without (figure 7)"),
-                ("val_log_loss", "validation loss", "Validation loss with the schedule and without (figure 8)"),
+                (
+                    "val_log_loss",
+                    "validation loss",
+                    "Validation loss with and without the schedule (figure 8)",
+                ),
             )
         ],
         class_="pair",
