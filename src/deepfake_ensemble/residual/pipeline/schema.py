@@ -13,11 +13,11 @@ from annotated_types import Ge, MinLen
 
 from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
-from deepfake_ensemble.data.images import ImageSize, Interpolation
-from deepfake_ensemble.ensemble.weighting import Method
+from deepfake_ensemble.data.images import ImageSize
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing
 from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.settings import (
@@ -42,21 +42,6 @@ RESIDUAL = ("resnet18", "resnet50", "resnet101", "resnet152")
 @section
 class Seeded:
     seed: Seed
-
-
-@section
-class Pack:
-    images_per_shard: Annotated[int, Ge(1)]
-
-
-@section
-class Resizing:
-    interpolation: Interpolation
-
-
-@section
-class Ensemble:
-    weighting: Method
 
 
 @section
