@@ -78,10 +78,13 @@ def _scalar(name: str, value: float) -> "onnx.TensorProto":
 def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
     """Convert one detector: INPUT in, its own name out, and its name in front of all that is between."""
     import tensorflow as tf
-    import tf2onnx
+    import tf2onnx.graph
 
     # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
     os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
+    # Its passes go through sets of nodes in the order of their hashes, by default those of their addresses in
+    # memory: what it leaves out would vary from run to run.
+    tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
     specification = tf.TensorSpec((None, *member.input_shape[1:]), tf.uint8, name=INPUT)
 
     def p_fake(image: tf.Tensor) -> dict[str, tf.Tensor]:
