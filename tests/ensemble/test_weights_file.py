@@ -59,6 +59,7 @@ def test_a_missing_file_is_named(tmp_path: Path, documented: Documented) -> None
         ("{}", "holds no weights"),
         ("1", "holds no weights"),
         ('{"cnn": "1"}', "cnn: '1' is not a weight from 0 to 1"),
+        ('{"a\\u007f": 2}', r"'a\\x7f': 2 is not a weight"),
         ('{"cnn": null}', "cnn: None is not a weight"),
         ('{"cnn": true}', "cnn: True is not a weight"),
         ('{"cnn": [1]}', r"cnn: \[1\] is not a weight"),

@@ -30,8 +30,9 @@ def read(path: Path) -> dict[str, float]:
         raise UserError(f"{path}: holds no weights; run `dvc repro -sf weigh`")
     for model, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+            name = model if model.isprintable() else ascii(model)
             raise UserError(
-                f"{path}: {model}: {weight!r} is not a weight from 0 to 1; run `dvc repro -sf weigh`"
+                f"{path}: {name}: {weight!r} is not a weight from 0 to 1; run `dvc repro -sf weigh`"
             )
     if not math.isclose(math.fsum(weights.values()), 1, abs_tol=1e-9):
         raise UserError(
