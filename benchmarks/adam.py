@@ -9,38 +9,12 @@ is already in memory; nothing else should run meanwhile.
 
 import argparse
 import statistics
-import time
 from typing import Any
 
 from deepfake_ensemble import params, processor
-from deepfake_ensemble.models import architecture, detector
+from training_steps import timed
 
-BATCH = 32
 ROUNDS = 2
-
-
-def timed(name: str, optimizer: Any, size: int, steps: int) -> tuple[float, list[float]]:
-    """Return the seconds of the first step and of each later one."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    keras.utils.set_random_seed(0)
-    registered = architecture.find(name)
-    network: Any = params.read(f"models.{name}.network", registered.network)
-    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
-    optimizer.build(built.trainable_variables)
-    built.compile(optimizer, "binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(name="accuracy")])
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
-    labels = np.arange(BATCH)[:, None] % 2
-    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    built.make_train_function()
-    seconds = []
-    for _ in range(steps + 1):
-        start = time.perf_counter()
-        float(built.train_function(batches)["loss"])
-        seconds.append(time.perf_counter() - start)
-    return seconds[0], seconds[1:]
 
 
 def main() -> None:
@@ -68,7 +42,7 @@ def main() -> None:
         later: dict[str, list[float]] = {"keras": [], "ours": []}
         for _ in range(ROUNDS):
             for key, make in (("keras", keras.optimizers.Adam), ("ours", adam)):
-                one, others = timed(name, make(1e-4), arguments.size, arguments.steps)
+                one, others = timed(name, make(1e-4), arguments.size, arguments.steps, adaptation)
                 first[key].append(one)
                 later[key] += others
                 keras.backend.clear_session()

@@ -12,17 +12,15 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble import params, processor
-from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.machine import machine, versions
+from training_steps import BATCH, timed
 
 PAGE = Path("docs/determinism.md")
-BATCH = 32  # training.batch_size as the paper has it
 SETTINGS = {
     "as in the profile": (),
     "without repeatable operations": ("operations",),
@@ -38,8 +36,6 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     if "instructions" in without:
         settings = processor.Processor(threads=settings.threads, cpu_isa="native")
     processor.pin(settings)
-    import keras
-    import numpy as np
     import tensorflow as tf
 
     from deepfake_ensemble.training import session
@@ -50,24 +46,7 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     if "operations" in without:
         tf.config.experimental.enable_op_determinism = lambda: None
     session.start(0, adaptation.precision, adaptation.optimize_graph)
-    registered = architecture.find(name)
-    network: Any = params.read(f"models.{name}.network", registered.network)
-    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
-    if adaptation.batch_norm_momentum is not None:
-        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
-    optimizer = adam(1e-4)
-    optimizer.build(built.trainable_variables)
-    accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
-    built.compile(optimizer, "binary_crossentropy", metrics=[accuracy], jit_compile=adaptation.jit_compile)
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
-    batches = iter(tf.data.Dataset.from_tensors((images, np.arange(BATCH)[:, None] % 2)).repeat())
-    built.make_train_function()
-    seconds = []
-    for _ in range(count + 1):
-        start = time.perf_counter()
-        float(built.train_function(batches)["loss"])
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    return timed(name, adam(1e-4), size, count, adaptation)[1]
 
 
 def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -110,7 +89,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("models", nargs="*", default=architecture.names(), metavar="MODEL")
+    parser.add_argument(
+        "models", nargs="*", default=list(params.read("models", dict[str, Any])), metavar="MODEL"
+    )
     parser.add_argument("--size", type=int, default=40, help="side of the images in pixels")
     parser.add_argument("--steps", type=int, default=20, help="steps measured after the first")
     parser.add_argument("--rounds", type=int, default=5)

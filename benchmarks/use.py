@@ -88,7 +88,9 @@ def files(file: Path, count: int) -> dict[str, Any]:
             memory.start()
             assert process.stdout
             rows = sum(1 for _ in process.stdout)
-            _, _, usage = os.wait4(process.pid, 0)
+            _, status, usage = os.wait4(process.pid, 0)
+        if os.waitstatus_to_exitcode(status) or rows != count:
+            sys.exit(f"predict: exit code {os.waitstatus_to_exitcode(status)}, {rows} of {count} rows")
         seconds = time.perf_counter() - start
         after = _two_numbers(bare)
     session = (before[0] + after[0]) / 2

@@ -20,7 +20,6 @@ SURROUNDINGS = {
 }
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux to take cores away")
 def test_other_surroundings_give_the_same_bytes(whole_run, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     there = clone(tmp_path / "Ein anderer Ort, mit Ümlaut" / "clone", whole_run.clone.folder)

@@ -63,6 +63,42 @@ def test_what_makes_no_sense_is_refused(facts, name, text):
         from_metadata(as_metadata(facts) | {name: text})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_real": 0},
+        {"n_fake": -1},
+        {"confidence": 1},
+        {"confidence": 10**400},
+        {"name": "internal\x1b[31m"},
+        {"data": "faces\n"},
+        {"a\x1b[31m\nb": 1},
+    ],
+)
+def test_what_was_measured_must_be_possible_and_printable(facts, change):
+    metadata = as_metadata(facts)
+    measured = json.loads(metadata["measured"])
+    measured[0] |= change
+    with pytest.raises(ValueError) as refused:
+        from_metadata(metadata | {"measured": json.dumps(measured)})
+    assert str(refused.value).isprintable()
+
+
+def test_more_errors_than_images_are_refused(facts):
+    metadata = as_metadata(facts)
+    measured = json.loads(metadata["measured"])
+    measured[0]["detectors"]["ensemble"]["called_fake"]["reals"][0] = measured[0]["n_real"] + 1
+    with pytest.raises(ValueError, match=r"metadata\.measured"):
+        from_metadata(metadata | {"measured": json.dumps(measured)})
+
+
+@pytest.mark.parametrize("name", ["../../x", "CNN", "a b", ""])
+def test_a_member_must_have_a_name_that_a_file_may_have(facts, name):
+    renamed = {key: text.replace('"cnn"', json.dumps(name)) for key, text in as_metadata(facts).items()}
+    with pytest.raises(ValueError, match=r"metadata\.weights"):
+        from_metadata(renamed)
+
+
 # As a file
 
 

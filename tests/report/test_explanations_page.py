@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deepfake_ensemble.explanation import overlay
 from deepfake_ensemble.explanation.choice import OUTCOMES
 from deepfake_ensemble.explanation.gallery import Gallery, Shown, account
 from deepfake_ensemble.report import explanations_page
@@ -76,6 +77,6 @@ def test_heat_is_laid_over_a_grey_image():
     pixels = np.full((8, 8, 3), (10, 200, 90), np.uint8)
     heat = np.zeros((8, 8), np.float32)
     heat[0, 0] = 1
-    overlaid = explanations_page._overlaid(pixels, heat).astype(int)
+    overlaid = overlay.overlaid(pixels, heat).astype(int)
     assert np.ptp(overlaid[4, 4]) == 0  # grey where it is cold
     assert np.abs(overlaid[0, 0] - overlaid[4, 4]).max() > 50

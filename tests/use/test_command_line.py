@@ -109,6 +109,22 @@ def test_files_folders_patterns_archives_and_standard_input_are_all_looked_at(fo
     assert found[-1]["ensemble"] == found[-2]["ensemble"]
 
 
+@pytest.mark.parametrize("pattern", ["mixed/**", "mixed/deeper/*"])
+def test_a_pattern_finds_each_image_once_and_nothing_else(tmp_path, folder, pattern):
+    deeper = tmp_path / "mixed/deeper"
+    deeper.mkdir(parents=True)
+    (deeper / "one.png").write_bytes(encoded(picture(7), "PNG"))
+    (deeper / "notes.txt").write_text("passed over")
+    assert [row["image"] for row in records(folder, f"{tmp_path}/{pattern}")] == [str(deeper / "one.png")]
+
+
+def test_a_name_that_is_too_long_ends_no_run(folder):
+    done = run(folder, "predict", "--format", "json", "x" * 5_000, "pictures/00000.jpg")
+    assert done.returncode == 1
+    long, good = json.loads(done.stdout)
+    assert long["error"] == "file name too long" and good["error"] is None
+
+
 def test_an_image_is_turned_as_its_exif_says(folder):
     image = picture(3, 48, 24)
     for orientation, upright in (
@@ -260,7 +276,8 @@ def test_no_image_at_all_gives_an_empty_list_never_a_broken_one(folder):
         (["predict", "x.jpg", "--explain", "maps"], "--explain: Grad-CAM needs"),
         (["predict"], "the following arguments are required: path"),
         (["guess"], "invalid choice"),
-        (["serve", "--port", "99999"], "invalid"),
+        (["serve", "--port", "99999"], "--port: '99999' is not a whole number from 0 to 65,535"),
+        (["serve", "--rate", "many"], "--rate: 'many' is not a whole number from 1 to"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_printed(folder, arguments, said):
@@ -319,3 +336,20 @@ def test_an_interruption_ends_it_and_leaves_no_file(folder):
         done.send_signal(signal.SIGTERM)
         assert done.wait(20) == 130
     assert list((folder / "cut").iterdir()) == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
+    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", "-"]
+    with subprocess.Popen(
+        program,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as waiting:
+        time.sleep(3)
+        assert waiting.poll() is None
+        waiting.send_signal(sent)
+        assert waiting.wait(10) == 130
+        assert waiting.stderr and b"Traceback" not in waiting.stderr.read()

@@ -31,15 +31,15 @@ def stand_ins(tmp_path: Path) -> Path:
 
 
 def test_nothing_is_missing_where_the_packages_and_the_models_are(stand_ins):
-    assert heatmaps.Heatmaps(facts_of(stand_ins), stand_ins).missing() is None
+    assert heatmaps.Heatmaps(facts_of(stand_ins), stand_ins).missing is None
 
 
 def test_a_model_that_is_absent_or_another_is_named(stand_ins):
     facts = facts_of(stand_ins)
     (stand_ins / "resnet50.keras").write_text("trained since")
-    assert "resnet50.keras: not the model" in (heatmaps.Heatmaps(facts, stand_ins).missing() or "")
+    assert "resnet50.keras: not the model" in (heatmaps.Heatmaps(facts, stand_ins).missing or "")
     (stand_ins / "cnn.keras").unlink()
-    assert "cnn.keras, which is not there" in (heatmaps.Heatmaps(facts, stand_ins).missing() or "")
+    assert "cnn.keras, which is not there" in (heatmaps.Heatmaps(facts, stand_ins).missing or "")
 
 
 def test_pictures_are_called_after_their_image_and_numbered(tmp_path):

@@ -111,6 +111,7 @@ def test_every_kind_of_image_is_taken(client, name):
         ({"url": "/api/classify", "content": PHOTO, "headers": {"content-type": "text/html"}}, 415),
         ({"url": "/api/classify", "content": PHOTO, "headers": {"origin": "http://elsewhere.example"}}, 403),
         ({"url": "/api/classify", "content": PHOTO, "headers": {"origin": "null"}}, 403),
+        ({"url": "/api/classify", "content": PHOTO, "headers": {"origin": "http://["}}, 403),
         ({"url": "/api/classify", "content": PHOTO, "headers": {"host": "elsewhere.example"}}, 403),
         ({"url": "/api/classify", "content": b"", "headers": {"content-length": str(2**40)}}, 413),
         ({"url": "/api/classify", "content": iter([b"x" * 2**20] * 33)}, 413),
@@ -123,6 +124,24 @@ def test_what_is_refused_is_told_why(client, request_, code):
     answer = client.post(**request_)
     assert answer.status_code == code
     assert set(answer.json()) == {"detail"}
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "code"),
+    [
+        ("0.0.0.0", "192.168.1.5:8000", 200),
+        ("::", "[fe80::1]:8000", 200),
+        ("0.0.0.0", "localhost:8000", 200),
+        ("0.0.0.0", f"{socket.gethostname()}:8000", 200),
+        ("0.0.0.0", "evil.example", 403),
+        ("::", "evil.example", 403),
+        ("MyPC", "mypc:8000", 200),
+        ("MyPC", "192.168.1.5:8000", 403),
+    ],
+)
+def test_only_names_that_nobody_else_can_point_here_are_answered(classifier, host, asked, code):
+    answer = client_of(classifier, host=host).get("/api/rule", headers={"host": asked})
+    assert answer.status_code == code
 
 
 def test_the_page_itself_may_ask(client):
@@ -182,7 +201,7 @@ def test_a_client_that_breaks_off_or_dawdles_keeps_nobody_waiting(folder):
     with served(folder) as (address, process):
         host, port = address.removeprefix("http://").split(":")
         head = b"POST /api/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\nabc"
-        slow = [socket.create_connection((host, int(port))) for _ in range(4)]
+        slow = [socket.create_connection((host, int(port))) for _ in range(40)]
         for connection in slow:
             connection.sendall(head)
         for _ in range(20):

@@ -1,12 +1,11 @@
 """What a run's own reports say, as the tables of README.md and docs/results.md show it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import table
 
 # Keys of metrics.json that the tables show, and their headings.
@@ -55,16 +54,6 @@ def read(folder: Path) -> Reports | None:
         audits={name: read_json(folder / "data" / f"{name}.json") for name in splits},
         trained_on=next(name for name, drawn in splits.items() if "train" in drawn["images"]),
     )
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file; UserError if it is missing or not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; `dvc repro` makes it") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); restore it from git, or run `dvc repro`") from None
 
 
 def detectors(reports: Reports) -> str:

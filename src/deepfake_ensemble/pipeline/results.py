@@ -13,6 +13,7 @@ from typing import Any
 from deepfake_ensemble.data.perturbations import likened
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.robustness import PARTS
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.measured import Reports
@@ -42,7 +43,7 @@ ITEM_BY_ITEM = ("train", "predict")
 def parts(measurements: Path) -> dict[str, str]:
     """Return for each measured profile, by name, what docs/results.md shows of it."""
     files = sorted(measurements.glob("*.json"))
-    return {file.stem: section(measured.read_json(file), measurements / file.stem) for file in files}
+    return {file.stem: section(read_json(file), measurements / file.stem) for file in files}
 
 
 def section(run: Mapping[str, Any], folder: Path) -> str:
@@ -107,11 +108,11 @@ def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation
     return Evaluation(
         name=name,
         metrics=metrics,
-        compared=measured.read_json(folder / f"comparison/{name}.json"),
+        compared=read_json(folder / f"comparison/{name}.json"),
         roc={},
         precision_recall={},
         confusion={},
-        drop=measured.read_json(drop) if drop.exists() else None,
+        drop=read_json(drop) if drop.exists() else None,
     )
 
 
@@ -143,7 +144,7 @@ def _remarks(reports: Reports) -> Iterable[str]:
 def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
     """Return a table of accuracy and AUC with the intervals of the `compare` stage, if they were kept."""
     found = {
-        evaluation: measured.read_json(file)
+        evaluation: read_json(file)
         for evaluation in reports.metrics
         if (file := folder / "comparison" / evaluation / "intervals.json").exists()
     }
@@ -172,7 +173,7 @@ def _interval(figure: Mapping[str, float | None]) -> str:
 def _robustness(folder: Path) -> Iterable[str]:
     """Return what perturbed images and each part of the way to another data set cost, if it was measured."""
     file = folder / "robustness/figures.json"
-    found: Mapping[str, Any] = measured.read_json(file) if file.exists() else {"images": 0}
+    found: Mapping[str, Any] = read_json(file) if file.exists() else {"images": 0}
     if not found["images"]:
         return
     yield (
@@ -227,7 +228,7 @@ def _training(folder: Path) -> Iterable[str]:
     file = folder / "training/metrics.json"
     if not file.exists():
         return
-    summaries = measured.read_json(file)
+    summaries = read_json(file)
     yield "Training (at the best epoch, by validation loss, whose weights are kept):"
     yield table(
         ["detector", "epochs", "best", "loss", "accuracy", "validation loss", "validation accuracy"],

@@ -20,6 +20,7 @@ from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.spread import GAIN, Spread, spreads
 from deepfake_ensemble.files import write_json
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.sources.origin import DataSet
@@ -90,7 +91,7 @@ def _cells(of: Spread) -> list[str]:
 
 def parts(measurements: Path) -> dict[str, str]:
     """Return for each profile that was repeated, by name, what docs/seeds.md shows of it."""
-    return {file.stem: part(measured.read_json(file)) for file in sorted(measurements.glob("*.json"))}
+    return {file.stem: part(read_json(file)) for file in sorted(measurements.glob("*.json"))}
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ class Classifier:
                 f"{path}: no such model file; in the project `dvc repro export` makes it and `dvc pull`"
                 " fetches a stored one, elsewhere --file names it"
             )
+        self._path = path
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ALONE
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
@@ -54,15 +55,31 @@ class Classifier:
     def _check_ends(self) -> None:
         size = self.facts.image_size
         ins = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
-        outs = [(node.name, node.type) for node in self._session.get_outputs()]
+        outs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
         if ins != [("image", "tensor(uint8)", [size, size, 3])]:
             raise ValueError(f"takes no images of {size} pixels, as its metadata say")
-        if outs != [(name, "tensor(float)") for name in self.facts.detectors]:
+        if outs != [(name, "tensor(float)", 1) for name in self.facts.detectors]:
             raise ValueError("gives other probabilities than its metadata say")
+        if isinstance(self._session.get_inputs()[0].shape[0], int):
+            raise ValueError("takes a fixed number of images")
 
     def p_fake(
         self, images: NDArray[np.uint8], detectors: Sequence[str] | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return P(fake) (n,) of images (n, size, size, 3) by each of `detectors`, of all by default."""
+        """Return P(fake) (n,) of images (n, size, size, 3) by each of `detectors`, of all by default.
+
+        Raises:
+            UserError: if the model does not give as many probabilities.
+        """
         names = list(detectors or self.facts.detectors)
-        return dict(zip(names, self._session.run(names, {"image": images}), strict=True))
+        try:
+            found = self._session.run(names, {"image": images})
+        except MemoryError:
+            raise
+        except Exception as error:  # as in loading it
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{self._path}: cannot be run: {reason}; fetch it again") from error
+        for name, p_fake in zip(names, found, strict=True):
+            if p_fake.shape != (len(images),) or not ((p_fake >= 0) & (p_fake <= 1)).all():
+                raise UserError(f"{self._path}: {name} gives what is no probability; fetch the file again")
+        return dict(zip(names, found, strict=True))

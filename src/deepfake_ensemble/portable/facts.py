@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-import math
+import re
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -154,12 +155,14 @@ def _as_type(type_: Any, data: Any, place: str) -> Any:
     origin, arguments = get_origin(type_), get_args(type_)
     if dataclasses.is_dataclass(type_) and isinstance(data, dict):
         hints = get_type_hints(type_)
-        if set(hints) != set(data):
+        if set(hints) != set(data):  # so that no key of the file's is shown
             raise ValueError(f"has other keys than {', '.join(hints)} in {place}")
         return type_(**{key: _as_type(hint, data[key], f"{place}.{key}") for key, hint in hints.items()})  # type: ignore[operator]
     if origin is tuple and isinstance(data, list):
         return tuple(_as_type(arguments[0], value, f"{place}[{i}]") for i, value in enumerate(data))
     if origin is dict and isinstance(data, dict):
+        if not all(key.isprintable() for key in data):
+            raise ValueError(f"has a key with control characters in {place}")
         return {key: _as_type(arguments[1], value, f"{place}.{key}") for key, value in data.items()}
     if origin is types.UnionType and data is not None:  # with None, the only kind that occurs here
         return _as_type(arguments[0], data, place)
@@ -170,9 +173,11 @@ def _as_type(type_: Any, data: Any, place: str) -> Any:
 
 def _is_plain(type_: Any, data: Any) -> bool:
     if type_ is float:
-        return type(data) in (int, float) and math.isfinite(data)
+        return type(data) in (int, float) and abs(data) <= sys.float_info.max
     if get_origin(type_) is Literal:
         return data in get_args(type_)
+    if type_ is str:
+        return type(data) is str and data.isprintable()
     return type_ is Any or type(data) is type_ or (data is None and types.NoneType in get_args(type_))
 
 
@@ -183,7 +188,10 @@ def _check(facts: Facts) -> None:
     checks = {
         "labels": set(facts.labels) == {"0", "1"},
         "image_size": 32 <= facts.image_size <= 1024,
-        "weights": bool(facts.weights) and ENSEMBLE not in facts.weights,
+        # They are names of files too.
+        "weights": bool(facts.weights)
+        and ENSEMBLE not in facts.weights
+        and all(re.fullmatch(r"[a-z0-9_]+", name) for name in facts.weights),
         "models": set(facts.models) == set(facts.weights),
         "operating_points": set(facts.operating_points) == names
         and all(points.get(DEFAULT) is not None for points in facts.operating_points.values()),
@@ -192,10 +200,12 @@ def _check(facts: Facts) -> None:
         and all(len(row) == size for row in inverse),
     }
     for each in facts.measured:
+        checks["measured"] &= each.n_fake > 0 and each.n_real > 0 and 0 < each.confidence < 1
         for detector in each.detectors.values():
             counts = detector.called_fake
-            if not len(counts.thresholds) == len(counts.fakes) == len(counts.reals) > 0:
-                checks["measured"] = False
+            checks["measured"] &= len(counts.thresholds) == len(counts.fakes) == len(counts.reals) > 0
+            checks["measured"] &= all(0 <= count <= each.n_fake for count in counts.fakes)
+            checks["measured"] &= all(0 <= count <= each.n_real for count in counts.reals)
     for field, good in checks.items():
         if not good:
             raise ValueError(f"has in metadata.{field} what does not fit the rest")

@@ -4,12 +4,12 @@ import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.explanation.gallery import Gallery, Shown
+from deepfake_ensemble.explanation.overlay import overlaid
 from deepfake_ensemble.report.detectors import place, title
 from deepfake_ensemble.report.document import document
 from deepfake_ensemble.report.html import Child, element, table
@@ -24,7 +24,6 @@ _OUTCOMES = {
     "reals_called_fake": "Real images called fake",
 }
 _SIDE = 144  # pixels of a picture on the page
-_OPACITY = 0.65  # of the hottest spot
 
 
 def render(galleries: Mapping[str, Gallery], threshold: float) -> str:
@@ -73,7 +72,7 @@ def _explained(images: Sequence[Shown], caption: str) -> Child:
             *(
                 [
                     _picture(
-                        _overlaid(image.pixels, image.heat[name]), f"{title(name)}'s heat map of {image.path}"
+                        overlaid(image.pixels, image.heat[name]), f"{title(name)}'s heat map of {image.path}"
                     ),
                     element("div", share(image.p_fake[name])),
                 ]
@@ -118,11 +117,3 @@ def _picture(pixels: NDArray[np.uint8], alt: str) -> Child:
     image.save(out, "JPEG", quality=85)
     source = f"data:image/jpeg;base64,{b64encode(out.getvalue()).decode()}"
     return element("img", src=source, alt=alt, width=str(_SIDE), height=str(_SIDE), loading="lazy")
-
-
-def _overlaid(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return an image (size, size, 3) in grey, with its heat map (size, size) from 0 to 1 laid over it."""
-    grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float64)[:, :, None]
-    colours = 255 * mpl.colormaps["inferno"](np.rint(255 * heat).astype(np.uint8))[:, :, :3]
-    opacity = _OPACITY * heat[:, :, None]
-    return np.rint((1 - opacity) * grey + opacity * colours).astype(np.uint8)

@@ -1,13 +1,13 @@
 """What the stages have found, read from `reports/` for the page and the model card."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.report.detectors import place
 from deepfake_ensemble.report.numbers import decimals
 
@@ -139,20 +139,6 @@ def _evaluation(folder: Path, name: str, models: Sequence[str]) -> Evaluation:
         confusion=_table(evaluated / "confusion.csv"),
         drop=None if name == "internal" else read_json(compared / name / "drop.json"),
     )
-
-
-def read_json(path: Path) -> Any:
-    """Read a file of JSON.
-
-    Raises:
-        UserError: if it is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; `dvc repro report` makes what the report needs") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); `dvc repro -sf report` makes it anew") from None
 
 
 def _table(path: Path, delimiter: str = ",") -> Columns:

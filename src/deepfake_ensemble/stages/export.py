@@ -27,11 +27,11 @@ def main() -> None:
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.files import replacing_file, sha256
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.portable import account, likeness, parity
     from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.portable.facts import FORMAT, Facts
     from deepfake_ensemble.portable.graph import graph, to_bytes
-    from deepfake_ensemble.report.study import read_json
     from deepfake_ensemble.training import session
 
     used: dict[str, Any] = {

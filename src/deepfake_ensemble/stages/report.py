@@ -14,6 +14,7 @@ def main() -> None:
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.files import replacing_file, write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.report import flip, model_card, page, study
 
     # Everything that shapes the results, shown as it stands in params.yaml.
@@ -43,7 +44,7 @@ def main() -> None:
     run = {
         "profile": profile.rpartition(".")[2],
         **fingerprint(shown, [*inputs, *predictions.values()]),
-        "predictions": {model: study.read_json(path) for model, path in predictions.items()},
+        "predictions": {model: read_json(path) for model, path in predictions.items()},
     }
     found = study.read(reports, models, list(data_sets), outside, run)
     write_json(reports / "run.json", run)

@@ -18,6 +18,7 @@ from deepfake_ensemble.use import decoding
 from deepfake_ensemble.use.inputs import Input
 
 BATCH = 32  # images that the networks see at once
+_THREADS = 8  # each may hold an image of 64 megapixels
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,17 @@ def classify(
         batch: images that the networks see at once.
     """
     remaining = iter(inputs)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode") as pool:
-        pending: deque[list[Future[Seen | Failed]]] = deque()
+    pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
+    pending: deque[list[Future[Seen | Failed]]] = deque()
+    try:
         while True:
             while len(pending) < 2 and (following := list(islice(remaining, batch))):
                 pending.append([pool.submit(_attempt, it, classifier.facts) for it in following])
             if not pending:
                 return
             yield from _classified(classifier, [each.result() for each in pending.popleft()], detectors)
+    finally:
+        pool.shutdown(cancel_futures=True)  # who interrupts does not wait for what is queued
 
 
 def see(name: str, data: bytes, facts: Facts) -> Seen:

@@ -126,27 +126,24 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; by default only this computer's"
     )
-    serve.add_argument("--port", type=_port, default=8000, help="port to listen on; 8000 by default")
+    serve.add_argument(
+        "--port", type=_whole(0, 2**16 - 1), default=8000, help="port to listen on; 8000 by default"
+    )
     serve.add_argument(
         "--rate",
-        type=_positive,
+        type=_whole(1, 10**9),
         default=600,
         help="images a minute from one address; 600 by default",
     )
     return top
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not least <= int(text[:20]) <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most:,}")
+        return int(text)
 
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**16:
-        raise ValueError
     return number
 
 
@@ -226,7 +223,7 @@ def _explainer(arguments: argparse.Namespace, facts: "Facts", by: "Rule") -> "Ca
     if folder is None:
         return lambda result: None
     maker = heatmaps.Heatmaps(facts, arguments.file.parent)
-    if reason := maker.missing():
+    if reason := maker.missing:
         raise UserError(f"--explain: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = itertools.count(1)

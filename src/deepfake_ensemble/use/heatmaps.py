@@ -21,33 +21,12 @@ class Heatmaps:
     """Explains images with the models that a model file was made from, loaded when they are needed."""
 
     def __init__(self, facts: Facts, folder: Path) -> None:
-        """
-        Args:
-            facts: of the model file.
-            folder: where the members' `.keras` files lie.
-        """
+        """Explain with the members of the model file of `facts`, whose `.keras` files lie in `folder`."""
+        self.missing = _missing(facts, folder)
+        """What keeps images from being explained; None if nothing does."""
         self._facts = facts
         self._folder = folder
-        self._missing: list[str | None] = []
         self._members: dict[str, object] = {}
-
-    def missing(self) -> str | None:
-        """Return what keeps images from being explained; None if nothing does."""
-        if not self._missing:
-            self._missing.append(self._looked_for())
-        return self._missing[0]
-
-    def _looked_for(self) -> str | None:
-        absent = [name for name in _PACKAGES if find_spec(name) is None]
-        if absent:
-            return f"Grad-CAM needs {', '.join(absent)}, which deepfake-ensemble[train] installs"
-        for name, digest in self._facts.models.items():
-            file = self._folder / f"{name}.keras"
-            if not file.is_file():
-                return f"Grad-CAM needs {file}, which is not there; `dvc pull` fetches it"
-            if sha256(file) != digest:
-                return f"{file}: not the model that the model file was made from; run `dvc repro export`"
-        return None
 
     def overlaid(
         self, pixels: NDArray[np.uint8], towards_fake: bool, detectors: Sequence[str]
@@ -60,7 +39,7 @@ class Heatmaps:
             detectors: members, or the ensemble, whose heat is its members' by their weights.
         """
         from deepfake_ensemble.explanation.gradcam import enlarged, of_ensemble
-        from deepfake_ensemble.report.explanations_page import _overlaid
+        from deepfake_ensemble.explanation.overlay import overlaid
 
         weights = self._facts.weights
         members = list(weights) if ENSEMBLE in detectors else [name for name in weights if name in detectors]
@@ -70,7 +49,7 @@ class Heatmaps:
         }
         if ENSEMBLE in detectors:
             heat[ENSEMBLE] = of_ensemble(heat, weights)
-        return {name: _overlaid(pixels, heat[name][0]) for name in detectors}
+        return {name: overlaid(pixels, heat[name][0]) for name in detectors}
 
     def _member(self, name: str):
         from deepfake_ensemble.explanation.gradcam import GradCam
@@ -79,6 +58,19 @@ class Heatmaps:
         if name not in self._members:
             self._members[name] = GradCam(saved.load(self._folder / f"{name}.keras"))
         return self._members[name]
+
+
+def _missing(facts: Facts, folder: Path) -> str | None:
+    absent = [name for name in _PACKAGES if find_spec(name) is None]
+    if absent:
+        return f"Grad-CAM needs {', '.join(absent)}, which deepfake-ensemble[train] installs"
+    for name, digest in facts.models.items():
+        file = folder / f"{name}.keras"
+        if not file.is_file():
+            return f"Grad-CAM needs {file}, which is not there; `dvc pull` fetches it"
+        if sha256(file) != digest:
+            return f"{file}: not the model that the model file was made from; run `dvc repro export`"
+    return None
 
 
 def as_png(pixels: NDArray[np.uint8]) -> bytes:

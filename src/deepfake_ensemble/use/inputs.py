@@ -15,6 +15,7 @@ from deepfake_ensemble.data.images import BadImage
 from deepfake_ensemble.errors import UserError
 
 STANDARD_INPUT = "-"
+ARCHIVE = ".zip"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 LARGEST = 64 * 2**20  # bytes of a file, as many as an archive's entry may have
 # Drawings and screenshots shrink a lot when packed; the sizes themselves stay bounded.
@@ -52,23 +53,30 @@ class Inputs:
 
     def _named(self, argument: str) -> Iterator[Input]:
         if argument == STANDARD_INPUT:
-            yield Input("standard input", _standard_input)
-        elif Path(argument).exists() or not glob.has_magic(argument):
+            yield _standard_input()
+        elif os.path.lexists(argument) or not glob.has_magic(argument):
             yield from self._at(Path(argument))
         else:
-            matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (Path globs below itself)
-            if not matches:
-                yield _missing(argument, "no file matches this pattern")
-            for match in matches:
-                yield from self._at(Path(match))
+            yield from self._matching(argument)
+
+    def _matching(self, pattern: str) -> Iterator[Input]:
+        """Yield the images and archives that match; folders only where none of their content does."""
+        matches = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207 (Path globs below itself)
+        files = [path for path in matches if path.suffix.lower() in (*SUFFIXES, ARCHIVE) and _is_file(path)]
+        folders = [] if "**" in pattern else [path for path in matches if _is_folder(path)]
+        if not files and not folders:
+            yield _missing(pattern, f"no file that ends in {', '.join(SUFFIXES)} matches this pattern")
+        for path in sorted([*files, *folders]):
+            yield from self._at(path)
 
     def _at(self, path: Path) -> Iterator[Input]:
-        if path.is_dir():
-            files = _images_below(path)
+        if _is_folder(path):
+            files, closed = _images_below(path)
             yield from (Input(str(file), partial(_bytes, file)) for file in files)
-            if not files:
+            yield from (_missing(str(folder), "this folder cannot be read") for folder in closed)
+            if not files and not closed:
                 yield _missing(str(path), f"no file in this folder ends in {', '.join(SUFFIXES)}")
-        elif path.suffix.lower() == ".zip" and path.is_file():
+        elif path.suffix.lower() == ARCHIVE and _is_file(path):
             yield from self._in_archive(path)
         else:
             yield Input(str(path), partial(_bytes, path))
@@ -86,12 +94,25 @@ class Inputs:
             yield _missing(str(path), f"no file in this archive ends in {', '.join(SUFFIXES)}")
 
 
-def _images_below(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, files in os.walk(folder):  # follows no links to folders, so it ends
-        folders.sort()
+def _images_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images in a folder and those below it, and the folders there that cannot be read."""
+    found: list[Path] = []
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
+
+    for root, _, files in os.walk(folder, onerror=note):  # follows no links to folders, so it ends
         found += [Path(root, file) for file in files if file.lower().endswith(SUFFIXES)]
-    return sorted(found)
+    return sorted(found), sorted(closed)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 (Path's own raises for a name that is too long)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 (as above)
 
 
 def _missing(name: str, reason: str) -> Input:
@@ -119,8 +140,10 @@ def _entry(read: Callable[[str], bytes], name: str) -> bytes:
         raise BadImage(str(error)) from None
 
 
-def _standard_input() -> bytes:
-    return _bounded(sys.stdin.buffer.read(LARGEST + 1))
+def _standard_input() -> Input:
+    # Read here, not by the thread that decodes: that one could not be interrupted.
+    data = sys.stdin.buffer.read(LARGEST + 1)
+    return Input("standard input", lambda: _bounded(data))
 
 
 def _bounded(data: bytes) -> bytes:

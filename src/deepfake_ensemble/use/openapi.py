@@ -84,7 +84,7 @@ def description(facts: Facts, largest: int) -> dict[str, Any]:
                     "Where a detector looks (Grad-CAM)",
                     {"image/png": {"schema": {"type": "string", "format": "binary"}}},
                     failures=("400", "403", "408", "413", "415", "422", "429", "501", "503"),
-                    parameters=rule[:1],
+                    parameters=rule,
                     requestBody=upload,
                 )
             },

@@ -5,12 +5,13 @@ disk. What can pile up has a bound: bytes of an image, images in memory, request
 """
 
 import asyncio
+import ipaddress
 import math
 import os
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -40,7 +41,8 @@ from deepfake_ensemble.use.openapi import description
 from deepfake_ensemble.use.verdicts import Rule, rule
 
 LARGEST = 32 * 2**20  # bytes of an image
-_IN_MEMORY = 8  # images whose bytes are held at once
+_IN_MEMORY = 8  # images that are decoded at once
+_HELD = 16 * LARGEST  # bytes of images that are held at once
 _WAITING = 256  # requests; further ones are sent away
 _PATIENCE = 30.0  # seconds in which an image has to come
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -80,23 +82,25 @@ class Service:
         self.heatmaps = heatmaps.Heatmaps(self._facts, models)
         self._allowance = Allowance(a_minute)
         self._waiting = 0
+        self._held = 0  # bytes of images that have come, or are coming
         self._in_memory = asyncio.Semaphore(_IN_MEMORY)
-        self._workers = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
-        self._explainer = anyio.CapacityLimiter(1)
-
-    async def model(self, request: Request) -> Response:
-        plain = as_plain(self._facts)
-        return JSONResponse(
-            plain
+        self._workers = anyio.CapacityLimiter(len(os.sched_getaffinity(0)) + 1)  # one may be explaining
+        # What explains is slow and has a queue of its own, so that what classifies need not wait for it.
+        self._explained = asyncio.Semaphore(1)
+        self._model = JSONResponse(
+            as_plain(self._facts)
             | {
                 "titles": {name: title(name) for name in self._facts.detectors},
                 "demonstration_note": wording.DEMONSTRATION if self._facts.demonstration else None,
                 "unlike_note": wording.unlike(self._facts),
-                "explains": self.heatmaps.missing() is None,
-                "explains_not_because": self.heatmaps.missing(),
+                "explains": self.heatmaps.missing is None,
+                "explains_not_because": self.heatmaps.missing,
                 "largest": LARGEST,
             }
         )
+
+    async def model(self, request: Request) -> Response:
+        return self._model
 
     async def rule(self, request: Request) -> Response:
         by = self._rule(request)
@@ -114,11 +118,11 @@ class Service:
             p_fake = {key: float(p[0]) for key, p in self._classifier.p_fake(seen.pixels[None]).items()}
             return record(Classified(seen, p_fake), self._facts, by)
 
-        return JSONResponse(await self._with_image(request, work, self._workers))
+        return JSONResponse(await self._with_image(request, work, self._in_memory))
 
     async def explain(self, request: Request) -> Response:
         by = self._rule(request)
-        if reason := self.heatmaps.missing():
+        if reason := self.heatmaps.missing:
             raise HTTPException(501, reason)
 
         def work(data: bytes) -> bytes:
@@ -127,7 +131,7 @@ class Service:
             maps = self.heatmaps.overlaid(seen.pixels, by.verdict(p_fake) == "fake", [by.detector])
             return heatmaps.as_png(maps[by.detector])
 
-        return Response(await self._with_image(request, work, self._explainer), media_type="image/png")
+        return Response(await self._with_image(request, work, self._explained), media_type="image/png")
 
     def _rule(self, request: Request) -> Rule:
         query = request.query_params
@@ -136,9 +140,7 @@ class Service:
         except UserError as error:
             raise HTTPException(400, str(error).removeprefix("--")) from None
 
-    async def _with_image(
-        self, request: Request, work: Callable[[bytes], T], workers: anyio.CapacityLimiter
-    ) -> T:
+    async def _with_image(self, request: Request, work: Callable[[bytes], T], turns: asyncio.Semaphore) -> T:
         """Let `work` have the image that a request brings, when its turn comes."""
         _same_origin(request)
         kind = (
@@ -154,42 +156,52 @@ class Service:
             raise _later(503, "too many images at once", 1)
         self._waiting += 1
         try:
-            async with self._in_memory:
-                data = await _body(request)
-                return await to_thread.run_sync(work, data, limiter=workers)
+            # It takes its turn when it is whole: one that comes slowly keeps nobody waiting.
+            async with self._received(request) as data, turns:
+                return await to_thread.run_sync(work, data, limiter=self._workers)
         except BadImage as error:
             raise HTTPException(422, str(error)) from None
+        except UserError as error:  # the model file is at fault
+            raise HTTPException(500, str(error)) from None
         except MemoryError:
             raise HTTPException(422, "takes more memory than there is") from None
         finally:
             self._waiting -= 1
 
+    @asynccontextmanager
+    async def _received(self, request: Request) -> AsyncIterator[bytes]:
+        """Receive an image and hold it for the block; what all requests hold has a bound."""
+        declared, data = request.headers.get("content-length", ""), bytearray()
+        too_large = HTTPException(413, f"larger than {LARGEST // 2**20} MiB")
+        if declared.isdecimal() and int(declared[:20]) > LARGEST:
+            raise too_large  # it is not waited for
+        try:
+            await self._receive(request, data, too_large)
+            yield bytes(data)
+        finally:
+            self._held -= len(data)
+
+    async def _receive(self, request: Request, data: bytearray, too_large: HTTPException) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for chunk in request.stream():
+                    data += chunk
+                    self._held += len(chunk)
+                    if len(data) > LARGEST:
+                        raise too_large
+                    if self._held > _HELD:
+                        raise _later(503, "too many images at once", 1)
+        except TimeoutError:
+            raise HTTPException(408, f"the image did not come within {_PATIENCE:.0f} s") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
+
 
 def _same_origin(request: Request) -> None:
     """Refuse what another site's page sends: a browser lets it send, though not read the answer."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise HTTPException(403, "another site's page may not ask")
-
-
-async def _body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    data = bytearray()
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            # What is declared too large is not waited for.
-            if not (declared.isdecimal() and int(declared) > LARGEST):
-                async for chunk in request.stream():
-                    data += chunk
-                    if len(data) > LARGEST:
-                        break
-                else:
-                    return bytes(data)
-    except TimeoutError:
-        raise HTTPException(408, f"the image did not come within {_PATIENCE:.0f} s") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
-    raise HTTPException(413, f"larger than {LARGEST // 2**20} MiB")
 
 
 def _later(code: int, reason: str, wait: float) -> HTTPException:
@@ -213,7 +225,8 @@ class Guarded:
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         self._app = app
-        self._names = None if host in _EVERYWHERE else {*_LOOPBACK, host}
+        self._everywhere = host in _EVERYWHERE
+        self._names = {*_LOOPBACK, socket.gethostname().lower() if self._everywhere else host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -226,7 +239,8 @@ class Guarded:
             await send(message)
 
         name = _name(Headers(scope=scope).get("host", ""))
-        if self._names is None or name in self._names:
+        # A name can be pointed here by whoever owns it, an address cannot.
+        if name in self._names or (self._everywhere and _is_address(name)):
             await self._app(scope, receive, send_guarded)
         else:
             answer = JSONResponse({"detail": "asked by a name that is not this computer's"}, 403)
@@ -238,6 +252,14 @@ def _name(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
+
+
+def _is_address(name: str | None) -> bool:
+    try:
+        ipaddress.ip_address(name or "")
+    except ValueError:
+        return False
+    return True
 
 
 def application(
@@ -252,7 +274,6 @@ def application(
         a_minute: images that one address may send.
     """
     service = Service(classifier, models, a_minute)
-    service.heatmaps.missing()  # hashes files, which is not for a request to wait for
     described = JSONResponse(description(classifier.facts, LARGEST))
 
     async def openapi(request: Request) -> Response:

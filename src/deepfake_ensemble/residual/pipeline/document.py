@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import filled, table
-from deepfake_ensemble.pipeline.measured import read_json
 from deepfake_ensemble.residual.names import title
 
 DOCUMENT = Path("docs/residual.md")

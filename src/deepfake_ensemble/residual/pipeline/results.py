@@ -14,8 +14,8 @@ from typing import Any
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import write_json
+from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.machine import machine
-from deepfake_ensemble.pipeline.measured import read_json
 from deepfake_ensemble.residual.results_folder import why_empty
 from deepfake_ensemble.residual.settings import Extent, Runs
 

@@ -1,6 +1,5 @@
 """Write the report: the paper's tables beside ours."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ SHOWN = (
 def main() -> None:
     profile = params.active_profile()
     from deepfake_ensemble.files import replacing_file
+    from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.residual import report_page
 
     whole = params.load()
@@ -26,27 +26,15 @@ def main() -> None:
         profile=profile.rpartition(".")[2],
         params={key: whole[key] for key in SHOWN} | {"profiles": params.read(profile, dict[str, Any])},
         runs=params.read("runs", Runs),
-        metrics={name: _read(f"evaluation/{name}/metrics.json") for name in sets},
-        comparison={name: _read(f"evaluation/{name}/comparison.json") for name in sets},
-        curves=_read("training/curves.json"),
-        networks=_read("networks.json"),
-        audit=_read("data/cifake.json"),
-        splits=_read("data/splits.json"),
+        metrics={name: read_json(REPORTS / f"evaluation/{name}/metrics.json") for name in sets},
+        comparison={name: read_json(REPORTS / f"evaluation/{name}/comparison.json") for name in sets},
+        curves=read_json(REPORTS / "training/curves.json"),
+        networks=read_json(REPORTS / "networks.json"),
+        audit=read_json(REPORTS / "data/cifake.json"),
+        splits=read_json(REPORTS / "data/splits.json"),
     )
     with replacing_file(REPORTS / "report.html") as partial:
         partial.write_text(report_page.render(study), encoding="utf-8", newline="\n")
-
-
-def _read(name: str) -> Any:
-    from deepfake_ensemble.errors import UserError
-
-    file = REPORTS / name
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: missing; `dvc repro` makes it") from None
-    except ValueError as error:
-        raise UserError(f"{file}: not JSON ({error}); restore it from git, or run `dvc repro`") from None
 
 
 if __name__ == "__main__":

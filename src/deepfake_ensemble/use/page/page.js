@@ -10,7 +10,6 @@ const images = [];
 const order = { key: null, descending: false };
 let threshold = model.operating_points.ensemble.default;
 let query = "default"; // what the server knows the threshold by
-let waiting = 0;
 
 // Building elements; text is only ever set as text.
 
@@ -139,7 +138,8 @@ function detailsOf(image) {
     const caption = `Grad-CAM: bright spots speak the most for “${image.heatFor}”. It shows where the ensemble looks, not why.`;
     cell.append(element("figure", {}, image.heat, element("figcaption", { class: "small" }, caption)));
   } else {
-    const button = element("button", { type: "button", onclick: () => explain(image, button) }, "Show where the ensemble looks");
+    const label = image.looking ? "Looking… the first time takes a while" : "Show where the ensemble looks";
+    const button = element("button", { type: "button", disabled: image.looking, onclick: () => explain(image) }, label);
     cell.append(element("p", {}, button, " ", element("span", { role: "status" }, image.heatError ?? "")));
   }
   return element("tr", { class: "more" }, cell);
@@ -158,31 +158,37 @@ function toggle(image) {
   image.row.querySelector("button").focus();
 }
 
-async function explain(image, button) {
-  button.disabled = true;
-  button.textContent = "Looking… the first time takes a while";
-  const answer = await fetch(`api/explain?threshold=${encodeURIComponent(query)}`, { method: "POST", body: image.file, headers: kind });
-  if (answer.ok) {
-    image.heatFor = verdictOf(image);
-    image.heat = element("img", { src: URL.createObjectURL(await answer.blob()), alt: `Where the ensemble looks in ${image.name}` });
-  } else image.heatError = (await answer.json()).detail;
+async function explain(image) {
+  const explained = verdictOf(image); // the slider may move meanwhile
+  image.looking = true;
   show();
-  image.row.querySelector("button").focus();
+  try {
+    const answer = await fetch(`api/explain?threshold=${encodeURIComponent(query)}`, { method: "POST", body: image.file, headers: kind });
+    if (answer.ok) {
+      image.heatFor = explained;
+      image.heat = element("img", { src: URL.createObjectURL(await answer.blob()), alt: `Where the ensemble looks in ${image.name}` });
+    } else image.heatError = (await answer.json()).detail;
+  } catch {
+    image.heatError = NO_ANSWER;
+  }
+  image.looking = false;
+  show();
+  image.row.querySelector("button")?.focus();
 }
 
 // Sending images, a few at a time.
 
 const kind = { "Content-Type": "application/octet-stream" };
 const queue = [];
+const NO_ANSWER = "the server does not answer";
 let sending = 0;
 
 function add(files) {
   for (const file of files) {
     const picture = element("img", { src: URL.createObjectURL(file), alt: "", onerror: () => (picture.hidden = true) });
-    const image = { name: file.name || "pasted image", file, picture, row: document.createElement("tr"), open: false, unlike: false };
+    const image = { name: file.name || "pasted image", file, picture, row: document.createElement("tr"), open: false, unlike: false, looking: false };
     images.push(image);
     queue.push(image);
-    waiting += 1;
   }
   show();
   tell();
@@ -197,14 +203,13 @@ async function send() {
     try {
       await classify(image);
     } catch {
-      image.error = "the server does not answer";
+      image.error = NO_ANSWER;
     }
-    waiting -= 1;
     if (images.includes(image)) rowOf(image);
     tell();
   }
   sending -= 1;
-  if (!waiting) show();
+  if (!waiting()) show();
 }
 
 async function classify(image) {
@@ -212,7 +217,7 @@ async function classify(image) {
     image.error = `larger than ${byId("largest").textContent}`;
     return;
   }
-  for (;;) {
+  while (images.includes(image)) {
     const answer = await fetch(`api/classify?name=${encodeURIComponent(image.name.slice(0, 255))}`, { method: "POST", body: image.file, headers: kind });
     const result = await answer.json();
     if (answer.ok) {
@@ -228,13 +233,18 @@ async function classify(image) {
   }
 }
 
+function waiting() {
+  return images.filter((image) => !image.p && !image.error).length;
+}
+
 function tell() {
-  const done = images.length - waiting;
+  const left = waiting();
+  const done = images.length - left;
   const failed = images.filter((image) => image.error).length;
-  byId("progress").hidden = waiting === 0;
+  byId("progress").hidden = left === 0;
   byId("progress").max = Math.max(images.length, 1);
   byId("progress").value = done;
-  if (waiting) byId("status").textContent = `${done} of ${images.length} images looked at`;
+  if (left) byId("status").textContent = `${done} of ${images.length} images looked at`;
   else if (images.length) byId("status").textContent = `${done - failed} of ${images.length} images classified${failed ? `; ${failed} could not be` : ""}.`;
   else byId("status").textContent = "";
 }
@@ -257,7 +267,6 @@ addEventListener("drop", (event) => {
 addEventListener("paste", (event) => add(event.clipboardData.files));
 
 byId("clear").addEventListener("click", () => {
-  waiting -= queue.length;
   queue.length = 0;
   for (const image of images) for (const img of [image.picture, image.heat]) if (img) URL.revokeObjectURL(img.src);
   images.length = 0;
