@@ -20,11 +20,16 @@ VICTIMS: tuple[Victim, ...] = ("stage", "dvc", "group")
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL to a stage's process, to DVC alone, or to both, so many seconds after the stage began."""
+    """SIGKILL to a stage's process, to DVC alone, or to both.
+
+    It comes `after` so many seconds from the stage's beginning, or, where it is to come `once_saved`, from
+    when the training has kept its state for the first time in this run.
+    """
 
     stage: str
     after: float
     victim: Victim
+    once_saved: bool = False
 
 
 def drawn(seconds: Mapping[str, float], count: int, seed: int) -> list[Kill]:
@@ -62,6 +67,9 @@ def run_and_kill(there: Clone, kill: Kill, *targets: str) -> tuple[str, bool]:
     try:
         while running.poll() is None and kill.stage not in ran(_text(log)):
             time.sleep(0.02)
+        before = _states(there)
+        while kill.once_saved and running.poll() is None and _states(there) <= before:
+            time.sleep(0.02)
         end = time.monotonic() + kill.after
         while running.poll() is None and time.monotonic() < end and ran(_text(log))[-1] == kill.stage:
             time.sleep(0.02)
@@ -98,6 +106,17 @@ def left_behind(folder: Path) -> list[str]:
     found = [path for pattern in (".partial-*", ".replaced-*", ".*.tmp") for path in folder.rglob(pattern)]
     found += (folder / "models/unfinished").glob("*")
     return sorted(str(path.relative_to(folder)) for path in found if ".git" not in path.parts)
+
+
+def _states(there: Clone) -> set[tuple[Path, int]]:
+    """Return the states of unfinished trainings, each with when it was kept."""
+    found = set()
+    for state in (there / "models/unfinished").glob("*/state.npz"):
+        try:
+            found.add((state, state.stat().st_mtime_ns))
+        except FileNotFoundError:  # the training has just succeeded
+            continue
+    return found
 
 
 def _kill(pid: int, victim: Victim) -> None:
