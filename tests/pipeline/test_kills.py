@@ -36,7 +36,7 @@ def test_a_few_kills(whole_run, tmp_path: Path) -> None:
         Kill("initialise@cnn", 0.8, "dvc"),
         Kill("train@cnn", 0.0, "stage", once_saved=True),
         Kill("train@cnn", 0.0, "group", once_saved=True),
-        Kill("train@cnn", 0.0, "dvc", once_saved=True),  # last, as the training goes on without DVC for a while
+        Kill("train@cnn", 0.0, "dvc", once_saved=True),  # last: the training goes on without DVC for a while
         Kill("predict@cnn", 1.0, "group"),
     ]
     survives(there, kills, "predict@cnn")
