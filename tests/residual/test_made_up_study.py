@@ -22,6 +22,7 @@ from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.files import write_csv, write_json
 from deepfake_ensemble.residual import fitting, paper, results_folder
 
+MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}
 DONE = {
     "resnet18_random": 1.5,
     "resnet18_random_plain": 0.4,
@@ -30,7 +31,7 @@ DONE = {
     "bird_lotfi_random": 1.0,
     "fast_15": 2.5,
 }
-ARITHMETIC = ("evaluate official", "evaluate leak_free", "curves", "report")
+ARITHMETIC = ("evaluate official test", "evaluate leak_free leak_free", "curves", "report")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             for kind in ("models", "predictions"):
                 results_folder.leave_out(folder / kind / name, "this profile leaves it out")
-    costs = {"multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
-    networks = {"image_size": 32, "networks": dict.fromkeys(params["models"], costs)}
+    costs = {"stem": "small", "multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
+    networks = {"image_size": 32, "runs": dict.fromkeys(everything, costs)}
     write_json(folder / "reports/networks.json", networks)
     for stage in ARITHMETIC:
         run(folder, f"deepfake_ensemble.residual.stages.{stage}")
@@ -164,6 +165,19 @@ def test_neighbours_are_those_by_f1_and_tested_on_the_same_images(home: Path) ->
         assert pair["f1"]["value"] >= 0
 
 
+def test_the_best_run_is_chosen_by_validation_not_by_the_test_set(home: Path) -> None:
+    from sklearn.metrics import f1_score
+
+    def f1(name: str) -> float:
+        with (home / f"predictions/{name}/val.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return f1_score([int(row["label"]) for row in rows], [float(row["p_fake"]) >= 0.5 for row in rows])
+
+    best = read(home, "evaluation/official/comparison.json")["best"]
+    assert f1(best) == max(map(f1, DONE))
+    assert read(home, "evaluation/leak_free/comparison.json")["best"] == best
+
+
 def test_the_average_is_over_the_paper_s_networks_as_they_are(home: Path) -> None:
     weights = read(home, "evaluation/official/comparison.json")["ensemble_weights"]
     assert set(weights) == {"resnet18_random", "resnet152_random", "bird_lotfi_random"}
@@ -202,10 +216,13 @@ def test_the_same_inputs_give_the_same_bytes(home: Path) -> None:
 
 
 def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
-    measured = {"minutes": 12.5, "training_images": 120, "cores": 2, "commit": "0" * 40}
+    measured = {"minutes": 12.5, "training_images": 120, "machine": MACHINE, "commit": "0" * 40}
     write_json(home / "measured/fast_15.json", {"digest": "of fast_15", **measured})
     write_json(home / "measured/bird_lotfi_random.json", {"digest": "of another training", **measured})
-    (home / "measured/scored.tsv").write_text("fast_15\ta\nfast_15\tb\nfast_15\tb\nbird_lotfi_random\ta\n")
+    scored = [("sample", "fast_15", "a"), ("sample", "fast_15", "b"), ("sample", "fast_15", "b")]
+    for line in (*scored, ("cpu", "fast_15", "c"), ("sample", "fast_60", "d")):
+        with (home / "measured/scored.tsv").open("a", encoding="utf-8") as log:
+            log.write("\t".join(line) + "\n")
     write_json(home / "results.json", {"runs": [{"profile": "cpu", "run": "fast_15"}]})
     said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
     assert "bird_lotfi_random: left out: measured/bird_lotfi_random.json is of another training" in said
@@ -222,7 +239,7 @@ def test_a_missing_folder_of_predictions_is_named(home: Path) -> None:
     away = home / "predictions/fast_15"
     away.rename(home / "away")
     try:
-        said = run(home, "deepfake_ensemble.residual.stages.evaluate official", fails=True)
+        said = run(home, "deepfake_ensemble.residual.stages.evaluate official test", fails=True)
         assert "predictions/fast_15: missing; `dvc repro` makes it" in said
         assert "Traceback" not in said
     finally:

@@ -51,7 +51,7 @@ def test_a_small_stem_costs_what_its_maps_are_larger() -> None:
 
 def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     whole = built("resnet18")
-    plain = network.connected(whole, "removed", "block")
+    plain = network.connected(whole, "removed")
     assert [layer.name for layer in plain.layers] == [layer.name for layer in whole.layers]
     assert plain.get_layer("p_fake") is whole.get_layer("p_fake")
     assert plain.name == "resnet18"

@@ -67,6 +67,7 @@ RUN = {
     "f1_leak_free": F1,
     "minutes": 110.24,
     "times_scored": 1,
+    "machine": MACHINE,
 }
 
 
@@ -80,8 +81,9 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
         "prediction_peak_mib": 700,
     }
     costs = {"machine": MACHINE, "image_size": 32, "networks": {"resnet18": cost}}
-    found = document.parts({"machine": MACHINE, "runs": [RUN]}, [costs])
+    found = document.parts({"runs": [RUN]}, [costs])
     assert "ResNet18, random weights, without residual connections" in found["results"]
+    assert found["results"].startswith("1 runs, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
     assert document.parts(None, []) == {"results": document.NOTHING, "cost": document.NOTHING}

@@ -49,7 +49,7 @@ NEW = {"model": "vgg16", "connections": "kept", "recipe": "paper"}
         (
             "runs.random.vgg16_random.connections",
             "removed",
-            "runs.random.vgg16_random.connections: vgg16 has no residual connections",
+            "runs.random.vgg16_random.connections: only those of resnet18, resnet50",
         ),
         ("runs.random.another", NEW, "profiles.sample.runs.another: missing; 0 epochs leave it out"),
         ("runs.imagenet.vgg16_random", NEW, "runs: vgg16_random stands under imagenet and under random"),
@@ -62,7 +62,7 @@ NEW = {"model": "vgg16", "connections": "kept", "recipe": "paper"}
         ("profiles.cpu.runs.vgg16_random", None, "profiles.cpu.runs.vgg16_random: missing"),
         ("profiles.cpu.counts.val", 5001, "profiles.cpu.counts.val: 5001 is not allowed"),
         ("profiles.cpu.counts.val", None, "profiles.cpu.counts: it should have train, val, test"),
-        ("ablation.scope", "layer", 'ablation.scope: "layer" is not allowed'),
+        ("runs.random.resnet18_random.connections", "some", "runs.random.resnet18_random.connections: "),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(path: str, value: Any, complaint: str) -> None:

@@ -98,9 +98,25 @@ def test_a_stage_tracks_the_params_it_reads(resolved: dict[str, PipelineStage], 
             continue
         tracked = {key for dep in of.params for key in dep.params}
         for key in keys_read(stage, of.cmd, profile):
+            if kind == "train" and key == f"{profile}.imagenet":
+                continue  # read for `finetune` alone
             if (stage, key.split(".")[0]) not in NOT_TRACKED:
                 assert any(key == t or key.startswith(f"{t}.") or t.startswith(f"{key}.") for t in tracked), (
                     f"{name} reads {key} and does not track it"
+                )
+
+
+@pytest.mark.parametrize("stage", ["split", "train", "predict", "evaluate", "describe", "pictures"])
+def test_a_stage_tracks_no_param_that_it_does_not_read(
+    resolved: dict[str, PipelineStage], stage: str
+) -> None:
+    profile = params.active_profile(FILE)
+    for name, of in resolved.items():
+        if name.partition("@")[0] == stage:
+            read = keys_read(stage, of.cmd, profile)
+            for key in (key for dep in of.params for key in dep.params):
+                assert any(key == r or key.startswith(f"{r}.") or r.startswith(f"{key}.") for r in read), (
+                    f"{name} tracks {key} and does not read it"
                 )
 
 

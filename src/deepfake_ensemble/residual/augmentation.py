@@ -13,7 +13,8 @@ from deepfake_ensemble.data.batches import Batch
 from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.residual.symmetry import TURNS, Symmetry, Turn, turned
+from deepfake_ensemble.residual.settings import Symmetry
+from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10

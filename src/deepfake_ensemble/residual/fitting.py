@@ -115,7 +115,7 @@ def fit(
         FIGURES for each evaluation, and the seconds that the training took, its evaluations included.
 
     Raises:
-        UserError: if the loss is no longer finite, an image cannot be read, or the disk is full.
+        UserError: if the loss is no longer finite, an image cannot be read, or memory or disk run out.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
     """
     import tensorflow as tf
@@ -126,7 +126,7 @@ def fit(
             " train for more epochs, or on more images"
         )
     step = _Step(detector, recipe, jit_compile)
-    progress = _loaded(unfinished, step.state)
+    progress = _loaded(unfinished, step.state, detector, plan)
     if not progress.step:
         stopwatch.reset()
     unreadable: list[UserError] = []
@@ -141,6 +141,7 @@ def fit(
     batches = iter(
         streamed(lambda: train.batches(recipe.batch_size, seed, epoch, batch), train.size, unreadable)
     )
+    predictor = Predictor(detector)
     saved = time.monotonic()
     with held_back() as asked_to_stop, _bar(detector.name, plan.batches - progress.step) as advance:
         while progress.step < plan.batches:
@@ -151,6 +152,11 @@ def fit(
             try:
                 # Batches that fill no update at the very end change nothing but running averages.
                 step.take(next(batches), rate)
+            except tf.errors.ResourceExhaustedError:
+                raise UserError(
+                    f"{detector.name}: out of memory: lower the recipe's batch_size ({recipe.batch_size}) and"
+                    " raise its accumulation"
+                ) from None
             except tf.errors.OpError:
                 if unreadable:
                     raise unreadable[0] from None
@@ -159,7 +165,7 @@ def fit(
             advance(1)
             if plan.is_evaluated(progress.step):
                 progress = _evaluated(
-                    detector, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
+                    predictor, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
                 )
                 if plan.is_checkpoint(progress.step) and _is_best(progress.curves, plan):
                     unfinished.save_best(detector)
@@ -190,8 +196,11 @@ def _is_best(curves: Curves, plan: Plan) -> bool:
     return best(curves, plan) == len(curves["batch"]) - 1
 
 
-def _loaded(unfinished: Unfinished, state: list[Any]) -> Progress:
+def _loaded(unfinished: Unfinished, state: list[Any], detector: "keras.Model", plan: Plan) -> Progress:
     progress = unfinished.load(state)
+    if any(plan.is_checkpoint(int(batch)) for batch in progress.curves.get("batch", ())):
+        unfinished.load_best(detector)  # if it cannot be read, now is the time to say so, not in some hours
+        progress = unfinished.load(state)
     return progress if progress.step else START
 
 
@@ -246,7 +255,7 @@ class _Step:
 
 
 def _evaluated(
-    detector: "keras.Model",
+    predictor: Predictor,
     validation: BatchReader,
     progress: Progress,
     *,
@@ -254,12 +263,15 @@ def _evaluated(
     loss: float,
     plan: Plan,
 ) -> Progress:
-    predictor = Predictor(detector)
-    labels, p_fake = [], []
-    for images, truth in validation.in_order(VALIDATION_BATCH):
-        p_fake.append(predictor.predict([(images, truth)], lambda _: None))
-        labels.append(truth[:, 0])
-    on = metrics(np.concatenate(labels), np.concatenate(p_fake).astype(np.float64))
+    labels: list[Any] = []
+
+    def batches() -> Iterator[Any]:
+        for batch in validation.in_order(VALIDATION_BATCH):
+            labels.append(batch[1][:, 0])
+            yield batch
+
+    p_fake = predictor.predict(batches(), lambda _: None).astype(np.float64)
+    on = metrics(np.concatenate(labels), p_fake)
     figures = dict(
         zip(
             FIGURES,

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.residual import surgery
-from deepfake_ensemble.residual.settings import Connections, Model
-from deepfake_ensemble.residual.surgery import Scope, Stem
-from deepfake_ensemble.residual.symmetry import TURNS, Symmetry
+from deepfake_ensemble.residual.settings import Connections, Model, Stem, Symmetry
+from deepfake_ensemble.residual.symmetry import TURNS
 
 if TYPE_CHECKING:
     import keras
@@ -49,11 +48,11 @@ def build(
     )
 
 
-def connected(whole: "keras.Model", connections: Connections, scope: Scope) -> "keras.Model":
+def connected(whole: "keras.Model", connections: Connections) -> "keras.Model":
     """Return a detector with its residual connections, or without; its weights stay the ones that it has."""
     if connections == "kept":
         return whole
-    return _with_backbone(whole, surgery.without_residual_connections(whole.get_layer("backbone"), scope))
+    return _with_backbone(whole, surgery.connected(whole.get_layer("backbone"), connections))
 
 
 def _with_backbone(whole: "keras.Model", backbone: "keras.Model") -> "keras.Model":

@@ -25,6 +25,9 @@ class Details:
     accuracy: float
 
 
+# Those whose residual connections it removes.
+RESNETS = ("resnet18", "resnet50", "resnet101", "resnet152")
+
 # Table 2: network → scores, and millions of parameters where they are given.
 NETWORKS: dict[str, tuple[Scores, float | None]] = {
     "resnet18": (Scores(0.19, 0.928), 11.7),
@@ -107,7 +110,7 @@ CONTRADICTIONS = (
     (
         "One residual connection is said to be removed from each stage, of which ResNet152 has"
         " four; it has one"
-        " in each of its 50 blocks. The key ablation.scope says which ours are."
+        " in each of its 50 blocks. `connections` says of each run which ours are."
     ),
     "A ResNet32 is mentioned and in no table; three ResNets are announced and four are in the tables.",
     (

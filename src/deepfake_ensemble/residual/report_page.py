@@ -28,7 +28,7 @@ class Study:
         runs: what could be trained.
         metrics, comparison: by test set, as the evaluate stage writes them.
         curves: of each run that was done.
-        networks: what each costs by its shape.
+        networks: what each run's costs by its shape.
         audit, splits: of the data.
     """
 
@@ -51,8 +51,8 @@ class Study:
 
     @property
     def best(self) -> str:
-        """The run with the highest F1 on the official test set."""
-        return next(iter(self.comparison["official"]["intervals"]))
+        """The run with the highest F1 on validation."""
+        return str(self.comparison["official"]["best"])
 
 
 def render(study: Study) -> str:
@@ -100,7 +100,7 @@ def _banner(study: Study) -> Child:
 def _answer(study: Study) -> Child:
     best = study.best
     of = {name: found["intervals"].get(best) for name, found in study.comparison.items()}
-    texts: list[Child] = [f"The best is {title(best)}: F1 "]
+    texts: list[Child] = [f"The best on validation is {title(best)}: F1 "]
     for number, (name, figures_of) in enumerate(of.items()):
         f1 = figures_of["f1"]
         ends = [share(f1[end], study.digits) for end in ("ci_low", "ci_high")]
@@ -139,7 +139,7 @@ def _score(study: Study, run: str, metric: str) -> Child:
 
 def _networks(study: Study) -> Child:
     rows: list[list[Child]] = []
-    costs = study.networks["networks"]
+    costs = study.networks["runs"]
     for name, (printed, millions) in paper.NETWORKS.items():
         pretrained, scratch = f"{name}_imagenet", f"{name}_random"
         rows.append(
@@ -154,8 +154,8 @@ def _networks(study: Study) -> Child:
                 _f1(study, scratch, "official"),
                 _f1(study, scratch, "leak_free"),
                 _score(study, scratch, "log_loss"),
-                plain(costs[name]["trainable"] / 1e6),
-                plain(costs[name]["multiply_adds"] / 1e6),
+                plain(costs[scratch]["trainable"] / 1e6),
+                plain(costs[scratch]["multiply_adds"] / 1e6),
             ]
         )
     rows += [
@@ -165,8 +165,8 @@ def _networks(study: Study) -> Child:
             _f1(study, run, "official"),
             _f1(study, run, "leak_free"),
             _score(study, run, "log_loss"),
-            plain(costs["compact"]["trainable"] / 1e6),
-            plain(costs["compact"]["multiply_adds"] / 1e6),
+            plain(costs[run]["trainable"] / 1e6),
+            plain(costs[run]["multiply_adds"] / 1e6),
         ]
         for run in ("fast_15", "fast_60")
     ]
@@ -232,7 +232,7 @@ def _ensemble(study: Study) -> list[Child]:
 def _ablation(study: Study) -> Child:
     rows: list[list[Child]] = []
     for scenario, (marks, printed) in paper.SCENARIOS.items():
-        for network in ("resnet18", "resnet50", "resnet101", "resnet152"):
+        for network in paper.RESNETS:
             run, theirs = f"{network}_{marks}", printed.get(network)
             rows.append(
                 [
@@ -245,20 +245,22 @@ def _ablation(study: Study) -> Child:
                 ]
             )
     losses = {
-        run: study.curves[run]
-        for network in ("resnet18", "resnet50", "resnet101", "resnet152")
-        for run in (f"{network}_random", f"{network}_random_plain", f"{network}_imagenet_plain")
-        if run in study.curves and f"{network}_random_plain" in study.curves
+        network: {
+            run: study.curves[run]
+            for run in (f"{network}_random", f"{network}_random_plain", f"{network}_imagenet_plain")
+            if run in study.curves
+        }
+        for network in paper.RESNETS
+        if f"{network}_random_plain" in study.curves
     }
-    scope = study.params["ablation"]["scope"]
     return [
         element(
             "p",
             "Where a connection is removed, the addition at the end of its block takes the residual branch",
             " alone; layers and initial weights are those of the whole network, less the"
             " projections that then",
-            " lead nowhere. Removed is "
-            + ("every connection." if scope == "block" else "one in each of four stages."),
+            " lead nowhere. ",
+            _which_connections(study.runs),
         ),
         figure(
             figures.blocks(), "Two blocks with their residual connections and without (figure 11).", wide=True
@@ -268,16 +270,37 @@ def _ablation(study: Study) -> Child:
             ["network and scenario", "paper: F1", "loss", "ours: F1", "leak-free", "loss "],
             rows,
         ),
-        element("div", _pair_of_losses(losses), class_="pair") if losses else None,
+        *(element("div", _pair_of_losses(network, of), class_="pair") for network, of in losses.items()),
     ]
 
 
-def _pair_of_losses(losses: Mapping[str, Any]) -> list[Child]:
+def _which_connections(runs: Runs) -> str:
+    texts = {
+        "removed": "All connections are removed from the runs without them.",
+        "one_a_stage_removed": "The connection of each stage's first block is removed from the runs without.",
+    }
+    found = {run.connections for run in runs.all.values()} - {"kept"}
+    return (
+        " ".join(texts[each] for each in sorted(found))
+        if len(found) == 1
+        else " ".join(
+            f"{title(name)}: {run.connections}."
+            for name, run in runs.all.items()
+            if run.connections != "kept"
+        )
+    )
+
+
+def _pair_of_losses(network: str, losses: Mapping[str, Any]) -> list[Child]:
     return [
-        figure(figures.curves(f"plain-{key}", losses, key, f"{part} loss"), caption)
+        figure(figures.curves(f"{network}-plain-{key}", losses, key, f"{part} loss"), caption)
         for key, part, caption in (
-            ("loss", "training", "Training loss with residual connections and without (figure 12)."),
-            ("val_log_loss", "validation", "Validation loss with residual connections and without."),
+            (
+                "loss",
+                "training",
+                f"{title(network)}: training loss with residual connections and without (figure 12).",
+            ),
+            ("val_log_loss", "validation", f"{title(network)}: validation loss of the same."),
         )
     ]
 
@@ -366,9 +389,24 @@ def _all_runs(study: Study) -> Child:
     return [
         table(
             "Every run, on the test set as published",
-            ["run", "F1", "precision", "recall", "accuracy", "AUC", "loss"],
             [
-                [title(run), *(interval(of[metric], share, study.digits) for metric in metrics)]
+                "run",
+                "F1",
+                "precision",
+                "recall",
+                "accuracy",
+                "AUC",
+                "loss",
+                "epochs",
+                "stem",
+                "M multiply-adds",
+            ],
+            [
+                [
+                    title(run),
+                    *(interval(of[metric], share, study.digits) for metric in metrics),
+                    *_extent(study, run),
+                ]
                 for run, of in study.comparison["official"]["intervals"].items()
             ],
         ),
@@ -388,6 +426,17 @@ def _all_runs(study: Study) -> Child:
             class_="pair",
         ),
     ]
+
+
+def _extent(study: Study, run: str) -> list[Child]:
+    """Return how long a run's training was and what its network is: nothing for the weighted average."""
+    if run not in study.runs.all:
+        return [None, None, None]
+    epochs = study.params["profiles"]["runs"][run]["epochs"]
+    if epochs is None:
+        epochs = study.params["recipes"][study.runs.all[run].recipe]["epochs"]
+    of = study.networks["runs"][run]
+    return [count(epochs), of["stem"], plain(of["multiply_adds"] / 1e6)]
 
 
 def _data(study: Study) -> Child:

@@ -1,9 +1,8 @@
 """The learning rate over a training, as a pure function of how far it is."""
 
 import math
-from typing import Literal
 
-Shape = Literal["linear", "cosine", "constant"]
+from deepfake_ensemble.residual.settings import Shape
 
 
 def learning_rate(update: int, updates: int, highest: float, warm_up: float, shape: Shape) -> float:

@@ -5,12 +5,16 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len, Lt
 
 from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
-from deepfake_ensemble.residual.schedule import Shape
-from deepfake_ensemble.residual.surgery import Scope, Stem
-from deepfake_ensemble.residual.symmetry import Symmetry
 from deepfake_ensemble.section import section
 
-Connections = Literal["kept", "removed"]
+# Which residual connections a network has: all of them, none, or all but the first of each stage.
+Connections = Literal["kept", "removed", "one_a_stage_removed"]
+# How the learning rate falls.
+Shape = Literal["linear", "cosine", "constant"]
+# A network's first layers: as published, or such that they do not shrink the image.
+Stem = Literal["imagenet", "small"]
+# Turns of a square image: none; left to right; these, upside down and transposed, eight in all.
+Symmetry = Literal["none", "mirror", "square"]
 Share = Annotated[float, Gt(0), Le(1)]
 Count = Annotated[int, Ge(1)]
 
@@ -130,23 +134,8 @@ class Adaptation:
     jit_compile: bool
 
 
-@section
-class Ablation:
-    """The section `ablation`."""
-
-    scope: Scope
-
-
 def why_left_out(weights: InitialWeights, extent: Extent, imagenet: bool) -> str | None:
     """Return why a profile leaves a run out; None if it does not."""
     if weights == "imagenet" and not imagenet:
         return "it starts from ImageNet weights, which this profile does not fetch"
     return "this profile leaves it out" if extent.epochs == 0 else None
-
-
-@section
-class Pictures:
-    """The section `pictures`: how many mistakes of a kind, and how many channels of a layer, are shown."""
-
-    misclassified: Count
-    channels: Count

@@ -1,15 +1,15 @@
 """How long a training took, and on what; apart from results, whose bytes do not vary."""
 
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.files import write_json
+from deepfake_ensemble.pipeline.machine import machine
 
-FOLDER = Path("measured")
+FOLDER = Path("measured")  # in no commit: residual/results.json takes over what counts
 
 
 class Stopwatch:
@@ -45,17 +45,10 @@ def write(run: str, digest: str, seconds: float, training_images: int) -> None:
             "digest": digest,
             "minutes": round(seconds / 60, 2),
             "training_images": training_images,
-            "cores": os.cpu_count(),
+            "machine": machine(),
             "commit": commit(),
         },
     )
-
-
-def note_scored(run: str, digest: str) -> None:
-    """Add a line to `measured/scored.tsv`: a trained model has been shown the test images once more."""
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "scored.tsv").open("a", encoding="utf-8") as file:
-        file.write(f"{run}\t{digest}\n")
 
 
 def commit() -> str | None:

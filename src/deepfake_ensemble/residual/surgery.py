@@ -5,15 +5,13 @@ A changed network shares its layers, and so its weights, with the one it was mad
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.residual.settings import Connections
 
 if TYPE_CHECKING:
     import keras
-
-Scope = Literal["block", "stage"]
-Stem = Literal["imagenet", "small"]
 
 _ADDITION = re.compile(r"(?P<stage>conv\d+)_block(?P<block>\d+)_add")
 # What halves an image before the first block, by the names that Keras gives it.
@@ -23,21 +21,23 @@ _STEM_REST = ("conv1_pad", "pool1_pad", "pool1_pool", "stem_conv_pad")
 Call = Callable[..., Any]
 
 
-def without_residual_connections(backbone: "keras.Model", scope: Scope = "block") -> "keras.Model":
-    """Return a residual network in which additions take the residual branch alone.
+def connected(backbone: "keras.Model", connections: Connections) -> "keras.Model":
+    """Return a residual network in which additions take the residual branch alone, all of them or some.
 
     What then leads nowhere is no longer part of the network: the additions, and the projections of their
     shortcuts.
 
     Args:
         backbone: a ResNet whose blocks are named as Keras names them.
-        scope: every block; or of each stage the first one, whose connection bridges the change of shape, so
-            that a ResNet loses four.
+        connections: kept, and nothing changes; removed from every block; or one a stage removed, that of its
+            first block, which bridges the change of shape, so that a ResNet loses four.
 
     Raises:
         UserError: if it has no residual blocks.
     """
-    removed = {name for name in _additions(backbone) if scope == "block" or "_block1_" in name}
+    if connections == "kept":
+        return backbone
+    removed = {name for name in _additions(backbone) if connections == "removed" or "_block1_" in name}
     if not removed:
         raise UserError(f"{backbone.name}: has no residual connections that could be removed")
     kept_alive: list[Any] = []  # or another tensor could get the same address

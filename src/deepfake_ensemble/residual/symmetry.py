@@ -4,9 +4,9 @@ None of them moves the borders of JPEG's blocks of 8 pixels in an image whose si
 of compression stay what they are.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-Symmetry = Literal["none", "mirror", "square"]
+from deepfake_ensemble.residual.settings import Symmetry
 
 # Of each group: whether an image is transposed, turned upside down, mirrored left to right.
 Turn = tuple[bool, bool, bool]

@@ -44,7 +44,8 @@ def _results(results: Mapping[str, Any]) -> str:
         for run in sorted(results["runs"], key=lambda run: (run["profile"], -run["f1_official"]["value"]))
     ]
     header = ["run", "profile", "training images", "epochs", "stem", "F1, as published", "F1, leak-free"]
-    made_on = f"On {_machine(results['machine'])}; {len(rows)} runs."
+    machines = sorted({_machine(run["machine"]) for run in results["runs"]})
+    made_on = f"{len(rows)} runs, on {'; on '.join(machines)}."
     return f"{made_on}\n\n{table([*header, 'minutes', 'times scored'], rows)}"
 
 

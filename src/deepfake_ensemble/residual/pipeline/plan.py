@@ -115,7 +115,7 @@ def _training(whole: schema.Params, profile: schema.Profile, name: str) -> Work:
         "evaluations": evaluations,
         "learning_rate": rate,
     }
-    plain = ", without residual connections" if run.connections == "removed" else ""
+    plain = "" if run.connections == "kept" else f", residual connections {run.connections}"
     text = (
         f"{run.model}{plain}, {weights} weights, {numbers['images']:,} images of {profile.image_size} pixels"
         f" ({extent.stem} stem), {epochs} epochs: {planned.batches:,} batches, {planned.updates:,} updates,"

@@ -15,7 +15,7 @@ from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import write_json
 from deepfake_ensemble.json_files import read_json
-from deepfake_ensemble.pipeline.machine import machine
+from deepfake_ensemble.residual import times_scored
 from deepfake_ensemble.residual.results_folder import why_empty
 from deepfake_ensemble.residual.settings import Extent, Runs
 
@@ -55,9 +55,10 @@ def collected() -> list[dict[str, Any]]:
                 "f1_official": official["intervals"][name]["f1"],
                 "f1_leak_free": leak_free["intervals"][name]["f1"],
                 "minutes": timed["minutes"],
-                "cores": timed["cores"],
+                "cores": timed["machine"]["cores"],
+                "machine": timed["machine"],
                 "commit": timed["commit"],
-                "times_scored": times_scored(name),
+                "times_scored": times_scored.count(profile.rpartition(".")[2], name),
             }
         )
     return entries
@@ -78,13 +79,6 @@ def _timed(name: str) -> dict[str, Any] | None:
     return measured
 
 
-def times_scored(name: str) -> int:
-    """Return how many trained models of this run have been shown the test images here, each once or more."""
-    log = MEASURED / "scored.tsv"
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    return len({line for line in lines if line.split("\t")[0] == name})
-
-
 def merged(before: Mapping[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the entries there were, but for those that the new ones replace, and the new ones."""
     new = {(entry["profile"], entry["run"]) for entry in entries}
@@ -99,7 +93,7 @@ def main() -> None:
     except FileNotFoundError:
         before = {}
     entries = collected()
-    write_json(RESULTS, {"machine": machine(), "runs": merged(before, entries)})
+    write_json(RESULTS, {"runs": merged(before, entries)})
     print(f"residual/{RESULTS}: {len(entries)} runs brought up to date")
 
 

@@ -20,12 +20,12 @@ from deepfake_ensemble.models import architecture
 from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing
 from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.residual.checkpoints import has_published
+from deepfake_ensemble.residual.paper import RESNETS
+from deepfake_ensemble.residual.pictures_settings import Pictures
 from deepfake_ensemble.residual.settings import (
-    Ablation,
     Adaptation,
     Extent,
     Model,
-    Pictures,
     Recipe,
     Runs,
     why_left_out,
@@ -35,8 +35,6 @@ from deepfake_ensemble.section import section
 from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
 from deepfake_ensemble.training.recipe import Resume
-
-RESIDUAL = ("resnet18", "resnet50", "resnet101", "resnet152")
 
 
 @section
@@ -70,7 +68,6 @@ class Params:
     split: Seeded
     pack: Pack
     resizing: Resizing
-    ablation: Ablation
     models: Annotated[dict[str, Model], MinLen(1)]
     recipes: Annotated[dict[str, Recipe], MinLen(1)]
     runs: Runs
@@ -126,8 +123,11 @@ def _wrong_runs(whole: Params) -> Iterator[str]:
             yield f"{key}: {run.model} has no published weights; move it to runs.random"
         if run.recipe not in whole.recipes:
             yield f"{key}.recipe: {run.recipe} is none of the recipes: {', '.join(whole.recipes)}"
-        if run.connections == "removed" and run.model not in RESIDUAL:
-            yield f"{key}.connections: {run.model} has no residual connections that could be removed"
+        if run.connections != "kept" and run.model not in RESNETS:
+            yield (
+                f"{key}.connections: only those of {', '.join(RESNETS)} can be removed, not {run.model}'s; it"
+                " should be 'kept'"
+            )
 
 
 def _wrong_extents(whole: Params) -> Iterator[str]:

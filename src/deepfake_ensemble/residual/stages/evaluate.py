@@ -7,14 +7,14 @@ from deepfake_ensemble.residual.settings import Runs
 from deepfake_ensemble.stages import command
 
 
-def main(test_set: str) -> None:
+def main(test_set: str, split: str) -> None:
     command.settle(params.active_profile())
     from deepfake_ensemble.data.index import read_split
     from deepfake_ensemble.ensemble.weighting import Method
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.files import write_json
-    from deepfake_ensemble.residual import evaluation, results_folder
+    from deepfake_ensemble.residual import evaluation, model_choice, results_folder
 
     runs = params.read("runs", Runs)
     measuring_params = params.read("evaluation", EvaluationParams)
@@ -34,15 +34,15 @@ def main(test_set: str) -> None:
         for split in ("test", "val")
     )
     shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), measuring)
-    test = evaluation.with_ensemble(test, shares)
-    if test_set == "leak_free":
-        test = evaluation.only(test, {row.path for row in read_split(Path("data/splits/leak_free.csv"))})
+    asked = {row.path for row in read_split(Path("data/splits") / f"{split}.csv")}
+    test = evaluation.only(evaluation.with_ensemble(test, shares), asked)
     folder = Path("reports/evaluation") / test_set
     write_json(folder / "metrics.json", evaluation.scores(test, measuring))
     write_json(
         folder / "comparison.json",
         {
             **evaluation.compared(test, measuring, test_set),
+            "best": model_choice.best(val.labels, val.p_fake, measuring.threshold),
             "ensemble_weights": shares,
             "left_out": {run: reason for run, reason in empty.items() if reason is not None},
         },

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from deepfake_ensemble import params
 from deepfake_ensemble.models import saved
-from deepfake_ensemble.residual.settings import Pictures, Runs
+from deepfake_ensemble.residual.pictures_settings import Pictures
+from deepfake_ensemble.residual.settings import Runs
 from deepfake_ensemble.stages import command
 
 
@@ -17,11 +18,10 @@ def main() -> None:
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.errors import UserError
-    from deepfake_ensemble.evaluation.metrics import metrics
-    from deepfake_ensemble.evaluation.predictions import read
+    from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams
     from deepfake_ensemble.files import replacing_folder
-    from deepfake_ensemble.residual import pictures_page, results_folder
+    from deepfake_ensemble.residual import model_choice, pictures_page, results_folder
     from deepfake_ensemble.residual.feature_maps import feature_maps
     from deepfake_ensemble.residual.names import title
     from deepfake_ensemble.training import session
@@ -34,8 +34,8 @@ def main() -> None:
     done = [run for run, folder in predictions.items() if results_folder.why_empty(folder) is None]
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to show")
-    on_val = {run: read(predictions[run] / "val.csv") for run in done}
-    best = max(done, key=lambda run: metrics(on_val[run].labels, on_val[run].p_fake, threshold).f1)
+    val = aligned({run: read(predictions[run] / "val.csv") for run in done})
+    best = model_choice.best(val.labels, val.p_fake, threshold)
 
     test, images = read(predictions[best] / "test.csv"), PackedImages(Path("data/packed/test"))
     if test.paths != tuple(images.paths):

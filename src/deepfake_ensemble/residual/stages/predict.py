@@ -7,7 +7,7 @@ from annotated_types import Ge
 
 from deepfake_ensemble import params
 from deepfake_ensemble.models import saved
-from deepfake_ensemble.residual import results_folder, stopwatch
+from deepfake_ensemble.residual import results_folder, times_scored
 from deepfake_ensemble.stages import command
 
 SPLITS = ("val", "test")
@@ -27,6 +27,7 @@ def main(run: str) -> None:
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.files import replacing_folder, write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.models.predicting import Predictor, write
     from deepfake_ensemble.training import session
 
@@ -51,7 +52,7 @@ def main(run: str) -> None:
                 p_fake = predictor.predict(reader.in_order(batch_size), advance)
             write(partial / f"{split}.csv", images.paths, images.labels, p_fake)
         write_json(partial / "fingerprint.json", account)
-    stopwatch.note_scored(run, account["digest"])
+    times_scored.note(profile.rpartition(".")[2], run, read_json(trained / "fingerprint.json")["digest"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from deepfake_ensemble.stages import command
 
 REPORTS = Path("reports")
 SHOWN = (
-    *("seed", "split", "resizing", "ablation", "models", "recipes", "runs"),
+    *("seed", "split", "resizing", "models", "recipes", "runs"),
     *("ensemble", "evaluation", "comparison"),
 )
 

@@ -7,7 +7,6 @@ from deepfake_ensemble import params
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.residual import network, results_folder, settings, stopwatch
-from deepfake_ensemble.residual.surgery import Scope
 from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 from deepfake_ensemble.training.recipe import Resume
@@ -17,7 +16,8 @@ def main(weights: InitialWeights, run: str) -> None:
     profile = params.active_profile()
     planned = params.read(f"runs.{weights}.{run}", settings.Run)
     extent = params.read(f"{profile}.runs.{run}", settings.Extent)
-    reason = settings.why_left_out(weights, extent, params.read(f"{profile}.imagenet", bool))
+    imagenet = weights == "imagenet" and params.read(f"{profile}.imagenet", bool)
+    reason = settings.why_left_out(weights, extent, imagenet)
     if reason:
         results_folder.leave_out(Path("models") / run, reason)
     else:
@@ -43,7 +43,6 @@ def train(
     model = params.read(f"models.{planned.model}", settings.Model)
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
-    scope = params.read("ablation.scope", Scope)
     registered = architecture.find(planned.model)
     own: Any = params.check(f"models.{planned.model}.network", model.network, registered.network)
 
@@ -58,14 +57,13 @@ def train(
         detector.freeze(built, getattr(own, "frozen_layers", 0))
     if adaptation.batch_norm_momentum is not None and recipe.fine_tuning:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
-    built = network.connected(built, planned.connections, scope)
+    built = network.connected(built, planned.connections)
 
     used = {
         "seed": seed,
         f"runs.{weights}.{run}": planned,
         f"recipes.{planned.recipe}": recipe,
         f"models.{planned.model}": model,
-        "ablation.scope": scope,
         "resizing.interpolation": interpolation,
         f"{profile}.runs.{run}": extent,
         f"{profile}.training": adaptation,
