@@ -57,7 +57,7 @@ def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     assert plain.name == "resnet18"
     assert complexity.parameters(plain)["all"] < complexity.parameters(whole)["all"]
     assert not np.allclose(np.asarray(plain(IMAGES)), np.asarray(whole(IMAGES)))
-    assert network.connected(whole, "kept", "block") is whole
+    assert network.connected(whole, "kept") is whole
 
 
 @pytest.mark.parametrize("symmetry", ["mirror", "square"])
