@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clones import ROOT, Clone, clone, ran
+from clones import ROOT, Clone, clone
 from killing import Kill, drawn, left_behind, run_and_kill
 
 KEEP_EVERY_STEP = {"resume.save_minutes": 0.0001}  # it decides no result, so dvc.lock stays as it is
@@ -49,5 +49,5 @@ def test_many_kills_in_the_committed_run(tmp_path: Path, seed: int) -> None:
     there = clone(tmp_path / "clone", ROOT)
     there.set_params(KEEP_EVERY_STEP)
     measured = json.loads((there / "docs/measurements/sample.json").read_text(encoding="utf-8"))["stages"]
-    seconds = {stage: measured[stage]["seconds"] for stage in ran(there.dvc("repro", "--dry"))}
+    seconds = {stage: of["seconds"] for stage, of in measured.items()}  # in the order in which they ran
     survives(there, drawn(seconds, count=24, seed=seed))

@@ -151,7 +151,7 @@ def test_without_the_sample_there_is_no_banner_but_a_warning(study):
 def test_a_missing_file_is_named(study, tmp_path, name):
     shutil.copytree(study / "reports", tmp_path, dirs_exist_ok=True)
     (tmp_path / name).unlink()
-    with pytest.raises(UserError, match=f"{name}: missing; `dvc repro report`"):
+    with pytest.raises(UserError, match=f"{name}: missing; `dvc repro"):
         read(tmp_path, list(made_up.SKILLS), ["faces", "cifake"], ["cifake"], {})
 
 

@@ -1,16 +1,19 @@
 """The command, as it is typed: what it prints, its exit code, and that TensorFlow stays out of it."""
 
+import array
 import csv
+import fcntl
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from PIL import Image
@@ -347,9 +350,20 @@ def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
     ) as waiting:
-        time.sleep(3)
-        assert waiting.poll() is None
+        assert waiting.stdin
+        waiting.stdin.write(b"the first bytes of an image")
+        while _unread(waiting.stdin):  # until it reads, and waits for more
+            assert waiting.poll() is None
+            time.sleep(0.05)
         waiting.send_signal(sent)
-        assert waiting.wait(10) == 130
+        assert waiting.wait(30) == 130
         assert waiting.stderr and b"Traceback" not in waiting.stderr.read()
+
+
+def _unread(pipe: IO[bytes]) -> int:
+    """Return how many bytes in a pipe nobody has read yet."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
