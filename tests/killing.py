@@ -47,9 +47,9 @@ def drawn(seconds: Mapping[str, float], count: int, seed: int) -> list[Kill]:
 
 
 def run_and_kill(there: Clone, kill: Kill) -> tuple[str, bool]:
-    """Run a stage, and what it needs, and kill it as told; return what DVC printed, and whether it was in time.
+    """Run a stage and what it needs, and kill it as told: what DVC printed, and whether it was in time.
 
-    Only what it needs, because DVC runs stages that need not wait for each other in any order.
+    Not the whole pipeline, because DVC runs stages that need not wait for each other in any order.
 
     Where DVC alone was killed and its stage lives on, the stage is run once more beside it, which it must
     refuse; then it is ended too.
