@@ -43,7 +43,9 @@ def drawn(seconds: Mapping[str, float], count: int, seed: int) -> list[Kill]:
     hit = [trainings[i % len(trainings)] for i in range(count - count // 2)]
     hit += rng.sample(others, k=count // 2)
     hit.sort(key=list(seconds).index)
-    return [Kill(stage, rng.uniform(0, seconds[stage]), VICTIMS[i % 3]) for i, stage in enumerate(hit)]
+    # A training that is killed several times goes on each time, and shall not have ended before the last.
+    latest = {stage: seconds[stage] / hit.count(stage) for stage in hit}
+    return [Kill(stage, rng.uniform(0, latest[stage]), VICTIMS[i % 3]) for i, stage in enumerate(hit)]
 
 
 def run_and_kill(there: Clone, kill: Kill) -> tuple[str, bool]:

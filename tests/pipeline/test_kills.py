@@ -24,7 +24,7 @@ def survives(there: Clone, kills: Sequence[Kill], *targets: str) -> None:
     there.dvc("repro", *targets)
     assert (there / "dvc.lock").read_bytes() == lock  # it names the bytes of every result
     assert left_behind(there.folder) == []
-    assert len(missed) <= len(kills) // 2, missed
+    assert len(missed) <= len(kills) // 6, missed
 
 
 def test_a_few_kills(whole_run, tmp_path: Path) -> None:
