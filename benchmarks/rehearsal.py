@@ -2,12 +2,12 @@
 
     python benchmarks/rehearsal.py [--shares 0.1 1] [--loose 20000 140000] [--repeats 5] [--folder /tmp]
 
-Stand-ins of Kaggle's archives (140,000 images of 256 pixels, 120,000 of 32; see stand_ins.py) are written into
-a clone of the last commit, where `dvc repro download audit split pack` runs with profile `paper` and source
-`local`. Then come `dvc status`, a `dvc repro` that has nothing to do, and what DVC itself spends around a
-training after the change of one param. The training is played by a command that writes files of the same
-size, because only DVC's share is measured; every other stage is the real one. At last the same images as
-loose files and as shards: `dvc add`, `status`, `checkout` and `push`.
+Stand-ins of Kaggle's archives (140,000 images of 256 pixels, 120,000 of 32; see stand_ins.py) are written
+into a clone of the last commit, where `dvc repro download audit split pack` runs with profile `paper` and
+source `local`. Then come `dvc status`, a `dvc repro` that has nothing to do, and what DVC itself spends
+around a training after the change of one param. The training is played by a command that writes files of the
+same size, because only DVC's share is measured; every other stage is the real one. At last the same images
+as loose files and as shards: `dvc add`, `status`, `checkout` and `push`.
 
 It takes about half an hour and 30 GB in --folder, which are freed at the end. Nothing else should run
 meanwhile. Writes docs/measurements/rehearsal.json.
@@ -74,7 +74,7 @@ def archives(folder: Path, share: float) -> dict[str, int]:
 
 
 def clone(folder: Path, counts: Mapping[str, int]) -> None:
-    """Clone the last commit into `folder` and set it to the profile `paper`, with archives from data/local."""
+    """Clone the last commit into `folder`; profile `paper`, archives from data/local."""
     seconds(["git", "clone", "--quiet", ".", str(folder)], Path.cwd(), GIT)
     with modify_yaml(str(folder / "params.yaml")) as params:
         params["profile"] = "paper"
@@ -101,9 +101,8 @@ def rehearsed(folder: Path, share: float, repeats: int) -> dict[str, Any]:
     """Run the four stages over a `share` of both archives, and what follows them; return what it took."""
     counts = {split: 2 * round(count * share / 2) for split, count in COUNTS.items()}
     clone(folder, counts)
-    print(
-        f"writing stand-ins of {round(140_000 * share):,} and {round(120_000 * share):,} images", flush=True
-    )
+    images = {"faces": round(140_000 * share), "cifake": round(120_000 * share)}
+    print(f"writing stand-ins of {images['faces']:,} and {images['cifake']:,} images", flush=True)
     sizes = archives(folder / "data/local", share)
     with contextlib.chdir(folder):
         start = time.perf_counter()
@@ -112,10 +111,11 @@ def rehearsed(folder: Path, share: float, repeats: int) -> dict[str, Any]:
         check(Path(), counts)
     found = {
         "archive_bytes": sizes,
-        "images": {"faces": round(140_000 * share), "cifake": round(120_000 * share), **counts},
+        "images": images,
+        "counts": counts,
         "seconds": round(total, 1),
         "stages": stages,
-        "status_seconds": rounds(repeats, lambda: seconds(["dvc", "status", *STAGES], folder)),
+        "status_seconds": rounds(repeats, lambda: seconds(["dvc", "status"], folder)),
         "no_op_seconds": rounds(repeats, lambda: seconds(["dvc", "repro", *STAGES], folder)),
         "around_training_seconds": around_training(folder, repeats),
     }
@@ -200,52 +200,51 @@ def _unpack(archive: Path, folder: Path, count: int, loose: bool) -> None:
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
     shares = sorted(results["pipeline"], key=float)
-    largest = results["pipeline"][shares[-1]]
-    images = largest["images"]
-    stages: dict[str, list[str]] = {}
-    for name in largest["stages"]:
-        cells = [f"{images_of(name, images):,}", f"{largest['stages'][name]['peak_mib']:,}"]
-        for share in shares:
-            of = results["pipeline"][share]
-            taken = of["stages"][name]["seconds"]
-            cells += [f"{taken:,.1f}", f"{1e6 * taken / images_of(name, of['images']):,.0f}"]
-        stages[name] = cells
+    runs = [results["pipeline"][share] for share in shares]
+    largest = runs[-1]
     header = ["stage", "images", "peak, MiB"]
-    for share in shares:
-        header += [f"s, {results['pipeline'][share]['images']['faces']:,} faces", "µs an image"]
-    commands = table(
-        ["after it, s", *(f"{results['pipeline'][share]['images']['faces']:,} faces" for share in shares)],
-        [
-            [told, *(of_several(results["pipeline"][share][key], 2) for share in shares)]
-            for key, told in (
-                ("status_seconds", "`dvc status`"),
-                ("no_op_seconds", "`dvc repro` with nothing to do"),
-                ("around_training_seconds", "DVC around a training, after another learning rate"),
-            )
-        ],
-    )
+    for of in runs:
+        header += [f"s, {of['images']['faces']:,} faces", "µs an image"]
+    rows = []
+    for name, figures in largest["stages"].items():
+        row = [name, f"{images_of(name, largest):,}", f"{figures['peak_mib']:,}"]
+        for of in runs:
+            taken = of["stages"][name]["seconds"]
+            row += [f"{taken:,.1f}", f"{1e6 * taken / images_of(name, of):,.0f}"]
+        rows.append(row)
+    commands = [
+        [told, *(of_several(of[key], 2) for of in runs)]
+        for key, told in (
+            ("status_seconds", "`dvc status`"),
+            ("no_op_seconds", "`dvc repro` of these stages, nothing to do"),
+            ("around_training_seconds", "DVC around a training, after another learning rate"),
+        )
+    ]
+    sizes = {name: f"{size / 1e9:.2f} GB" for name, size in largest["archive_bytes"].items()}
+    exact = ", ".join(f"{count:,} ({split})" for split, count in largest["counts"].items())
     return f"""\
-`python benchmarks/rehearsal.py` on {here(results)}. Both archives at full size, of our own images: {images["faces"]:,} of
-256 pixels ({largest["archive_bytes"]["faces"] / 1e9:.1f} GB) and {images["cifake"]:,} of 32
-({largest["archive_bytes"]["cifake"] / 1e6:.0f} MB). `dvc repro download audit split pack` with profile `paper` took
-{largest["seconds"] / 60:.1f} minutes; the splits hold exactly {", ".join(f"{images[it]:,} ({it})" for it in COUNTS)}
-images, half of each class.
+`python benchmarks/rehearsal.py` on {here(results)}. Both archives, of images of our own:
+{largest["images"]["faces"]:,} of 256 pixels ({sizes["faces"]}), {largest["images"]["cifake"]:,} of 32
+({sizes["cifake"]}). `dvc repro download audit split pack` with profile `paper` took
+{largest["seconds"] / 60:.1f} minutes, and the splits hold exactly {exact} images, half of each class.
 
-{table(header, [[name, *cells] for name, cells in stages.items()])}
+{table(header, rows)}
 
-{commands}
+{table(["after it, s", *(f"{of['images']['faces']:,} faces" for of in runs)], commands)}
 
-The same images as loose files in a folder that DVC tracks, and in shards of {PER_SHARD:,} as they are here; seconds,
-{_repeats(results["tracked"])}:
+The same images as loose files in a folder that DVC tracks, and in shards of {PER_SHARD:,} as they are here;
+seconds, {_repeats(results["tracked"])}:
 
 {_tracked_table(results["tracked"])}
 """
 
 
-def images_of(stage: str, images: Mapping[str, int]) -> int:
+def images_of(stage: str, run: Mapping[str, Any]) -> int:
     """Return how many images a stage goes through."""
     name, _, item = stage.partition("@")
-    return images["faces"] + images["cifake"] if name == "split" else images[item]
+    if name == "split":
+        return sum(run["images"].values())
+    return run["counts" if name == "pack" else "images"][item]
 
 
 def _repeats(tracked: Mapping[str, Any]) -> str:

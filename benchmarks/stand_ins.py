@@ -1,8 +1,9 @@
-"""Stand-ins for Kaggle's two archives: file for file their layout, names, tables and counts; images of our own.
+"""Stand-ins for Kaggle's two archives: their layout, names, tables and counts, file for file; our own images.
 
-The images are crops of the photographs that scientific Python packages carry. A few thousand are encoded; each
-file of an archive is one of them with a comment of its own, so that no two files are the same, and decoding,
-hashing and moving them costs what it costs with that many photographs. The same arguments give the same bytes.
+The images are crops of the photographs that scientific Python packages carry. A few thousand are encoded;
+each file of an archive is one of them with a comment of its own, so that no two files are the same, and
+decoding, hashing and moving them costs what it costs with that many photographs. The same arguments give the
+same bytes.
 """
 
 import csv
