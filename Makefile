@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan test test-all lint pipeline readme results errors seeds verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme results errors seeds verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -37,7 +37,10 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 residual: $(INSTALLED) ## The same for the second study, in the folder residual
 	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.residual.pipeline.schema && dvc repro
 
-residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
+residual-estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
+	@python -m deepfake_ensemble.pipeline.estimate
+
+plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.plan
 
 residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
