@@ -3,12 +3,13 @@
     stage_watch.py LOG -m deepfake_ensemble.stages.train cnn
 
 The stage runs as it would, its lines pass through; Python reports each import. One line of JSON is added to
-LOG: arguments, start and end (seconds since the epoch), seconds of imports, the packages imported, and when
-each line of output came.
+LOG: arguments, start and end (seconds since the epoch), seconds of imports and of all processors, the
+packages imported, and when each line of output came.
 """
 
 import json
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ class Watched:
     start: float
     end: float = 0.0
     import_seconds: float = 0.0
+    processor_seconds: float = 0.0
     packages: list[str] = field(default_factory=list)
     lines: list[tuple[float, str]] = field(default_factory=list)
 
@@ -80,6 +82,8 @@ def watch(arguments: list[str]) -> tuple[Watched, int]:
         follow(process.stderr, sys.stderr)
         reader.join()
     seen.end = time.time()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seen.processor_seconds = used.ru_utime + used.ru_stime
     seen.packages = sorted(packages)
     return seen, process.returncode
 

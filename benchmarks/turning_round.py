@@ -37,6 +37,8 @@ from timing import ENVIRONMENT, here, measured_on, of_several, rounds, seconds
 FILE = Path("docs/measurements/turning_round.json")
 PARTS = ("run", "start", "weighting", "plot")
 SHARES = ("imports", "building", "work", "dvc")
+END = "(end)"
+CORES = "cores"  # that a stage kept busy on average
 BUILDING_ALONE = ("initialise", "assemble")  # they load or build networks, and do next to nothing with them
 # Each stage without TensorFlow, with one of its items.
 STARTED = (
@@ -79,7 +81,7 @@ def _watching(log: Path) -> dict[str, str]:
 
 
 def spent(processes: Iterable[Watched], start: float, end: float) -> dict[str, dict[str, float]]:
-    """Return for each stage the seconds of each of `SHARES`; what comes after the last is `(end)`'s."""
+    """Return for each stage the seconds of each of SHARES, and CORES; END is what comes after the last."""
     found: dict[str, dict[str, float]] = {}
     before = start
     for process in processes:
@@ -90,9 +92,10 @@ def spent(processes: Iterable[Watched], start: float, end: float) -> dict[str, d
             "work": process.seconds - process.import_seconds - building,
             "dvc": process.start - before,
         }
+        shares[CORES] = process.processor_seconds / process.seconds
         found[process.stage] = {name: round(value, 2) for name, value in shares.items()}
         before = process.end
-    found["(end)"] = {"imports": 0, "building": 0, "work": 0, "dvc": round(end - before, 2)}
+    found[END] = dict.fromkeys((*SHARES, CORES), 0.0) | {"dvc": round(end - before, 2)}
     return found
 
 
@@ -213,28 +216,24 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def _spent_table(stages: Mapping[str, Mapping[str, float]]) -> str:
-    rows: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(SHARES, 0.0))
-    counts: dict[str, int] = defaultdict(int)
+    together: dict[str, list[Mapping[str, float]]] = defaultdict(list)
     for name, shares in stages.items():
-        stage = name if name.startswith("train@") else name.partition("@")[0]
-        counts[stage] += 1
-        for share, value in shares.items():
-            rows[stage][share] += value
-    whole = {share: sum(row[share] for row in rows.values()) for share in SHARES}
-    cells = [
-        [name.replace("@", " "), str(counts[name]), *_cells(row)]
-        for name, row in rows.items()
-        if name != "(end)"
+        together[name if name.startswith("train@") else name.partition("@")[0]].append(shares)
+    after = together.pop(END)
+    rows = [[name.replace("@", " "), str(len(of)), *_cells(of)] for name, of in together.items()]
+    rows += [
+        ["(after the last)", "", *_cells(after)],
+        ["**all**", str(len(stages) - 1), *_cells(stages.values())],
     ]
-    cells += [
-        ["(after the last)", "", *_cells(rows["(end)"])],
-        ["**all**", str(len(stages) - 1), *_cells(whole)],
-    ]
-    return table(["stage", "items", "imports", "building", "work", "DVC", "sum"], cells)
+    return table(["stage", "items", "imports", "building", "work", "DVC", "sum", "cores busy"], rows)
 
 
-def _cells(row: Mapping[str, float]) -> list[str]:
-    return [*(f"{row[share]:,.1f}" for share in SHARES), f"{sum(row.values()):,.1f}"]
+def _cells(rows: Iterable[Mapping[str, float]]) -> list[str]:
+    rows = list(rows)
+    sums = [sum(row[share] for row in rows) for share in SHARES]
+    own = sum(sums[:-1])
+    busy = sum(row[CORES] * (sum(row[share] for share in SHARES) - row["dvc"]) for row in rows)
+    return [*(f"{each:,.1f}" for each in (*sums, sum(sums))), f"{busy / own:.2f}" if own else ""]
 
 
 def main() -> None:
