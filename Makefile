@@ -37,15 +37,15 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 residual: $(INSTALLED) ## The same for the second study, in the folder residual
 	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.residual.pipeline.schema && dvc repro
 
-residual-estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
-	@python -m deepfake_ensemble.pipeline.estimate
-
-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
+residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.plan
 
 residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.results
 	@python -m deepfake_ensemble.residual.pipeline.document
+
+estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
+	@python -m deepfake_ensemble.pipeline.estimate
 
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan
