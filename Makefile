@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan test test-all lint pipeline readme results errors seeds verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme results errors seeds verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -43,6 +43,9 @@ residual-plan: $(INSTALLED) ## Print every stage of the second study's active pr
 residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
 	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.results
 	@python -m deepfake_ensemble.residual.pipeline.document
+
+estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
+	@python -m deepfake_ensemble.pipeline.estimate
 
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.pipeline.plan

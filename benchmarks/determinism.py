@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble import params, processor
-from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.pipeline.machine import machine, versions
 from training_steps import BATCH, timed
 
@@ -66,6 +65,8 @@ def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str,
 
 def page(found: dict[str, dict[str, list[float]]], size: int, count: int, rounds: int) -> str:
     """Return docs/determinism.md."""
+    from deepfake_ensemble.pipeline.generated import table  # it imports NumPy, for which `steps` is not ready
+
     rows = []
     for model, by_setting in found.items():
         reference = statistics.median(by_setting["as in the profile"])

@@ -5,10 +5,7 @@ The images are tiny; everything else is what the profile `paper` does.
 
 import csv
 import hashlib
-import io
 import shutil
-import struct
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +15,11 @@ import pytest
 from PIL import Image
 
 import kaggle_server
+import stand_ins
 from clones import Clone, clone
 from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.sources.sample import write_zip
+from pictures import encoded
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 
@@ -28,65 +28,18 @@ SPLITS = {"train": 100_000, "val": 20_000, "test": 20_000, "cifake": 20_000}
 MODELS = ("cnn", "resnet50", "xception", "efficientnet_b4")
 
 
-def images() -> Iterator[bytes]:
-    """Yield distinct JPEG files without end: a few tiny pictures, each file with a comment of its own."""
+def tiny_pictures() -> list[bytes]:
+    """Return 50 JPEG files of noise, 8 × 8 pixels."""
     rng = np.random.default_rng(0)
-    pictures = []
-    for _ in range(50):
-        file = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(file, "JPEG", quality=75)
-        pictures.append(file.getvalue())
-    number = 0
-    while True:
-        for picture in pictures:
-            comment = f"{number:08d}".encode()
-            # Behind the two bytes with which every JPEG starts: marker, length with itself, comment.
-            yield picture[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment + picture[2:]
-            number += 1
-
-
-def faces(path: Path) -> None:
-    """Write the 140k faces' archive, file for file as Kaggle has it."""
-    files, number = images(), 0
-    with zipfile.ZipFile(path, "w") as archive:
-        for part, count in (("train", 50_000), ("valid", 10_000), ("test", 10_000)):
-            table = io.StringIO(newline="")
-            rows = csv.writer(table)
-            rows.writerow(["", "original_path", "id", "label", "label_str", "path"])
-            for label, kind in ((1, "real"), (0, "fake")):
-                for i in range(count):
-                    name = (
-                        f"{number:05d}"
-                        if label
-                        else f"{hashlib.md5(b'%d' % number).hexdigest()[:10].upper()}"
-                    )
-                    archive.writestr(f"real_vs_fake/real-vs-fake/{part}/{kind}/{name}.jpg", next(files))
-                    rows.writerow(
-                        [i, f"/kaggle/input/{name}.jpg", name, label, kind, f"{part}/{kind}/{name}.jpg"]
-                    )
-                    number += 1
-            archive.writestr(f"{part}.csv", table.getvalue())
-
-
-def cifake(path: Path) -> None:
-    """Write CIFAKE's archive, file for file as Kaggle has it."""
-    files = images()
-    with zipfile.ZipFile(path, "w") as archive:
-        for part, count in (("train", 5_000), ("test", 1_000)):
-            for kind in ("REAL", "FAKE"):
-                for cls in range(1, 11):
-                    for i in range(count):
-                        number = f"{i:04d}" if kind == "REAL" else str(i + 1000 * (part == "train"))
-                        suffix = "" if cls == 1 else f" ({cls})"
-                        archive.writestr(f"{part}/{kind}/{number}{suffix}.jpg", next(files))
+    return [encoded(Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))) for _ in range(50)]
 
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """The study with profile `paper`, downloaded from a stand-in for Kaggle and packed."""
     folder = tmp_path_factory.mktemp("paper")
-    faces(folder / "faces.zip")
-    cifake(folder / "cifake.zip")
+    write_zip(folder / "faces.zip", stand_ins.faces(stand_ins.distinct(tiny_pictures())))
+    write_zip(folder / "cifake.zip", stand_ins.cifake(stand_ins.distinct(tiny_pictures())))
     paper = clone(folder / "clone")
     paper.set_params({"profile": "paper"})
     with kaggle_server.serve({FACES: folder / "faces.zip", CIFAKE: folder / "cifake.zip"}) as server:

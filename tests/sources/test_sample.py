@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import sha256
-from deepfake_ensemble.sources import photographs, sample
+from deepfake_ensemble.sources import photographs, sample, synthesis
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +152,21 @@ def test_a_photograph_that_is_not_installed_is_named():
     with pytest.raises(UserError, match=r"mandrill\.png: .*missing.* reinstall scikit-image") as caught:
         photographs.read("skimage/data/mandrill.png")
     assert "\n" not in str(caught.value)
+
+
+def test_the_candidate_that_is_kept_is_the_nearest_of_all_and_of_equals_the_first():
+    rng = np.random.default_rng(0)
+    original = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    target = synthesis.jpeg(original)
+    wanted = photographs.sharpness(synthesis.decode(target))
+
+    def distance(data: bytes) -> float:
+        sharp = photographs.sharpness(synthesis.decode(data))
+        of_size = 4 * abs(len(data) - len(target)) / (len(data) + len(target))
+        return abs(sharp - wanted) / (sharp + wanted + 1) + of_size
+
+    for _ in range(20):
+        scales = [*rng.uniform(0.7, 1.3, 8), *[rng.uniform(0.7, 1.3)] * 2]
+        candidates = [(original * scale).clip(0, 255).astype(np.uint8) for scale in rng.permutation(scales)]
+        expected = min(map(synthesis.jpeg, candidates), key=distance)
+        assert synthesis.closest(original, candidates) == expected

@@ -48,15 +48,23 @@ def decode(data: bytes) -> Pixels:
 def closest(original: Pixels, candidates: Iterable[Pixels]) -> bytes:
     """Return the candidate, as a JPEG, that is most like the original in size of file and sharpness."""
     target = jpeg(original)
-    bytes_wanted, sharpness_wanted = len(target), sharpness(decode(target))
+    files = [jpeg(candidate) for candidate in candidates]
+    sharpness_wanted = sharpness(decode(target))
 
-    def distance(data: bytes) -> float:
+    def by_size(data: bytes) -> float:
+        return 4 * abs(len(data) - len(target)) / (len(data) + len(target))
+
+    def by_sharpness(data: bytes) -> float:
         sharp = sharpness(decode(data))
-        return abs(sharp - sharpness_wanted) / (sharp + sharpness_wanted + 1) + 4 * abs(
-            len(data) - bytes_wanted
-        ) / (len(data) + bytes_wanted)
+        return abs(sharp - sharpness_wanted) / (sharp + sharpness_wanted + 1)
 
-    return min(map(jpeg, candidates), key=distance)
+    # Sharpness takes a decoding: only those are asked for it whom their size does not put behind the best.
+    best, chosen = float("inf"), len(files)
+    for distance, number in sorted((by_size(data), number) for number, data in enumerate(files)):
+        if distance > best:
+            break
+        best, chosen = min((best, chosen), (by_sharpness(files[number]) + distance, number))
+    return files[chosen]
 
 
 def _halve(x: NDArray[np.float64]) -> NDArray[np.float64]:

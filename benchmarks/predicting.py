@@ -1,0 +1,176 @@
+"""Predicting with the detectors: the paper's way, one image at a time, against the predict stage's.
+
+    python benchmarks/predicting.py [MODEL ...] [--sizes 40 256] [--images 64] [--repeats 5]
+
+The paper's way is Keras' own: `ImageDataGenerator` over a folder of images, batch size 1, `model.predict`.
+Ours is what the predict stage does: packed images, batches of 64, one graph. Both start from the same JPEG
+files of the right size, take turns, and run with the processor settings of the active profile; each model has
+a process of its own and random weights. After that come other batch sizes of ours. Nothing else should run
+meanwhile. Writes docs/measurements/predicting.json.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.files import write_json
+from timing import here, measured_on, of_several
+
+FILE = Path("docs/measurements/predicting.json")
+BATCH = 64  # profiles.NAME.prediction_batch_size
+OTHER_BATCHES = (1, 4, 16, 32)
+
+
+def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
+    """Measure one detector in this process; rates in images a second."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    settings = params.read(f"{params.active_profile()}.processor", processor.Processor)
+    processor.pin(settings)
+    import numpy as np
+
+    import stand_ins
+    from deepfake_ensemble.data import records
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.models import architecture, detector
+    from deepfake_ensemble.models.predicting import Predictor
+    from deepfake_ensemble.training import session
+
+    session.start(seed=0)
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    registered = architecture.find(name)
+    network: Any = params.read(f"models.{name}.network", registered.network)
+    model = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    predictor = Predictor(model)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "images/fake"
+        folder.mkdir(parents=True)
+        packed = Path(scratch) / "packed"
+        packed.mkdir()
+        files = stand_ins.pictures(size, 95, count)
+        for number, file in enumerate(files):
+            (folder / f"{number:06}.jpg").write_bytes(file)
+        images = ((f"{number:06}.jpg", 1, file) for number, file in enumerate(files))
+        records.write(packed, images, count, 5_000)
+        reader = BatchReader(PackedImages(packed), size, threads=settings.threads or 4)
+        generator = ImageDataGenerator().flow_from_directory(
+            folder.parent, target_size=(size, size), batch_size=1, class_mode="binary", shuffle=False
+        )
+
+        def ours(batch: int = BATCH) -> Any:
+            return predictor.predict(reader.in_order(batch), lambda _: None)
+
+        def papers() -> Any:
+            generator.reset()
+            return model.predict(generator, verbose=0)[:, 0]  # the detector scales by itself
+
+        ours()  # both are traced by now
+        model.predict(generator, steps=1, verbose=0)
+        found: dict[str, list[float]] = {"papers": [], "ours": []}
+        for _ in range(repeats):
+            alone, rate = _rated(papers, count)
+            found["papers"].append(rate)
+            together, rate = _rated(ours, count)
+            found["ours"].append(rate)
+        return {
+            **found,
+            "largest_difference": float(np.abs(alone - together).max()),
+            "spread": float(np.ptp(together)),
+            "traced": predictor._run.experimental_get_tracing_count(),
+            "by_batch": {
+                str(batch): _rated(lambda of=batch: ours(of), count)[1]
+                for batch in (*OTHER_BATCHES, BATCH)
+                if batch <= count
+            },
+        }
+
+
+def _rated(predict: Callable[[], Any], count: int) -> tuple[Any, float]:
+    start = time.perf_counter()
+    result = predict()
+    return result, round(count / (time.perf_counter() - start), 2)
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return what was measured, in Markdown."""
+    from deepfake_ensemble.pipeline.generated import (
+        table,
+    )  # it imports NumPy, for which `measured` is not ready
+
+    parts = [
+        f"""\
+`python benchmarks/predicting.py` on {here(results)}. Images a second: the paper's way (`ImageDataGenerator`,
+batch 1, `model.predict`), and the predict stage's (packed images, batches of {BATCH}). The whole ensemble is
+one detector after the other, either way."""
+    ]
+    for size, found in results["sizes"].items():
+        rows = []
+        for name, of in found.items():
+            ratio = statistics.median(of["ours"]) / statistics.median(of["papers"])
+            apart = f"{of['largest_difference']:.0e}"
+            rows.append([name, of_several(of["papers"]), of_several(of["ours"]), f"{ratio:.2f}", apart])
+        whole = {
+            way: sum(1 / statistics.median(of[way]) for of in found.values()) for way in ("papers", "ours")
+        }
+        rows.append(
+            [
+                "**one after the other**",
+                *(f"{1 / each:,.1f}" for each in whole.values()),
+                f"**{whole['papers'] / whole['ours']:.2f}**",
+                f"{max(of['largest_difference'] for of in found.values()):.0e}",
+            ]
+        )
+        header = [f"{size}×{size}", "paper's", "ours", "ratio", "largest difference"]
+        parts += [table(header, rows), "Ours by batch size, one round:", _by_batch(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _by_batch(found: Mapping[str, Any]) -> str:
+    from deepfake_ensemble.pipeline.generated import table
+
+    batches = sorted({int(batch) for of in found.values() for batch in of["by_batch"]})
+    rows = [
+        [name, *(f"{of['by_batch'][str(batch)]:,.1f}" for batch in batches)] for name, of in found.items()
+    ]
+    return table(["detector", *map(str, batches)], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    known = list(params.read("models", dict[str, Any]))
+    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[40, 256], help="sides of the images, pixels")
+    parser.add_argument("--images", type=int, default=64, help="predicted in each round")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of either way")
+    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.alone:
+        name, size = asked.alone
+        print(json.dumps(measured(name, int(size), asked.images, asked.repeats)))
+        return
+    results: dict[str, Any] = {**measured_on(), "images": asked.images, "sizes": {}}
+    for size in asked.sizes:
+        found = results["sizes"].setdefault(str(size), {})
+        for name in asked.models:
+            options = ["--images", str(asked.images), "--repeats", str(asked.repeats)]
+            command = [sys.executable, __file__, *options, "--alone", name, str(size)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+            print(f"{name} at {size}: {found[name]}", flush=True)
+    write_json(asked.file, results)
+    print(f"{asked.file}: written")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Commands timed one after the other, and figures of several rounds as a page shows them."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.pipeline.machine import machine, versions
+
+# The benchmark's own python first, as `source .venv/bin/activate` makes it.
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str] = ENVIRONMENT) -> float:
+    """Run a command to its end and return how long it took; UserError if it failed."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    taken = time.perf_counter() - start
+    if done.returncode:
+        raise UserError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-3000:]}")
+    return taken
+
+
+def rounds(repeats: int, measured: Callable[[], float]) -> list[float]:
+    """Measure something several times."""
+    return [round(measured(), 3) for _ in range(repeats)]
+
+
+def of_several(values: Sequence[float], digits: int = 1) -> str:
+    """Return the median and, if there are several, the smallest and the largest."""
+    median = f"{statistics.median(values):,.{digits}f}"
+    if len(values) == 1:
+        return median
+    return f"{median} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
+
+
+def measured_on() -> dict[str, Any]:
+    """Return what stands at the head of every file of measurements."""
+    return {"machine": machine(), "versions": versions()}
+
+
+def here(results: Mapping[str, Any]) -> str:
+    """Return in a clause where results were measured, for a page."""
+    found = results["machine"]
+    return f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB"
