@@ -1,16 +1,21 @@
-"""Measure `deepfake-ensemble` in use: many files through the command, many requests to the page.
+"""Measure `deepfake-ensemble` in use: one image, many files, many requests to the page.
 
+    python benchmarks/use.py cold
     python benchmarks/use.py files [--count 10000]
     python benchmarks/use.py requests [--parallel 200] [--seconds 60]
-    python benchmarks/use.py cold
+    python benchmarks/use.py parity
 
-`files` compares the command's throughput with that of the bare ONNX session on the same images, already
-decoded, in the same batches, and watches its memory; `cold` times one image from the start of the process.
-All take the images of data/packed/test and the model file models/ensemble.onnx, or --file. Each prints JSON.
+`cold` times one image from the start of the process, and beside it what loading the Keras ensemble instead
+takes; `files` compares the command's throughput with that of the bare ONNX session on the same images,
+already decoded, in the same batches, and watches its memory; `parity` compares what the command says of every
+image of the internal test split and of the other data sets with the stored predictions. All take the images
+of data/packed and the model file models/ensemble.onnx, or --file. Each adds its part to
+docs/measurements/use.json.
 """
 
 import argparse
 import asyncio
+import csv
 import json
 import os
 import random
@@ -22,6 +27,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +35,14 @@ import httpx
 import psutil
 
 from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE, combine
+from deepfake_ensemble.evaluation.predictions import aligned, read
+from deepfake_ensemble.files import write_json
+from deepfake_ensemble.json_files import read_json
+from deepfake_ensemble.pipeline.generated import table
+from timing import here, measured_on, of_several
 
+FILE = Path("docs/measurements/use.json")
 COMMAND = [sys.executable, "-m", "deepfake_ensemble.use.command_line"]
 BARE = """
 import sys, time
@@ -112,16 +125,65 @@ def _two_numbers(program: list[str]) -> list[float]:
     return [float(each) for each in subprocess.run(program, capture_output=True, check=True).stdout.split()]
 
 
+KERAS = """
+import sys
+from pathlib import Path
+import numpy as np
+from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.models import saved
+ensemble = saved.load(Path("models/ensemble.keras"))
+image = pixels(sys.stdin.buffer.read(), ensemble.input_shape[1])
+print(ensemble.predict(np.stack([image]), verbose=0))
+"""
+
+
 def cold(file: Path, repeats: int = 5) -> dict[str, Any]:
     image = PackedImages(Path("data/packed/test"))[0]
-    times = []
+    programs = {
+        "command": [*COMMAND, "predict", "--file", str(file), "-"],
+        "keras": [sys.executable, "-c", KERAS],
+    }
+    times: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(repeats):
-        start = time.perf_counter()
-        subprocess.run(
-            [*COMMAND, "predict", "--file", str(file), "-"], input=image, capture_output=True, check=True
-        )
-        times.append(time.perf_counter() - start)
-    return {"seconds": [round(each, 2) for each in times], "median": round(statistics.median(times), 2)}
+        for name, program in programs.items():
+            start = time.perf_counter()
+            subprocess.run(program, input=image, capture_output=True, check=True)
+            times[name].append(round(time.perf_counter() - start, 2))
+    return {"seconds": times["command"], "keras_seconds": times["keras"]}
+
+
+def parity(file: Path) -> dict[str, Any]:
+    """Compare the command's probabilities with those in predictions/ and their weighted average."""
+    weights = read_json(Path("reports/ensemble/weights.json"))
+    found = {}
+    for split in sorted(index.parent.name for index in Path("data/packed").glob("*/index.csv")):
+        if split in ("train", "val"):
+            continue
+        images = PackedImages(Path("data/packed") / split)
+        stored = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
+        if stored.paths != tuple(images.paths):
+            sys.exit(f"predictions: not of the images in data/packed/{split}; run `dvc repro` first")
+        expected = {**stored.p_fake, ENSEMBLE: combine(weights, stored.p_fake)}
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(len(images)):
+                (Path(folder) / f"{number:06}.jpg").write_bytes(images[number])
+            done = subprocess.run(
+                [*COMMAND, "predict", "--file", str(file), "--format", "csv", folder],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+        rows = sorted(csv.DictReader(done.stdout.splitlines()), key=lambda row: row["image"])
+        if len(rows) != len(images):
+            sys.exit(f"predict: {len(rows)} rows for {len(images)} images")
+        found[split] = {
+            "images": len(rows),
+            "largest_difference": {
+                name: max(abs(float(row[name]) - p) for row, p in zip(rows, of.tolist(), strict=True))
+                for name, of in expected.items()
+            },
+        }
+    return {"profile": read_json(Path("reports/run.json"))["profile"], "splits": found}
 
 
 def requests(file: Path, parallel: int, seconds: float) -> dict[str, Any]:
@@ -179,23 +241,68 @@ async def _ask(
     return answers, times
 
 
+def page(results: Mapping[str, Any]) -> str:
+    """Return what was measured, in Markdown."""
+    rows = []
+    if "cold" in results:
+        of = results["cold"]
+        ratio = statistics.median(of["keras_seconds"]) / statistics.median(of["seconds"])
+        rows += [
+            ["one image, from the start of the process, s", of_several(of["seconds"], 2)],
+            ["the same by loading the Keras ensemble, s", of_several(of["keras_seconds"], 2)],
+            ["how many times as long that takes", f"{ratio:.1f}"],
+        ]
+    if "files" in results:
+        of = results["files"]
+        rows += [
+            [f"{of['images']:,} files in one call, images a second", f"{of['images_per_second']:,.1f}"],
+            ["as a share of the bare ONNX session's", f"{of['ratio']:.2f}"],
+            ["memory in each third of it, MiB", ", ".join(f"{n:,}" for n in of["memory_mib"].values())],
+        ]
+    if "requests" in results:
+        of = results["requests"]
+        answers = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(of["answers"].items()))
+        rows += [
+            [f"{of['parallel']} requests at a time for {of['seconds']:.0f} s: answers", answers],
+            ["median, and slowest, ms", f"{of['median_ms']:,}, {of['slowest_ms']:,}"],
+            ["memory in each third of it, MiB ", ", ".join(f"{n:,}" for n in of["memory_mib"].values())],
+            ["exit code after Ctrl-C, and seconds to it", f"{of['exit_code']}, {of['seconds_to_end']}"],
+        ]
+    for profile, compared in results.get("parity", {}).items():
+        rows += [
+            [
+                f"profile {profile}, {split}: largest difference from {of['images']:,} stored predictions",
+                f"{max(of['largest_difference'].values()):.1e}",
+            ]
+            for split, of in compared["splits"].items()
+        ]
+    head = f"`python benchmarks/use.py cold`, `files`, `requests` and `parity` on {here(results)}."
+    return f"{head}\n\n{table(['the command and the page', ''], rows)}\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["files", "requests", "cold"])
+    parser.add_argument("what", choices=["cold", "files", "requests", "parity"])
     parser.add_argument("--file", type=Path, default=Path("models/ensemble.onnx"))
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--parallel", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--results", type=Path, default=FILE, help=f"what to add to; default {FILE}")
     given = parser.parse_args()
+    results = read_json(given.results) if given.results.exists() else {}
     if given.what == "files":
-        found = files(given.file, given.count)
+        results["files"] = files(given.file, given.count)
     elif given.what == "requests":
-        found = requests(given.file, given.parallel, given.seconds)
+        results["requests"] = requests(given.file, given.parallel, given.seconds)
+    elif given.what == "cold":
+        results["cold"] = cold(given.file)
     else:
-        found = cold(given.file)
-    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **found}, indent=2))
+        compared = parity(given.file)
+        results.setdefault("parity", {})[compared["profile"]] = compared
+    write_json(given.results, measured_on() | {k: v for k, v in results.items() if k not in measured_on()})
+    print(json.dumps(results[given.what], indent=2))
 
 
 if __name__ == "__main__":
