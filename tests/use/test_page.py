@@ -118,12 +118,12 @@ def test_the_slider_changes_verdicts_and_says_with_what_errors(page, files):
     slider = page.locator("#threshold")
     slider.focus()
     page.keyboard.press("Home")
-    page.wait_for_selector("#errors:has-text('From 0.01 on')")
+    page.wait_for_selector("#errors:has-text('From P(fake) 0.01 on')")
     assert column(page, 3) != before
     assert column(page, 3).count("fake") == 5
     assert page.inner_text("#errors") != sentences
     page.select_option("#point", "youden")
-    page.wait_for_selector("#errors:has-text('From 0.4321 on')")
+    page.wait_for_selector("#errors:has-text('From P(fake) 0.4321 on')")
 
 
 def test_more_about_an_image_is_told_in_words(page, files):

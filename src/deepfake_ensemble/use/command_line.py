@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import itertools
 import json
 import signal
 import sys
@@ -115,8 +114,8 @@ def parser() -> argparse.ArgumentParser:
         "--explain",
         type=Path,
         metavar="DIR",
-        help="write there where each image speaks for its verdict (Grad-CAM); needs the training packages and"
-        " the .keras models beside the model file",
+        help="write heat maps there (Grad-CAM), a PNG for each image and detector: bright spots speak the"
+        " most for the verdict; needs the training packages and the .keras models beside the model file",
     )
 
     info = command("info", "tell what model this is, what it was trained on, and how well it does", _INFO)
@@ -179,6 +178,16 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _model_file(arguments: argparse.Namespace) -> Path:
+    file: Path = arguments.file
+    if not file.exists():
+        raise UserError(
+            f"{file.absolute()}: no such model file; --file names another, and in the project"
+            " `dvc repro export` makes it and `dvc pull` fetches a stored one"
+        )
+    return file
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.portable.classifier import Classifier
@@ -187,11 +196,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.inputs import Inputs
     from deepfake_ensemble.use.verdicts import rule
 
-    classifier = Classifier(arguments.file)
+    classifier = Classifier(_model_file(arguments))
     facts = classifier.facts
     by = rule(facts, arguments.model, arguments.threshold)
     wanted = None if arguments.model == ENSEMBLE else [arguments.model]
-    explained = _explainer(arguments, facts, by)
+    explained, heat_maps = _explainer(arguments, facts, by)
     if facts.demonstration and arguments.format != "table":
         print(wording.DEMONSTRATION, file=sys.stderr)
     failed = 0
@@ -210,31 +219,43 @@ def _predict(arguments: argparse.Namespace) -> int:
 
         for text in FORMATS[arguments.format](results(), facts, by):
             destination.write(text)
+    if arguments.output is not None:
+        print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
+    if arguments.explain is not None:
+        print(
+            f"deepfake-ensemble: {heat_maps():,} heat maps in {arguments.explain}, of the image as the networks"
+            " see it; bright spots speak the most for the verdict, in an all grey one nothing does",
+            file=sys.stderr,
+        )
     if failed:
         print(f"deepfake-ensemble: {failed:,} of {len(inputs):,} could not be used", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _explainer(arguments: argparse.Namespace, facts: "Facts", by: "Rule") -> "Callable[[Classified], None]":
-    """Return what writes the heat maps of an image, if they are wanted: of all detectors or of the one."""
+def _explainer(
+    arguments: argparse.Namespace, facts: "Facts", by: "Rule"
+) -> "tuple[Callable[[Classified], None], Callable[[], int]]":
+    """Return what writes the heat maps of an image, if they are wanted, and what tells how many there are."""
     from deepfake_ensemble.use import heatmaps
 
     folder: Path | None = arguments.explain
     if folder is None:
-        return lambda result: None
+        return lambda result: None, lambda: 0
     maker = heatmaps.Heatmaps(facts, arguments.file.parent)
     if reason := maker.missing:
         raise UserError(f"--explain: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = itertools.count(1)
+    written = 0
     detectors = facts.detectors if by.detector == ENSEMBLE else [by.detector]
 
     def write(result: "Classified") -> None:
+        nonlocal written
         towards_fake = by.verdict(result.p_fake[by.detector]) == "fake"
         maps = maker.overlaid(result.seen.pixels, towards_fake, detectors)
-        heatmaps.write(folder, next(numbers), result.seen.image, maps)
+        heatmaps.write(folder, written // len(detectors) + 1, result.seen.image, maps)
+        written += len(maps)
 
-    return write
+    return write, lambda: written
 
 
 @contextmanager
@@ -259,7 +280,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.portable.facts import as_plain
     from deepfake_ensemble.use.about import about
 
-    facts = Classifier(arguments.file).facts
+    facts = Classifier(_model_file(arguments)).facts
     if arguments.format == "json":
         print(json.dumps(as_plain(facts), indent=2, ensure_ascii=False))
     else:
@@ -270,7 +291,7 @@ def _info(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.server import serve
 
-    return serve(arguments.file, arguments.host, arguments.port, arguments.rate)
+    return serve(_model_file(arguments), arguments.host, arguments.port, arguments.rate)
 
 
 if __name__ == "__main__":

@@ -78,26 +78,30 @@ def _cell(value: Any) -> Any:
 
 
 def as_table(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
-    """Yield a table, with the image last because names have any length, and below it what it means."""
+    """Yield a table, with the image last because names have any length, and around it what it means."""
+    if facts.demonstration:
+        yield textwrap.fill(wording.DEMONSTRATION, 110) + "\n\n"
     shown = facts.detectors if rule.detector == ENSEMBLE else [rule.detector]
     widths = {name: max(len(name), 6) for name in shown}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
     yield f"{names}  verdict  unlike  image\n"
-    flagged = False
+    classified = flagged = False
     for result in results:
         it = record(result, facts, rule)
         cells = "  ".join(
             f"{'' if it[name] is None else f'{it[name]:.4f}':>{width}}" for name, width in widths.items()
         )
         verdict, unlike = it["verdict"] or "-", {True: "yes", False: "no", None: "-"}[it["unlike_training"]]
+        classified |= isinstance(result, Classified)
         flagged |= unlike == "yes"
         error = f"  ({it['error']})" if it["error"] else ""
         yield f"{cells}  {verdict:<7}  {unlike:<6}  {_printable(it['image'])}{error}\n"
-    yield "\n"
-    below = list(wording.errors(rule))
-    below += [wording.unlike(facts)] if flagged else []
-    below += [wording.DEMONSTRATION] if facts.demonstration else []
-    for sentence in below:
+    if classified:
+        yield "\n"
+    for sentence in (
+        *(wording.errors(rule) if classified else ()),
+        *([wording.unlike(facts)] if flagged else ()),
+    ):
         yield textwrap.fill(sentence, 110) + "\n"
 
 

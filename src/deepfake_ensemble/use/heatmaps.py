@@ -1,6 +1,7 @@
 """Where the detectors look, by Grad-CAM: the one thing here that needs TensorFlow and the members' files."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,8 @@ class Heatmaps:
         """Explain with the members of the model file of `facts`, whose `.keras` files lie in `folder`."""
         self.missing = _missing(facts, folder)
         """What keeps images from being explained; None if nothing does."""
+        # As it loads, TensorFlow complains that there is no GPU, and reads as if something had gone wrong.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._facts = facts
         self._folder = folder
         self._members: dict[str, object] = {}

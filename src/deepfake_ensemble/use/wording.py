@@ -30,9 +30,10 @@ def errors(rule: Rule) -> Iterator[str]:
     """Say how often the rule was wrong, a sentence for each data set."""
     for each in rule.errors:
         yield (
-            f"From {rule.threshold:.4g} on, {title(rule.detector)} called"
+            f"From P(fake) {rule.threshold:.4g} on, {title(rule.detector)} called"
             f" {with_interval(each.reals_called_fake)} of the real images fake and"
-            f" {with_interval(each.fakes_called_real)} of the fakes real on {where(each.measured)}."
+            f" {with_interval(each.fakes_called_real)} of the fakes real on {where(each.measured)};"
+            f" in brackets, {round(100 * each.measured.confidence)} % intervals."
         )
 
 
@@ -55,7 +56,7 @@ def unlike(facts: Facts) -> str:
     usual = facts.typical.quantile
     flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in facts.measured]
     return (
-        f"Unlike training: brightness, contrast, colour or detail are not as in {percent(usual)} of the"
-        f" validation images. Flagged were {' and '.join(flagged)}."
+        f"Unlike training: brightness, contrast, colour or detail lie outside what {percent(usual)} of the"
+        f" validation images have. Flagged were {' and '.join(flagged)}."
         " What the picture shows does not count; an image without the flag can be just as foreign."
     )
