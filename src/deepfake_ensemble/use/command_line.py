@@ -223,8 +223,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
     if arguments.explain is not None:
         print(
-            f"deepfake-ensemble: {heat_maps():,} heat maps in {arguments.explain}, of the image as the networks"
-            " see it; bright spots speak the most for the verdict, in an all grey one nothing does",
+            f"deepfake-ensemble: {heat_maps():,} heat maps in {arguments.explain}, as the networks see the"
+            " image; bright spots speak the most for the verdict, in an all grey one nothing does",
             file=sys.stderr,
         )
     if failed:
