@@ -351,6 +351,8 @@ def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
+        # Whoever runs the tests in the background may have Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as waiting:
         assert waiting.stdin
         waiting.stdin.write(b"the first bytes of an image")
