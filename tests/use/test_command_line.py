@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -341,6 +342,15 @@ def test_an_interruption_ends_it_and_leaves_no_file(folder):
     assert list((folder / "cut").iterdir()) == []
 
 
+@pytest.fixture
+def attended() -> Iterator[None]:
+    """Let Ctrl-C end programs that are started here, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
     program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", "-"]
@@ -351,8 +361,6 @@ def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
-        # Whoever runs the tests in the background may have Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as waiting:
         assert waiting.stdin
         waiting.stdin.write(b"the first bytes of an image")
