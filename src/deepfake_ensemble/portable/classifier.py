@@ -37,6 +37,8 @@ class Classifier:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ALONE
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        # A thread that spins while it waits takes the core from those that decode the next images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except MemoryError:
