@@ -30,8 +30,8 @@ class Classifier:
 
         if not path.is_file():
             raise UserError(
-                f"{path}: no such model file; in the project `dvc repro export` makes it and `dvc pull`"
-                " fetches a stored one, elsewhere --file names it"
+                f"{path.absolute()}: no such model file; --file names another, and in the project"
+                " `dvc repro export` makes it and `dvc pull` fetches a stored one"
             )
         self._path = path
         options = onnxruntime.SessionOptions()

@@ -276,19 +276,11 @@ def _ablation(study: Study) -> Child:
 
 def _which_connections(runs: Runs) -> str:
     texts = {
-        "removed": "All connections are removed from the runs without them.",
-        "one_a_stage_removed": "The connection of each stage's first block is removed from the runs without.",
+        "removed": "All are removed from",
+        "one_a_stage_removed": "Of each stage the first is removed from",
     }
-    found = {run.connections for run in runs.all.values()} - {"kept"}
-    return (
-        " ".join(texts[each] for each in sorted(found))
-        if len(found) == 1
-        else " ".join(
-            f"{title(name)}: {run.connections}."
-            for name, run in runs.all.items()
-            if run.connections != "kept"
-        )
-    )
+    found = {kind: [title(n) for n, run in runs.all.items() if run.connections == kind] for kind in texts}
+    return " ".join(f"{texts[kind]} {'; '.join(names)}." for kind, names in found.items() if names)
 
 
 def _pair_of_losses(network: str, losses: Mapping[str, Any]) -> list[Child]:

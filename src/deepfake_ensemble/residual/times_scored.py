@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-LOG = Path("measured/scored.tsv")
+LOG = Path("measured/scored.tsv")  # beside what stopwatch.py writes, but no dep of a training
 
 
 def note(profile: str, run: str, digest: str) -> None:

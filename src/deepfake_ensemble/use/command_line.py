@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import itertools
 import json
 import signal
 import sys
@@ -178,16 +179,6 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _model_file(arguments: argparse.Namespace) -> Path:
-    file: Path = arguments.file
-    if not file.exists():
-        raise UserError(
-            f"{file.absolute()}: no such model file; --file names another, and in the project"
-            " `dvc repro export` makes it and `dvc pull` fetches a stored one"
-        )
-    return file
-
-
 def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.portable.classifier import Classifier
@@ -196,24 +187,24 @@ def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.inputs import Inputs
     from deepfake_ensemble.use.verdicts import rule
 
-    classifier = Classifier(_model_file(arguments))
+    classifier = Classifier(arguments.file)
     facts = classifier.facts
     by = rule(facts, arguments.model, arguments.threshold)
     wanted = None if arguments.model == ENSEMBLE else [arguments.model]
-    explained, heat_maps = _explainer(arguments, facts, by)
+    explained = _explainer(arguments, facts, by)
     if facts.demonstration and arguments.format != "table":
         print(wording.DEMONSTRATION, file=sys.stderr)
-    failed = 0
+    failed = heat_maps = 0
 
     with closing(Inputs(arguments.path)) as inputs, _destination(arguments.output) as destination:
 
         def results() -> "Iterator[Classified | Failed]":
-            nonlocal failed
+            nonlocal failed, heat_maps
             with count_progress("classify", len(inputs)) as advance:
                 for result in classify(classifier, inputs, wanted):
                     failed += isinstance(result, Failed)
                     if isinstance(result, Classified):
-                        explained(result)
+                        heat_maps += explained(result)
                     advance(1)
                     yield result
 
@@ -223,7 +214,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
     if arguments.explain is not None:
         print(
-            f"deepfake-ensemble: {heat_maps():,} heat maps in {arguments.explain}, as the networks see the"
+            f"deepfake-ensemble: {heat_maps:,} heat maps in {arguments.explain}, as the networks see the"
             " image; bright spots speak the most for the verdict, in an all grey one nothing does",
             file=sys.stderr,
         )
@@ -232,30 +223,27 @@ def _predict(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _explainer(
-    arguments: argparse.Namespace, facts: "Facts", by: "Rule"
-) -> "tuple[Callable[[Classified], None], Callable[[], int]]":
-    """Return what writes the heat maps of an image, if they are wanted, and what tells how many there are."""
+def _explainer(arguments: argparse.Namespace, facts: "Facts", by: "Rule") -> "Callable[[Classified], int]":
+    """Return what writes the heat maps of an image, if they are wanted, and returns how many these are."""
     from deepfake_ensemble.use import heatmaps
 
     folder: Path | None = arguments.explain
     if folder is None:
-        return lambda result: None, lambda: 0
+        return lambda result: 0
     maker = heatmaps.Heatmaps(facts, arguments.file.parent)
     if reason := maker.missing:
         raise UserError(f"--explain: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
-    written = 0
+    numbers = itertools.count(1)
     detectors = facts.detectors if by.detector == ENSEMBLE else [by.detector]
 
-    def write(result: "Classified") -> None:
-        nonlocal written
+    def write(result: "Classified") -> int:
         towards_fake = by.verdict(result.p_fake[by.detector]) == "fake"
         maps = maker.overlaid(result.seen.pixels, towards_fake, detectors)
-        heatmaps.write(folder, written // len(detectors) + 1, result.seen.image, maps)
-        written += len(maps)
+        heatmaps.write(folder, next(numbers), result.seen.image, maps)
+        return len(maps)
 
-    return write, lambda: written
+    return write
 
 
 @contextmanager
@@ -280,7 +268,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.portable.facts import as_plain
     from deepfake_ensemble.use.about import about
 
-    facts = Classifier(_model_file(arguments)).facts
+    facts = Classifier(arguments.file).facts
     if arguments.format == "json":
         print(json.dumps(as_plain(facts), indent=2, ensure_ascii=False))
     else:
@@ -291,7 +279,7 @@ def _info(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.server import serve
 
-    return serve(_model_file(arguments), arguments.host, arguments.port, arguments.rate)
+    return serve(arguments.file, arguments.host, arguments.port, arguments.rate)
 
 
 if __name__ == "__main__":

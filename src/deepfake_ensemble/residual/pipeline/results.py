@@ -15,12 +15,11 @@ from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import write_json
 from deepfake_ensemble.json_files import read_json
-from deepfake_ensemble.residual import times_scored
+from deepfake_ensemble.residual import stopwatch, times_scored
 from deepfake_ensemble.residual.results_folder import why_empty
 from deepfake_ensemble.residual.settings import Extent, Runs
 
 RESULTS = Path("results.json")
-MEASURED = Path("measured")
 REPORTS = Path("reports/evaluation")
 
 
@@ -66,7 +65,7 @@ def collected() -> list[dict[str, Any]]:
 
 def _timed(name: str) -> dict[str, Any] | None:
     """Return what was measured of a run's training; None, and a line on standard error, if nothing fits."""
-    file = MEASURED / f"{name}.json"
+    file = stopwatch.FOLDER / f"{name}.json"
     if not file.exists():
         print(
             f"{name}: left out: it was not trained here, so nothing tells how long it took", file=sys.stderr
