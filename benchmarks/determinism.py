@@ -10,13 +10,12 @@ the settings of the active profile. Nothing is frozen. Nothing else should run m
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble import params, processor
 from deepfake_ensemble.pipeline.machine import machine, versions
+from timing import alone
 from training_steps import BATCH, timed
 
 PAGE = Path("docs/determinism.md")
@@ -54,11 +53,8 @@ def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str,
     for number in range(rounds):
         for model in models:
             for setting, without in SETTINGS.items():
-                command = [sys.executable, __file__, model, "--size", str(size), "--steps", str(count)]
-                done = subprocess.run(
-                    [*command, "--one", *without], stdout=subprocess.PIPE, text=True, check=True
-                )
-                found[model][setting].append(statistics.median(json.loads(done.stdout.splitlines()[-1])))
+                each = alone(__file__, model, "--size", size, "--steps", count, "--one", *without)
+                found[model][setting].append(statistics.median(each))
         print(f"round {number + 1} of {rounds} done", flush=True)
     return found
 

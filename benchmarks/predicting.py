@@ -13,8 +13,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +21,7 @@ from typing import Any
 
 from deepfake_ensemble import params, processor
 from deepfake_ensemble.files import write_json
-from timing import here, measured_on, of_several
+from timing import alone, here, measured_on, of_several
 
 FILE = Path("docs/measurements/predicting.json")
 BATCH = 64  # profiles.NAME.prediction_batch_size
@@ -78,13 +76,13 @@ def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
         model.predict(generator, steps=1, verbose=0)
         found: dict[str, list[float]] = {"papers": [], "ours": []}
         for _ in range(repeats):
-            alone, rate = _rated(papers, count)
+            one_by_one, rate = _rated(papers, count)
             found["papers"].append(rate)
             together, rate = _rated(ours, count)
             found["ours"].append(rate)
         return {
             **found,
-            "largest_difference": float(np.abs(alone - together).max()),
+            "largest_difference": float(np.abs(one_by_one - together).max()),
             "spread": float(np.ptp(together)),
             "traced": predictor._run.experimental_get_tracing_count(),
             "by_batch": {
@@ -163,10 +161,8 @@ def main() -> None:
     for size in asked.sizes:
         found = results["sizes"].setdefault(str(size), {})
         for name in asked.models:
-            options = ["--images", str(asked.images), "--repeats", str(asked.repeats)]
-            command = [sys.executable, __file__, *options, "--alone", name, str(size)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[name] = json.loads(done.stdout.splitlines()[-1])
+            options = ("--images", asked.images, "--repeats", asked.repeats)
+            found[name] = alone(__file__, *options, "--alone", name, size)
             print(f"{name} at {size}: {found[name]}", flush=True)
     write_json(asked.file, results)
     print(f"{asked.file}: written")

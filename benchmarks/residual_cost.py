@@ -12,8 +12,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +21,7 @@ from deepfake_ensemble import params, processor
 from deepfake_ensemble.files import write_json
 from deepfake_ensemble.pipeline.machine import machine
 from deepfake_ensemble.residual.settings import Model, Recipe
+from timing import alone
 
 DOCS = Path("../docs/measurements/residual")
 TRAINING_BATCH, PREDICTION_BATCH = 32, 64
@@ -95,12 +94,9 @@ def main() -> None:
         return
     found = {}
     for name in asked.networks:
-        options = ["--size", str(asked.size), "--seconds", str(asked.seconds), "--alone", name]
-        done = subprocess.run(
-            [sys.executable, __file__, *options], stdout=subprocess.PIPE, text=True, check=True
-        )
-        found[name] = json.loads(done.stdout)
-        print(f"{name}: {done.stdout.strip()}", flush=True)
+        options = ("--size", asked.size, "--seconds", asked.seconds, "--alone", name)
+        found[name] = alone(__file__, *options)
+        print(f"{name}: {found[name]}", flush=True)
     file = DOCS / f"cost-{asked.size}.json"
     write_json(file, {"machine": machine(), "image_size": asked.size, "networks": found})
     print(f"written to {file}")

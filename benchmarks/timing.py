@@ -1,5 +1,6 @@
 """Commands timed one after the other, and figures of several rounds as a page shows them."""
 
+import json
 import os
 import statistics
 import subprocess
@@ -33,6 +34,13 @@ def seconds(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     if done.returncode:
         raise UserError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-3000:]}")
     return taken
+
+
+def alone(program: str, *options: object) -> Any:
+    """Run a benchmark's own file in a process of its own; return what it printed last, as JSON."""
+    command = [sys.executable, program, *map(str, options)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def rounds(repeats: int, measured: Callable[[], float]) -> list[float]:

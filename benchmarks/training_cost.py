@@ -14,8 +14,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +24,7 @@ from typing import Any
 
 from deepfake_ensemble import params, processor
 from deepfake_ensemble.files import write_json
-from timing import here, measured_on, of_several
+from timing import alone, here, measured_on, of_several
 from training_steps import BATCH, timed
 
 FILE = Path("docs/measurements/training_cost.json")
@@ -140,16 +138,15 @@ def main() -> None:
         return
     results: dict[str, Any] = {**measured_on(), "image_size": asked.size, "batch": BATCH, "models": {}}
 
-    def alone(name: str, size: int, variant: str) -> dict[str, Any]:
-        command = [sys.executable, __file__, "--steps", str(asked.steps), "--alone", name, str(size), variant]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        print(name, size, variant, done.stdout.splitlines()[-1], flush=True)
-        return json.loads(done.stdout.splitlines()[-1])
+    def steps(name: str, size: int, variant: str) -> dict[str, Any]:
+        found = alone(__file__, "--steps", asked.steps, "--alone", name, size, variant)
+        print(name, size, variant, found, flush=True)
+        return found
 
     for name in asked.models:
-        results["models"][name] = alone(name, asked.size, "plain")
+        results["models"][name] = steps(name, asked.size, "plain")
     results["variants"] = {
-        name: {variant: alone(name, VARIED_SIZE, variant)["step_seconds"] for variant in VARIANTS}
+        name: {variant: steps(name, VARIED_SIZE, variant)["step_seconds"] for variant in VARIANTS}
         for name in VARIED
         if name in asked.models
     }
