@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme results errors seeds verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme results errors seeds bench verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -76,6 +76,13 @@ errors: $(INSTALLED) ## Write docs/errors.md from the tests that provoke what it
 
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
 	@python -m deepfake_ensemble.pipeline.seeds
+
+bench: $(INSTALLED) ## Measure what waiting, training and use cost, and write docs/performance.md (an hour or two)
+	@for name in predicting training_cost turning_round rehearsal; do \
+	  echo "bench: benchmarks/$$name.py"; python benchmarks/$$name.py || exit 1; done
+	@for part in cold files requests parity; do \
+	  echo "bench: benchmarks/use.py $$part"; python benchmarks/use.py $$part || exit 1; done
+	@python benchmarks/performance_page.py
 
 verify: $(INSTALLED) ## Run the last commit anew in a temporary clone and compare every result byte by byte
 	@python -m deepfake_ensemble.pipeline.verify

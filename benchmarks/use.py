@@ -261,7 +261,7 @@ def page(results: Mapping[str, Any]) -> str:
         ]
     if "requests" in results:
         of = results["requests"]
-        answers = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(of["answers"].items()))
+        answers = ", ".join(f"HTTP {answer}: {count:,}" for answer, count in sorted(of["answers"].items()))
         rows += [
             [f"{of['parallel']} requests at a time for {of['seconds']:.0f} s: answers", answers],
             ["median, and slowest, ms", f"{of['median_ms']:,}, {of['slowest_ms']:,}"],
@@ -301,7 +301,7 @@ def main() -> None:
     else:
         compared = parity(given.file)
         results.setdefault("parity", {})[compared["profile"]] = compared
-    write_json(given.results, measured_on() | {k: v for k, v in results.items() if k not in measured_on()})
+    write_json(given.results, results | measured_on())
     print(json.dumps(results[given.what], indent=2))
 
 

@@ -1,0 +1,49 @@
+"""Write docs/performance.md from what the benchmarks measured: the last step of `make bench`.
+
+    python benchmarks/performance_page.py
+
+A section for each file in docs/measurements that one of the benchmarks below has written, by its own `page`.
+"""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.json_files import read_json
+
+MEASUREMENTS = Path("docs/measurements")
+PAGE = Path("docs/performance.md")
+# Benchmark → the title of its section.
+SECTIONS = {
+    "predicting": "Predicting",
+    "training_cost": "Training",
+    "turning_round": "Waiting for a result",
+    "rehearsal": "The study's data at full size",
+    "use": "Classifying images",
+}
+HEAD = """\
+# Performance
+
+Written by `make bench` from what the programs in `benchmarks/` measured (`docs/measurements/`). The figures
+of a table come from one run on one machine, in turn with what they are compared with.
+`python benchmarks/performance_page.py` writes this page anew without measuring.
+"""
+
+
+def sections(measurements: Path) -> Iterator[str]:
+    """Yield each benchmark's section, in Markdown, where it has measured something."""
+    for name, title in SECTIONS.items():
+        file = measurements / f"{name}.json"
+        if file.is_file():
+            yield f"## {title}\n\n{importlib.import_module(name).page(read_json(file)).strip()}\n"
+
+
+def main() -> None:
+    with replacing_file(PAGE) as partial:
+        partial.write_text("\n".join([HEAD, *sections(MEASUREMENTS)]), encoding="utf-8")
+    print(f"{PAGE}: written")
+
+
+if __name__ == "__main__":
+    main()
