@@ -52,6 +52,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def started(folder: Path, *arguments: str, **pipes: Any) -> subprocess.Popen[bytes]:
+    """Start the command and go on while it runs."""
+    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.Popen(program, cwd=folder, env=environment, stderr=subprocess.PIPE, **pipes)
+
+
 def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     path = os.pathsep.join([str(folder / "blocked"), str(ROOT / "src")])
     return subprocess.run(
@@ -311,14 +318,7 @@ def test_info_tells_what_the_model_is(folder):
 
 
 def test_a_reader_that_has_had_enough_is_no_error(folder):
-    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", *["pictures"] * 2000]
-    with subprocess.Popen(
-        program,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as done:
+    with started(folder, "predict", *["pictures"] * 2000, stdout=subprocess.PIPE) as done:
         assert done.stdout and done.stderr
         done.stdout.readline()
         done.stdout.close()
@@ -326,13 +326,7 @@ def test_a_reader_that_has_had_enough_is_no_error(folder):
 
 
 def test_an_interruption_ends_it_and_leaves_no_file(folder):
-    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", "--output", "cut/x.txt"]
-    with subprocess.Popen(
-        [*program, *["pictures"] * 4000],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        stderr=subprocess.PIPE,
-    ) as done:
+    with started(folder, "predict", "--output", "cut/x.txt", *["pictures"] * 4000) as done:
         for _ in range(200):
             if (folder / "cut").is_dir():
                 break
@@ -353,15 +347,7 @@ def attended() -> Iterator[None]:
 @pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_waiting_for_standard_input_can_be_interrupted(folder, sent):
-    program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", "predict", "-"]
-    with subprocess.Popen(
-        program,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    ) as waiting:
+    with started(folder, "predict", "-", stdin=subprocess.PIPE, bufsize=0) as waiting:
         assert waiting.stdin
         waiting.stdin.write(b"the first bytes of an image")
         while _unread(waiting.stdin):  # until it reads, and waits for more
