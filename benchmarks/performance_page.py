@@ -16,6 +16,9 @@ MEASUREMENTS = Path("docs/measurements")
 PAGE = Path("docs/performance.md")
 # Benchmark → the title of its section.
 SECTIONS = {
+    "reading": "Reading training batches",
+    "reading_memory": "Memory of reading",
+    "feeding": "Feeding the training step",
     "predicting": "Predicting",
     "training_cost": "Training",
     "turning_round": "Waiting for a result",

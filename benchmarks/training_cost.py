@@ -4,8 +4,8 @@
 
 For each model, in a process of its own: training steps of 32 images that are in memory, after the first; the
 process's peak memory; the network's parameters and the values that its layers put out for one image. Two of
-them also with XLA and with mixed precision, at 64 pixels. Then, of stand-ins of that size (quality 95), how
-many a second the batch reader decodes. Nothing else should run meanwhile. Writes
+them also with XLA and with mixed precision, at 64 pixels, every instruction allowed. Then, of stand-ins of
+that size (quality 95), how many a second the batch reader decodes. Nothing else should run meanwhile. Writes
 docs/measurements/training_cost.json.
 """
 
@@ -42,7 +42,9 @@ def measured(name: str, size: int, steps: int, variant: str) -> dict[str, Any]:
     """Measure one model in this process; `variant` is one of VARIANTS."""
     profile = params.active_profile()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    processor.pin(params.read(f"{profile}.processor", processor.Processor))
+    settings = params.read(f"{profile}.processor", processor.Processor)
+    # bfloat16 needs instructions that the profile may leave out.
+    processor.pin(replace(settings, cpu_isa="native") if size == VARIED_SIZE else settings)
     from deepfake_ensemble.models import architecture, detector
     from deepfake_ensemble.training import session
     from deepfake_ensemble.training.adam import adam
