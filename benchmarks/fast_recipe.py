@@ -64,7 +64,7 @@ def main() -> None:
     extent = params.check("extent", profile["runs"][asked.run], settings.Extent)
     own: Any = params.check("network", model.network, architecture.find(run.model).network)
     size = profile["image_size"]
-    session.start(whole["seed"])
+    session.start(whole["seed"], profile["training"]["precision"])
     built = network.build(run.model, model, own, image_size=size, stem=extent.stem)
     multiplier = profile["training"]["learning_rate_multiplier"]["random"] if recipe.fine_tuning else 1
     train, val = (PackedImages(Path("data/packed") / split) for split in ("train", "val"))

@@ -83,7 +83,7 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     costs = {"machine": MACHINE, "image_size": 32, "networks": {"resnet18": cost}}
     found = document.parts({"runs": [RUN]}, [costs])
     assert "ResNet18, random weights, without residual connections" in found["results"]
-    assert found["results"].startswith("1 runs, on A processor, 2 cores.")
+    assert found["results"].startswith("1 run, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
     assert document.parts(None, []) == {"results": document.NOTHING, "cost": document.NOTHING}

@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -40,3 +41,21 @@ def _gpu() -> str | None:
     asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     told = subprocess.run(asked, capture_output=True, text=True, check=False)
     return told.stdout.strip().replace("\n", ", ") or None
+
+
+def commit(apart_from: Sequence[str] = (), digits: int = 40) -> str | None:
+    """Return the commit that is checked out, and whether tracked files differ from it; None outside git.
+
+    Args:
+        apart_from: files and folders, seen from the working folder, that may differ: results.
+        digits: of the commit's name.
+    """
+    told = _git("describe", "--always", "--exclude=*", f"--abbrev={digits}")
+    others = [f":!{path}" for path in apart_from]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *others)
+    return f"{told}, with changes" if changed else told or None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()

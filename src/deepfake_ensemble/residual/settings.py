@@ -121,7 +121,7 @@ class Adaptation:
         evaluate_every: steps after which the network is scored on validation.
         checkpoint_every: steps after which a scored network may become the one that is kept.
         step: what counts as a step: a batch, or an update of the weights.
-        precision: of the arithmetic; the mixed one is for GPUs.
+        precision: of the arithmetic; the mixed one is for GPUs, and processors with instructions for it.
         jit_compile: let XLA compile the step; for GPUs.
     """
 

@@ -1,13 +1,11 @@
 """How long a training took, and on what; apart from results, whose bytes do not vary."""
 
 import json
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.files import write_json
-from deepfake_ensemble.pipeline.machine import machine
+from deepfake_ensemble.pipeline.machine import commit, machine
 
 FOLDER = Path("measured")  # in no commit: residual/results.json takes over what counts
 
@@ -38,7 +36,10 @@ class Stopwatch:
 
 
 def write(run: str, digest: str, seconds: float, training_images: int) -> None:
-    """Write `measured/RUN.json`: what results.json says of a run beside its scores."""
+    """Write `measured/RUN.json`: what results.json says of a run beside its scores.
+
+    `digest` tells what params it was made with, which need not be those of the commit.
+    """
     write_json(
         FOLDER / f"{run}.json",
         {
@@ -46,17 +47,6 @@ def write(run: str, digest: str, seconds: float, training_images: int) -> None:
             "minutes": round(seconds / 60, 2),
             "training_images": training_images,
             "machine": machine(),
-            "commit": commit(),
+            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports")),
         },
     )
-
-
-def commit() -> str | None:
-    """Return the commit that is checked out, marked where files differ from it; None outside git."""
-    asked: Any = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or None

@@ -45,7 +45,7 @@ def _results(results: Mapping[str, Any]) -> str:
     ]
     header = ["run", "profile", "training images", "epochs", "stem", "F1, as published", "F1, leak-free"]
     machines = sorted({_machine(run["machine"]) for run in results["runs"]})
-    made_on = f"{len(rows)} runs, on {'; on '.join(machines)}."
+    made_on = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, on {'; on '.join(machines)}."
     return f"{made_on}\n\n{table([*header, 'minutes', 'times scored'], rows)}"
 
 

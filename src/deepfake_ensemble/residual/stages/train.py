@@ -83,6 +83,7 @@ def train(
     )
     scratch = Path("models/unfinished") / run
     state = unfinished.Unfinished(scratch, run, made_from)
+    timed = stopwatch.Stopwatch(scratch)  # the reader's decoding counts
     curves, seconds = fitting.fit(
         built,
         AugmentedReader(
@@ -100,7 +101,7 @@ def train(
         jit_compile=adaptation.jit_compile,
         seed=seed,
         unfinished=state,
-        stopwatch=stopwatch.Stopwatch(scratch),
+        stopwatch=timed,
         save_every=60 * params.read("resume", Resume).save_minutes,
     )
     built = network.mean_over(built, recipe.mean_over)
