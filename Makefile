@@ -77,8 +77,8 @@ errors: $(INSTALLED) ## Write docs/errors.md from the tests that provoke what it
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
 	@python -m deepfake_ensemble.pipeline.seeds
 
-bench: $(INSTALLED) ## Measure what waiting, training and use cost, and write docs/performance.md (an hour or two)
-	@for name in predicting training_cost turning_round rehearsal; do \
+bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
+	@for name in reading reading_memory feeding predicting training_cost turning_round rehearsal; do \
 	  echo "bench: benchmarks/$$name.py"; python benchmarks/$$name.py || exit 1; done
 	@for part in cold files requests parity; do \
 	  echo "bench: benchmarks/use.py $$part"; python benchmarks/use.py $$part || exit 1; done

@@ -30,7 +30,7 @@ import psutil
 from deepfake_ensemble import params
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.files import replacing_folder, write_json
-from deepfake_ensemble.pipeline.machine import machine, versions
+from deepfake_ensemble.pipeline.machine import commit, machine, versions
 from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
@@ -132,20 +132,6 @@ def _runs() -> dict[str, str]:
     }
 
 
-def _commit() -> str:
-    """Return the last commit, and whether tracked files differ from it; results do, so they do not count."""
-    asked = ["git", "describe", "--always", "--exclude=*", "--abbrev=12"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    made = [f":!{path}" for path in ("dvc.lock", "reports", "docs")]
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", *made],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return f"{told}, with changes" if changed.stdout.strip() else told
-
-
 def keep_reports(folder: Path) -> None:
     """Copy the reports that docs/results.md shows to `folder`, laid out as `reports/`."""
     with replacing_folder(folder) as partial:
@@ -172,7 +158,7 @@ def main() -> None:
         file,
         {
             "profile": profile,
-            "commit": _commit(),
+            "commit": commit(apart_from=("dvc.lock", "reports", "docs"), digits=12),
             "machine": machine(),
             "versions": versions(),
             "params": data | {"profiles": {profile: data["profiles"][profile]}},

@@ -42,7 +42,7 @@ def fit(
     recipe: Recipe = RECIPE,
     **options: Any,
 ) -> fitting.History:
-    options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "cache": "none", "seed": SEED} | options
+    options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
     save_every = options.pop("save_every", math.inf)
     unfinished = Unfinished(scratch, "small", {"recipe": asdict(recipe), "options": options})
     return fitting.fit(

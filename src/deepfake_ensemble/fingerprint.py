@@ -16,6 +16,7 @@ VERSIONED = (
     "keras",
     "numpy",
     "pillow",
+    "simplejpeg",
     "h5py",
     "scipy",
     "scikit-learn",

@@ -62,6 +62,43 @@ def test_an_epoch_is_the_order_and_the_flips_of_its_seed(reader: BatchReader) ->
         assert not np.array_equal(pictures[position], pictures[position][:, ::-1])
 
 
+@pytest.mark.parametrize("size", [16, 32, 40])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_batch_is_what_pillow_decodes_whether_resized_or_not(
+    images: PackedImages, size: int, threads: int
+) -> None:
+    # At 32 pixels, their own size, images are decoded without Pillow.
+    visited, flipped = order.permutation(COUNT, 42, 0), order.flips(COUNT, 42, 0)
+    seen, _ = joined(BatchReader(images, size, threads=threads).epoch(BATCH, 42, 0))
+    for row, position in enumerate(visited):
+        expected = pixels(images[position], size)
+        assert np.array_equal(seen[row], np.fliplr(expected) if flipped[position] else expected)
+
+
+def test_images_that_are_no_plain_jpegs_stand_among_the_others(tmp_path: Path) -> None:
+    grey, other = picture(1).convert("L"), picture(2)
+    files = [
+        encoded(grey),
+        encoded(other, "PNG"),
+        encoded(other),
+        encoded(picture(3, 50, 20)),
+        encoded(other),
+    ]
+    records.write(tmp_path, [(f"{i}", 0, file) for i, file in enumerate(files)], len(files), 2)
+    ((batch, _),) = BatchReader(PackedImages(tmp_path), 32).in_order(8)
+    assert np.array_equal(batch, np.stack([pixels(file, 32) for file in files]))
+
+
+def test_batches_that_are_held_stay_as_they_are(reader: BatchReader) -> None:
+    # Their memory is used again, but only once nobody holds it.
+    held = list(reader.epoch(BATCH, 42, 0))
+    copies = [pictures.copy() for pictures, _ in held]
+    for _ in range(3):
+        list(reader.epoch(BATCH, 43, 1))
+    for (pictures, _), copy in zip(held, copies, strict=True):
+        assert np.array_equal(pictures, copy)
+
+
 def test_mirroring_is_left_to_right_and_after_resizing(tmp_path: Path) -> None:
     image = picture(1, 50, 20)
     records.write(tmp_path, [("a.png", 0, encoded(image, "PNG"))], 1, 1)
@@ -129,3 +166,8 @@ def test_a_bad_image_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
     records.write(tmp_path, [("train/fake/a.jpg", 1, data)], 1, 1)
     with pytest.raises(UserError, match=rf"^train/fake/a\.jpg: {reason}; "):
         list(BatchReader(PackedImages(tmp_path), SIZE).in_order(1))
+
+
+def test_no_images_are_an_empty_batch(reader: BatchReader) -> None:
+    pictures, labels = reader.read(np.array([], np.int64))
+    assert (pictures.shape, labels.shape) == ((0, SIZE, SIZE, 3), (0, 1))

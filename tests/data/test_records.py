@@ -1,7 +1,8 @@
 """Packed images come back byte for byte, TensorFlow reads the same shards, and damage has a name."""
 
 import csv
-import mmap
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,53 @@ def test_the_same_images_give_the_same_files(folder: Path, tmp_path: Path) -> No
         assert file.read_bytes() == (folder / file.name).read_bytes()
 
 
-def test_images_are_read_from_mapped_files_not_from_memory(folder: Path) -> None:
-    # A split of the study takes gigabytes; what is open here is the file, not its content.
+READING = """
+import resource, sys
+from pathlib import Path
+from deepfake_ensemble.data.records import PackedImages
+images = PackedImages(Path(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+total = sum(len(images[i]) for i in range(len(images)))
+print(total, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_reading_a_split_takes_no_memory_for_it(tmp_path: Path) -> None:
+    # A split of the study takes gigabytes.
+    data = bytes(2**20)
+    records.write(tmp_path, ((f"{i}.jpg", 0, data) for i in range(100)), 100, 50)
+    command = [sys.executable, "-c", READING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    read, mebibytes = map(int, done.stdout.split())
+    assert read == 100 * 2**20
+    assert mebibytes < 20
+
+
+def test_shards_are_closed_with_the_last_reference(folder: Path) -> None:
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
     images = PackedImages(folder)
-    assert all(isinstance(shard, mmap.mmap) for shard in images._shards.values())
-    maps = Path("/proc/self/maps")
-    if maps.exists():
-        assert f"{folder}/00000-of-00003.tfrecord" in maps.read_text()
+    assert len(list(descriptors.iterdir())) == before + 3
+    del images
+    assert len(list(descriptors.iterdir())) == before
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from deepfake_ensemble.data.records import PackedImages
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+PackedImages(Path(sys.argv[1]))
+"""
+
+
+def test_more_shards_than_files_may_be_open_name_the_key_to_change(tmp_path: Path) -> None:
+    records.write(tmp_path, ((f"{i}.jpg", 0, b"a") for i in range(20)), 20, 1)
+    command = [sys.executable, "-c", FEW_FILES, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert "UserError" in last
+    assert "raise pack.images_per_shard" in last
 
 
 def test_no_flipped_bit_goes_unnoticed_and_the_image_is_named(folder: Path) -> None:
@@ -167,6 +208,8 @@ SHARD = "00000-of-00003.tfrecord"
         f"{HEADER}a.jpg,1,{SHARD},-12,0\n",
         f"{HEADER}a.jpg,1,{SHARD},0,4\n",
         f"{HEADER}a.jpg,1,{SHARD},40,-8\n",
+        f"{HEADER}a.jpg,1,{SHARD},{2**63 - 9},4\n",
+        f"{HEADER}a.jpg,1,{SHARD},{2**80},4\n",
         f"{HEADER}a.jpg,1,../{SHARD},12,0\n",
         f"{HEADER}a.jpg,1,/etc/hostname,12,0\n",
         f"{HEADER}\n",

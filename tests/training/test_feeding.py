@@ -1,4 +1,4 @@
-"""Feeding: TensorFlow is handed exactly the reader's batches, whether they are streamed or decoded once."""
+"""Feeding: TensorFlow is handed exactly the reader's batches."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -40,11 +40,6 @@ def test_epochs_are_the_reader_s_from_any_step_on(reader: BatchReader, epoch: in
     assert len(expected) == 2 * STEPS - first_step
     endless = feeding.streamed_epochs(reader, BATCH, SEED, [])(epoch, first_step)
     assert_same(endless.take(len(expected)), expected)
-    assert_same(feeding.decoded_epochs(reader, BATCH, SEED, epoch + 2)(epoch, first_step), expected)
-
-
-def test_a_decoded_split_is_the_reader_s(reader: BatchReader) -> None:
-    assert_same(feeding.decoded(reader, 7), list(reader.in_order(7)))
 
 
 def test_an_unreadable_image_is_kept_for_whoever_trains() -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from deepfake_ensemble.data import records
 from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.decoded import decoded
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.training import curves, fitting
@@ -242,14 +243,16 @@ def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
         left.append(tmp_path / f"left-{len(left)}")
         shutil.copytree(tmp_path / "whole", left[-1])
 
+    if cache == "decoded":
+        train, validation = decoded(train, validation, 2**30, tmp_path)
     whole = small()
     with monkeypatch.context() as patched:
         patched.setattr(Unfinished, "save", save_and_copy)
-        history = fit(whole, train, validation, tmp_path / "whole", save_every=0, cache=cache)
+        history = fit(whole, train, validation, tmp_path / "whole", save_every=0)
     assert len(left) == 2 * (2 + 1)  # two steps within each epoch of three, and its end
     for kept in left:
         resumed = small()
-        assert fit(resumed, train, validation, kept, save_every=0, cache=cache) == history
+        assert fit(resumed, train, validation, kept, save_every=0) == history
         assert_same(whole.get_weights(), resumed.get_weights())
 
 
@@ -260,12 +263,12 @@ class Interrupting(BatchReader):
         self.__dict__.update(reader.__dict__)
         self.at, self.signum = at, signum
 
-    def read(self, *arguments: Any) -> Any:
+    def _begin(self, *arguments: Any) -> Any:
         self.at -= 1
         if self.at < 0:
             self.at = 10**9
             os.kill(os.getpid(), self.signum)
-        return super().read(*arguments)
+        return super()._begin(*arguments)
 
 
 @pytest.mark.parametrize(

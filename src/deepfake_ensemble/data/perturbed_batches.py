@@ -32,5 +32,7 @@ class PerturbedReader(BatchReader):
         super().__init__(images, size, interpolation, threads)
         self._change = change
 
-    def _pixels(self, position: int) -> NDArray[np.uint8]:
-        return np.asarray(self._change(Image.fromarray(super()._pixels(position)), position))
+    def _decode(self, image: NDArray[np.uint8], position: int, mirrored: bool) -> None:
+        super()._decode(image, position, mirrored=False)
+        changed = np.asarray(self._change(Image.fromarray(image), position))
+        image[...] = changed[:, ::-1] if mirrored else changed

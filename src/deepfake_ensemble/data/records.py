@@ -6,9 +6,11 @@ without holding them in memory. TensorFlow reads the shards as well:
 """
 
 import csv
-import mmap
+import errno
+import os
 import struct
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,9 @@ INDEX = "index.csv"
 # A record is its length (8 bytes), a check sum of that (4), the data, and a check sum of the data (4).
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+
+# What is held of a row of the index beside the path; `shard` counts the shards in the order of the index.
+_PLACE = np.dtype([("label", np.uint8), ("shard", np.uint32), ("offset", np.int64), ("length", np.int64)])
 
 _AGAIN = "delete its folder and run `dvc repro`"
 
@@ -59,14 +64,18 @@ def _header(length: int) -> tuple[int, int]:
     return length, _masked_crc(struct.pack("<Q", length))
 
 
-def _masked_crc(data: bytes | memoryview) -> int:
+def _masked_crc(data: bytes) -> int:
     # TFRecord's rotation and constant, so that a check sum stored within data is not mistaken for one.
-    crc = google_crc32c.value(bytes(data))
+    crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 class PackedImages:
-    """The images of one split, each reachable by its position; memory-mapped, so they take no memory."""
+    """The images of one split, each reachable by its position; read from their file when they are asked for.
+
+    The shards are not memory-mapped: what was read of a mapped file counts as memory of the process, as long
+    as the machine has room, and a large split would seem to fill it.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open the shards in `folder`.
@@ -75,49 +84,72 @@ class PackedImages:
             UserError: if the index or a shard is missing, damaged, or does not fit the other.
         """
         self._folder = folder
-        self._rows = _read_index(folder)
-        self._shards = {name: _map(folder / name) for name in sorted({row.shard for row in self._rows})}
-        for row in self._rows:
-            if row.offset + row.length + _FOOTER.size > len(self._shards[row.shard]):
-                raise UserError(f"{folder / row.shard}: shorter than {INDEX} says; {_AGAIN}")
+        self._paths, self._places, self._names = _read_index(folder)
+        self._shards: list[int] = []  # their descriptors
+        weakref.finalize(self, _close, self._shards)
+        ends = self._places["offset"] + self._places["length"] + _FOOTER.size
+        for number, name in enumerate(self._names):
+            self._shards.append(_open(folder / name))
+            if ends[self._places["shard"] == number].max() > os.fstat(self._shards[-1]).st_size:
+                raise UserError(f"{folder / name}: shorter than {INDEX} says; {_AGAIN}")
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._paths)
 
     def __getitem__(self, position: int) -> bytes:
         """Return the file of an image; UserError if its record is damaged or not where the index says."""
-        row = self._rows[position]
-        shard, end = self._shards[row.shard], row.offset + row.length
-        data = shard[row.offset : end]
-        header = _HEADER.unpack_from(shard, row.offset - _HEADER.size)
-        if header != _header(row.length) or _FOOTER.unpack_from(shard, end) != (_masked_crc(data),):
-            raise UserError(f"{self._folder / row.shard}: damaged at {row.path}; {_AGAIN}")
+        _, shard, offset, length = self._places[position].item()
+        # In one call, unlike seeking and reading, so that several threads can do it at once.
+        size = _HEADER.size + length + _FOOTER.size
+        record = os.pread(self._shards[shard], size, offset - _HEADER.size)
+        data = record[_HEADER.size : -_FOOTER.size]
+        if (
+            len(record) != size
+            or _HEADER.unpack_from(record) != _header(length)
+            or _FOOTER.unpack_from(record, size - _FOOTER.size) != (_masked_crc(data),)
+        ):
+            raise UserError(
+                f"{self._folder / self._names[shard]}: damaged at {self._paths[position]}; {_AGAIN}"
+            )
         return data
 
     @property
     def paths(self) -> Sequence[str]:
         """The images' paths within their archive, in the split's order."""
-        return [row.path for row in self._rows]
+        return self._paths
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """The images' labels (n,): 1 for fake, 0 for real."""
-        return np.array([row.label for row in self._rows], dtype=np.int64)
+        return self._places["label"].astype(np.int64)
 
 
-def _read_index(folder: Path) -> list[Packed]:
+def _read_index(folder: Path) -> tuple[list[str], NDArray[np.void], list[str]]:
+    """Return the images' paths, their places, and the names of the shards in the order of first mention."""
     index = folder / INDEX
+    paths: list[str] = []
+    shards: dict[str, int] = {}
+
+    def places(lines: Iterable[list[str]]) -> Iterator[tuple[int, int, int, int]]:
+        for line in lines:
+            row = _row(*line)
+            paths.append(row.path)
+            yield row.label, shards.setdefault(row.shard, len(shards)), row.offset, row.length
+
     try:
         with index.open(encoding="utf-8", newline="") as file:
-            header, *lines = csv.reader(file)
-        if tuple(header) != Packed._fields or not lines:
+            lines = csv.reader(file)
+            if tuple(next(lines, ())) != Packed._fields:
+                raise ValueError
+            found = np.fromiter(places(lines), _PLACE)
+        if not paths:
             raise ValueError
-        return [_row(*line) for line in lines]
+        return paths, found, list(shards)
     except FileNotFoundError:
         raise UserError(
             f"{index}: missing; `dvc repro` packs it and `dvc pull` fetches a stored one"
         ) from None
-    except (ValueError, TypeError, csv.Error):
+    except (ValueError, TypeError, OverflowError, csv.Error):
         raise UserError(f"{index}: not an index of packed images; {_AGAIN}") from None
 
 
@@ -128,14 +160,26 @@ def _row(path: str, label: str, shard: str, offset: str, length: str) -> Packed:
         or row.shard != Path(shard).name
         or row.offset < _HEADER.size
         or row.length < 0
+        or row.offset + row.length >= 2**62  # their sum is made of 64-bit numbers
     ):
         raise ValueError
     return row
 
 
-def _map(shard: Path) -> mmap.mmap:
+def _open(shard: Path) -> int:
     try:
-        with shard.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (FileNotFoundError, IsADirectoryError, ValueError):
-        raise UserError(f"{shard}: missing or empty; {_AGAIN}") from None
+        if shard.is_file() and shard.stat().st_size:
+            return os.open(shard, os.O_RDONLY)
+    except OSError as error:
+        if error.errno == errno.EMFILE:
+            raise UserError(
+                f"{shard}: more shards than may be open: allow more (`ulimit -n 4096`), or raise"
+                " pack.images_per_shard"
+            ) from None
+        raise
+    raise UserError(f"{shard}: missing or empty; {_AGAIN}")
+
+
+def _close(shards: Iterable[int]) -> None:
+    for shard in shards:
+        os.close(shard)

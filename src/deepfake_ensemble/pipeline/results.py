@@ -42,6 +42,7 @@ ITEM_BY_ITEM = ("train", "predict")
 
 def parts(measurements: Path) -> dict[str, str]:
     """Return for each measured profile, by name, what docs/results.md shows of it."""
+    # What benchmarks of speed left there has no folder of reports beside it.
     files = [file for file in sorted(measurements.glob("*.json")) if file.with_suffix("").is_dir()]
     return {file.stem: section(read_json(file), measurements / file.stem) for file in files}
 

@@ -29,7 +29,7 @@ from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.section import section
 from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
-from deepfake_ensemble.training.recipe import Adaptation, Recipe, Resume
+from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resume
 
 TRAINED = ["train", "val", "test"]
 INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
@@ -90,6 +90,7 @@ class Params:
     models: Annotated[dict[str, ModelParams], MinLen(1)]
     training: Recipe
     resume: Resume
+    decoded: Decoded
     ensemble: Ensemble
     evaluation: EvaluationParams
     comparison: ComparisonParams

@@ -4,6 +4,7 @@ What stages compute is written by hand; three kinds of lists in dvc.yaml follow 
 rewritten here, in place: the code a stage imports, the models, and the data sets.
 """
 
+import ast
 import re
 import sys
 from collections import defaultdict
@@ -31,14 +32,25 @@ Names = tuple[Sequence[str], Sequence[str]]  # those that dvc.yaml has, and thos
 
 
 def imported(module: Path) -> set[Path]:
-    """Return the files of this project that a module imports, directly or not, and its own."""
+    """Return the files of this project that a module imports, directly or not, and its own.
+
+    Those that hold a docstring alone are left out: no result depends on them, and for every dep DVC writes
+    several lines into dvc.lock after each stage.
+    """
     finder = ModuleFinder(path=[str(SOURCE)])
     finder.run_script(str(module))
     files = {Path(file).resolve() for found in finder.modules.values() if (file := _file(found))}
     root = Path.cwd()
     return {
-        file.relative_to(root) for file in files | {module.resolve()} if file.is_relative_to(SOURCE.resolve())
+        file.relative_to(root)
+        for file in files | {module.resolve()}
+        if file.is_relative_to(SOURCE.resolve()) and _has_code(file)
     }
+
+
+def _has_code(file: Path) -> bool:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
 def _file(module: Any) -> str | None:

@@ -8,12 +8,13 @@ from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.stages import command
 from deepfake_ensemble.training import curves
-from deepfake_ensemble.training.recipe import Adaptation, Recipe, Resume
+from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resume
 
 
 def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
+    from deepfake_ensemble.data import decoded
     from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.records import PackedImages
@@ -42,7 +43,7 @@ def main(model: str) -> None:
     if adaptation.batch_norm_momentum is not None:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
 
-    train, val = Path("data/packed/train"), Path("data/packed/val")
+    packed = Path("data/packed/train"), Path("data/packed/val")
     used = {
         "seed": seed,
         "training": recipe,
@@ -53,16 +54,21 @@ def main(model: str) -> None:
         f"models.{model}": settings,
         "resizing.interpolation": interpolation,
     }
-    made_from = fingerprint(used, [train, val, weights])
+    made_from = fingerprint(used, [*packed, weights])
     state = unfinished.Unfinished(Path("models/unfinished") / model, model, made_from)
+    train, val = (
+        BatchReader(PackedImages(split), size, interpolation, processor.threads or 4) for split in packed
+    )
+    if adaptation.cache == "decoded":
+        memory = 2**30 * params.read("decoded", Decoded).memory_gib
+        train, val = decoded.decoded(train, val, memory, Path("models/unfinished") / model)
     history = fitting.fit(
         built,
-        BatchReader(PackedImages(train), size, interpolation, processor.threads or 4),
-        BatchReader(PackedImages(val), size, interpolation, processor.threads or 4),
+        train,
+        val,
         recipe=recipe,
         learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
         jit_compile=adaptation.jit_compile,
-        cache=adaptation.cache,
         seed=seed,
         unfinished=state,
         save_every=60 * params.read("resume", Resume).save_minutes,

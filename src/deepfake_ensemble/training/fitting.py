@@ -14,7 +14,7 @@ from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.training import feeding
 from deepfake_ensemble.training.adam import adam
 from deepfake_ensemble.training.interruption import held_back
-from deepfake_ensemble.training.recipe import Cache, Recipe
+from deepfake_ensemble.training.recipe import Recipe
 from deepfake_ensemble.training.unfinished import Progress, Unfinished
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def fit(
     recipe: Recipe,
     learning_rate: float,
     jit_compile: bool,
-    cache: Cache,
     seed: int,
     unfinished: Unfinished,
     save_every: float,
@@ -48,7 +47,6 @@ def fit(
         recipe: the protocol.
         learning_rate: Adam's.
         jit_compile: whether XLA compiles the training step.
-        cache: whether the images are decoded once and for all; the same batches either way.
         seed: of order and flips; seed Keras for dropout before.
         unfinished: keeps the state of the training, at the end of every epoch and on Ctrl-C or SIGTERM;
             discard it when the result is safe.
@@ -73,14 +71,10 @@ def fit(
         save_every=save_every,
     )
     try:
-        if cache == "decoded":
-            trained_on = feeding.decoded_epochs(train, recipe.batch_size, seed, recipe.epochs)
-            validated_on = feeding.decoded(validation, recipe.validation_batch_size)
-        else:
-            trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
-            validated_on = feeding.streamed(
-                lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
-            )
+        trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
+        validated_on = feeding.streamed(
+            lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
+        )
         return training.run(
             trained_on,
             validated_on,
@@ -90,8 +84,7 @@ def fit(
     except tf.errors.ResourceExhaustedError:
         raise UserError(
             f"models.{detector.name}: out of memory: lower training.batch_size ({recipe.batch_size}) or"
-            " training.validation_batch_size, set cache: none if it is decoded, or precision: mixed_float16"
-            " on a GPU"
+            " training.validation_batch_size, or set precision: mixed_float16 on a GPU"
         ) from None
     except tf.errors.OpError:
         if unreadable:

@@ -7,8 +7,6 @@ from annotated_types import Ge, Gt, Lt
 from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.section import section
 
-Cache = Literal["none", "decoded"]
-
 
 @section
 class Recipe:
@@ -25,6 +23,13 @@ class Resume:
     """The section `resume`, which no stage tracks: it decides no result."""
 
     save_minutes: Annotated[float, Gt(0)]
+
+
+@section
+class Decoded:
+    """The section `decoded`, which no stage tracks: it decides no result."""
+
+    memory_gib: Annotated[float, Ge(0)]
 
 
 @section
@@ -53,7 +58,7 @@ class Adaptation:
         precision: of the arithmetic; the mixed ones are for GPUs.
         jit_compile: let XLA compile the step; for GPUs.
         optimize_graph: let TensorFlow rewrite the graph before it runs.
-        cache: decode an image whenever it is needed, or once and keep all pixels in memory.
+        cache: decode an image whenever it is needed, or once and keep all pixels.
     """
 
     learning_rate_multiplier: LearningRateMultiplier
@@ -61,4 +66,4 @@ class Adaptation:
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     jit_compile: bool
     optimize_graph: bool
-    cache: Cache
+    cache: Literal["none", "decoded"]

@@ -1,0 +1,202 @@
+"""Training as `fit` runs it, against the bare training step on a batch that is already in memory.
+
+    python benchmarks/feeding.py [MODEL ...] [--settings 256:none 40:decoded] [--repeats 5] [--least 2]
+
+A setting is the side of the images in pixels, and `cache`. `fit` itself trains each model from packed JPEGs
+of 256×256 pixels; within it, blocks of its own steps and blocks of the bare step take turns: the same step,
+compiled once, fed with one batch over and over. A step of `fit` counts with all that happens until the next
+one. The processor settings are the active profile's, and each model and setting has a process of its own.
+Nothing else should run meanwhile; takes a quarter of an hour. Writes docs/measurements/feeding.json.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble import params, processor
+from deepfake_ensemble.files import write_json
+from timing import alone, here, measured_on, of_several
+
+FILE = Path("docs/measurements/feeding.json")
+SETTINGS = ("256:none", "40:decoded")
+BATCH = 32  # training.batch_size as the paper has it
+STEPS = 1000  # of the epoch within which all blocks must lie: its end is no part of a step
+
+
+class Enough(Exception):
+    """All blocks are measured."""
+
+
+class Turns:
+    """Stands in `fit` for the compiled step; counts the seconds of its own steps, and of the bare one."""
+
+    def __init__(self, step: Any, batches: Iterator[Any], repeats: int, least: float) -> None:
+        self._step, self._batches = step, batches
+        self._repeats, self._least = repeats, least
+        self._taken = 0
+        self._block = 0  # steps
+        self._start = 0.0
+        self.seconds: dict[str, list[float]] = {"bare": [], "fit": []}  # of a step, by block
+
+    def __call__(self, iterator: Iterator[Any]) -> Any:
+        if not self._block:
+            self._settle(iterator)
+        elif self._taken == self._block:
+            self.seconds["fit"].append((time.perf_counter() - self._start) / self._block)
+            self._bare()
+        self._taken += 1
+        return self._step(iterator)
+
+    def _settle(self, iterator: Iterator[Any]) -> None:
+        """Trace the step for both, and see how many make a block."""
+        for batches in (iterator, self._batches, self._batches):
+            start = time.perf_counter()
+            _read(self._step(batches))
+        self._block = max(2, math.ceil(self._least / (time.perf_counter() - start)))
+        self._bare()
+
+    def _bare(self) -> None:
+        if len(self.seconds["fit"]) == self._repeats:
+            raise Enough
+        start = time.perf_counter()
+        for _ in range(self._block):
+            _read(self._step(self._batches))
+        self.seconds["bare"].append((time.perf_counter() - start) / self._block)
+        self._taken, self._start = 0, time.perf_counter()
+
+
+def _read(figures: Mapping[str, Any]) -> None:
+    for value in figures.values():
+        float(value)
+
+
+def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, list[float]]:
+    """Return the seconds of a step in each block, of `fit` and bare."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    profile = params.active_profile()
+    settings = params.read(f"{profile}.processor", processor.Processor)
+    processor.pin(settings)
+    import numpy as np
+    import tensorflow as tf
+
+    import stand_ins
+    from deepfake_ensemble.data import records
+    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.decoded import DecodedReader
+    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.models import architecture, detector
+    from deepfake_ensemble.training import fitting, session
+    from deepfake_ensemble.training.recipe import Adaptation, Recipe
+    from deepfake_ensemble.training.unfinished import Unfinished
+
+    side, cache = setting.split(":")
+    adaptation = params.read(f"{profile}.training", Adaptation)
+    session.start(0, adaptation.precision, adaptation.optimize_graph)
+    registered = architecture.find(name)
+    network: Any = params.read(f"models.{name}.network", registered.network)
+    model = detector.build(name, registered, image_size=int(side), input_scaling="unit", network=network)
+    with tempfile.TemporaryDirectory() as scratch:
+        packed = Path(scratch) / "packed"
+        packed.mkdir()
+        files = stand_ins.pictures(256, 75, 256)
+        images = ((f"{i}.jpg", i % 2, files[i % len(files)]) for i in range(STEPS * BATCH))
+        records.write(packed, images, STEPS * BATCH, 5_000)
+        reader = BatchReader(PackedImages(packed), int(side), threads=settings.threads or 4)
+        if cache == "decoded":
+            reader = DecodedReader(reader, mirrored=True)
+        batch = tf.data.Dataset.from_tensors(reader.read(np.arange(BATCH)))
+        make, turns = model.make_train_function, []
+
+        def make_turns() -> None:
+            make()
+            turns.append(Turns(model.train_function, iter(batch.repeat()), repeats, least))
+            model.train_function = turns[0]
+
+        model.make_train_function = make_turns
+        try:
+            fitting.fit(
+                model,
+                reader,
+                reader,
+                recipe=Recipe(
+                    epochs=1, batch_size=BATCH, validation_batch_size=BATCH, early_stopping_patience=1
+                ),
+                learning_rate=1e-6,
+                jit_compile=adaptation.jit_compile,
+                seed=0,
+                unfinished=Unfinished(Path(scratch) / "unfinished", name, {}),
+                save_every=math.inf,
+            )
+        except Enough:
+            return turns[0].seconds
+    sys.exit(
+        f"{name} at {setting}: the epoch ended before all blocks were measured: lower --least or --repeats"
+    )
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return what was measured, in Markdown."""
+    from deepfake_ensemble.pipeline.generated import table
+
+    rows = []
+    for setting, found in results["settings"].items():
+        side, cache = setting.split(":")
+        for name, of in found.items():
+            milliseconds = {each: [1000 * value for value in values] for each, values in of.items()}
+            by_turn = [bare / fit for bare, fit in zip(of["bare"], of["fit"], strict=True)]
+            rows.append(
+                [
+                    name,
+                    f"{side}×{side}, `cache: {cache}`",
+                    of_several(milliseconds["bare"]),
+                    of_several(milliseconds["fit"]),
+                    of_several(by_turn, 3),
+                ]
+            )
+    header = ["detector", "images", "bare step (ms)", "step of `fit` (ms)", "speed of `fit` ÷ bare"]
+    return f"""\
+`python benchmarks/feeding.py` on {here(results)}. Training steps of {BATCH} images: `fit` reads
+JPEGs of 256×256 pixels (quality 75), shuffled and half mirrored; the bare step has its batch in memory.
+Medians of {results["repeats"]} blocks of each in turn, smallest and largest in brackets.
+
+{table(header, rows)}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = list(params.read("models", dict[str, Any]))
+    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
+    parser.add_argument("--settings", nargs="+", default=list(SETTINGS), help="SIDE:CACHE")
+    parser.add_argument("--repeats", type=int, default=5, help="blocks of steps, of either kind")
+    parser.add_argument("--least", type=float, default=2.0, help="seconds that a block lasts at least")
+    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.alone:
+        print(json.dumps(measured(*asked.alone, asked.repeats, asked.least)))
+        return
+    results: dict[str, Any] = {**measured_on(), "repeats": asked.repeats, "settings": {}}
+    for setting in asked.settings:
+        found = results["settings"].setdefault(setting, {})
+        for name in asked.models:
+            options = ("--repeats", asked.repeats, "--least", asked.least)
+            found[name] = alone(__file__, *options, "--alone", name, setting)
+            ratio = statistics.median(found[name]["bare"]) / statistics.median(found[name]["fit"])
+            print(f"{name} at {setting}: {ratio:.3f} of the bare step's speed", flush=True)
+    write_json(asked.file, results)
+    print(f"{asked.file}: written")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Ways to read training batches from JPEG files: ours, and those that people would otherwise run.
+
+Each makes a function that reads so many epochs, shuffled and half of the images mirrored, in batches of 32,
+and drops them; it returns how many images it has seen. All start from the same files, of the size wanted.
+"""
+
+import importlib.util
+import random
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+
+from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.decoded import DecodedReader
+from deepfake_ensemble.data.records import PackedImages
+
+BATCH = 32
+SEED = 42
+Read = Callable[[int], int]
+
+
+def libjpeg_turbo_alone(folder: Path, size: int, threads: int) -> Read:
+    """Decode and do nothing else: from memory, into the memory of one image, again and again."""
+    images = PackedImages(folder / "packed")
+    files = [images[i] for i in range(len(images))]
+
+    def work(part: list[bytes], epochs: int) -> None:
+        pixels = np.empty((size, size, 3), np.uint8)
+        for _ in range(epochs):
+            for file in part:
+                simplejpeg.decode_jpeg(file, "RGB", buffer=pixels)
+
+    def read(epochs: int) -> int:
+        workers = [
+            threading.Thread(target=work, args=(files[number::threads], epochs)) for number in range(threads)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return epochs * len(files)
+
+    return read
+
+
+def ours(folder: Path, size: int, threads: int) -> Read:
+    return _as_in_fit(BatchReader(PackedImages(folder / "packed"), size, threads=threads))
+
+
+def ours_decoded_in_memory(folder: Path, size: int, threads: int) -> Read:
+    reader = BatchReader(PackedImages(folder / "packed"), size, threads=threads)
+    return _as_in_fit(DecodedReader(reader, mirrored=True))
+
+
+def ours_decoded_in_a_file(folder: Path, size: int, threads: int) -> Read:
+    reader = BatchReader(PackedImages(folder / "packed"), size, threads=threads)
+    return _as_in_fit(DecodedReader(reader, mirrored=True, folder=folder))
+
+
+def _as_in_fit(reader: BatchReader) -> Read:
+    from deepfake_ensemble.training import feeding, session
+
+    session.start(SEED)
+    steps = -(-len(reader) // BATCH)
+    epochs_from = feeding.streamed_epochs(reader, BATCH, SEED, [])
+    return lambda epochs: _count(images for images, _ in epochs_from(0, 0).take(epochs * steps))
+
+
+def image_data_generator(folder: Path, size: int, threads: int) -> Read:
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    batches = ImageDataGenerator(horizontal_flip=True).flow_from_directory(
+        folder / "files", target_size=(size, size), batch_size=BATCH, class_mode="binary", seed=SEED
+    )
+    return lambda epochs: _count(batches[i][0] for _ in range(epochs) for i in range(len(batches)))
+
+
+def image_dataset_from_directory(folder: Path, size: int, threads: int) -> Read:
+    import keras
+    import tensorflow as tf
+
+    batches = keras.utils.image_dataset_from_directory(
+        folder / "files",
+        label_mode="binary",
+        batch_size=BATCH,
+        image_size=(size, size),
+        seed=SEED,
+        verbose=False,
+    )
+    mirrored = batches.map(
+        lambda images, labels: (tf.image.random_flip_left_right(images), labels), tf.data.AUTOTUNE
+    )
+    return lambda epochs: _count(images for images, _ in mirrored.repeat(epochs).prefetch(tf.data.AUTOTUNE))
+
+
+def tf_data(folder: Path, size: int, threads: int) -> Read:
+    """The shards of TFRecords that the pipeline packs, read, shuffled, decoded and mirrored by TensorFlow."""
+    import tensorflow as tf
+
+    images = PackedImages(folder / "packed")
+    shards = sorted(str(file) for file in (folder / "packed").glob("*.tfrecord"))
+
+    def decoded(file: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = tf.io.decode_jpeg(file, 3, dct_method="INTEGER_ACCURATE")
+        pixels = tf.image.random_flip_left_right(pixels)
+        return tf.ensure_shape(pixels, (size, size, 3)), label
+
+    records = tf.data.Dataset.zip(
+        tf.data.TFRecordDataset(shards), tf.data.Dataset.from_tensor_slices(images.labels)
+    )
+    batches = records.shuffle(len(images), SEED).map(decoded, tf.data.AUTOTUNE).batch(BATCH)
+    return lambda epochs: _count(images for images, _ in batches.repeat(epochs).prefetch(tf.data.AUTOTUNE))
+
+
+def torch_data_loader(folder: Path, size: int, threads: int) -> Read:
+    from PIL import Image
+
+    def decode(file: Path) -> np.ndarray:
+        return np.asarray(Image.open(file).convert("RGB"))
+
+    return _torch(folder, threads, decode)
+
+
+def torch_data_loader_and_simplejpeg(folder: Path, size: int, threads: int) -> Read:
+    return _torch(folder, threads, lambda file: simplejpeg.decode_jpeg(file.read_bytes(), "RGB"))
+
+
+def _torch(folder: Path, workers: int, decode: Callable[[Path], np.ndarray]) -> Read:
+    import torch
+    from torch.utils.data import DataLoader, Dataset
+
+    class Files(Dataset):
+        def __init__(self) -> None:
+            self._files = sorted((folder / "files").glob("*/*.jpg"))
+
+        def __len__(self) -> int:
+            return len(self._files)
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            file = self._files[index]
+            pixels = decode(file)
+            mirrored = pixels[:, ::-1] if random.getrandbits(1) else pixels
+            return torch.from_numpy(mirrored.copy()), int(file.parent.name == "fake")
+
+    batches = DataLoader(
+        Files(), batch_size=BATCH, shuffle=True, num_workers=workers, persistent_workers=True
+    )
+    return lambda epochs: _count(images for _ in range(epochs) for images, _ in batches)
+
+
+def _count(batches: Iterable[Any]) -> int:
+    return sum(int(images.shape[0]) for images in batches)
+
+
+LOADERS: dict[str, Callable[[Path, int, int], Read]] = {
+    "libjpeg-turbo alone": libjpeg_turbo_alone,
+    "ours": ours,
+    "ours, `cache: decoded`, in memory": ours_decoded_in_memory,
+    "ours, `cache: decoded`, in a file": ours_decoded_in_a_file,
+    "Keras' ImageDataGenerator": image_data_generator,
+    "Keras' image_dataset_from_directory": image_dataset_from_directory,
+    "tf.data on our TFRecords": tf_data,
+    "PyTorch's DataLoader": torch_data_loader,
+    "PyTorch's DataLoader with simplejpeg": torch_data_loader_and_simplejpeg,
+}
+
+
+def installed() -> list[str]:
+    """Return the loaders whose libraries are there; PyTorch is none of the project's requirements."""
+    torch = importlib.util.find_spec("torch") is not None
+    return [name for name in LOADERS if torch or "PyTorch" not in name]
