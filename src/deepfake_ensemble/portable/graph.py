@@ -1,7 +1,8 @@
 """Keras detectors as one ONNX graph: an image in, P(fake) by each of them and by their ensemble out."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
@@ -36,7 +37,8 @@ def graph(members: "Mapping[str, keras.Model]", weights: Mapping[str, float]) ->
     ]
     nodes, constants = [], []
     for name, member in members.items():
-        converted = _converted(name, member)
+        with _repeatable_and_sooner():
+            converted = _converted(name, member)
         nodes += converted.node
         constants += converted.initializer
         weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
@@ -78,13 +80,8 @@ def _scalar(name: str, value: float) -> "onnx.TensorProto":
 def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
     """Convert one detector: INPUT in, its own name out, and its name in front of all that is between."""
     import tensorflow as tf
-    import tf2onnx.graph
+    import tf2onnx
 
-    # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
-    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
-    # Its passes go through sets of nodes in the order of their hashes, by default those of their addresses in
-    # memory: what it leaves out would vary from run to run.
-    tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
     specification = tf.TensorSpec((None, *member.input_shape[1:]), tf.uint8, name=INPUT)
 
     def p_fake(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -93,6 +90,31 @@ def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
     run = tf.function(p_fake, input_signature=[specification], autograph=False)
     converted, _ = tf2onnx.convert.from_function(run, input_signature=[specification], opset=OPSET)
     return numbered(converted.graph, name)
+
+
+@contextmanager
+def _repeatable_and_sooner() -> Iterator[None]:
+    """Let tf2onnx convert the same way in every process, and copy no weights between its passes."""
+    from tf2onnx.graph import Node
+
+    # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
+    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
+    by_address, update_proto = Node.__hash__, Node.update_proto
+
+    def update_unless_constant(node: Node, *arguments: object) -> None:
+        if not node.is_const():
+            update_proto(node, *arguments)
+
+    # Its passes go through sets of nodes in the order of their hashes, by default those of their addresses in
+    # memory: what it leaves out would vary from run to run.
+    Node.__hash__ = lambda node: hash(node.name)
+    # After each of its three dozen passes it copies all constants into messages that it never reads: the graph
+    # that it returns takes them from where they are.
+    Node.update_proto = update_unless_constant
+    try:
+        yield
+    finally:
+        Node.__hash__, Node.update_proto = by_address, update_proto
 
 
 def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
