@@ -108,8 +108,8 @@ def _repeatable_and_sooner() -> Iterator[None]:
     # Its passes go through sets of nodes in the order of their hashes, by default those of their addresses in
     # memory: what it leaves out would vary from run to run.
     Node.__hash__ = lambda node: hash(node.name)
-    # After each of its three dozen passes it copies all constants into messages that it never reads: the graph
-    # that it returns takes them from where they are.
+    # After each of its three dozen passes it copies all constants into messages that it never reads: the
+    # graph that it returns takes them from where they are.
     Node.update_proto = update_unless_constant
     try:
         yield
