@@ -62,6 +62,11 @@ NEW = {"model": "vgg16", "connections": "kept", "recipe": "paper"}
         ("profiles.cpu.runs.vgg16_random", None, "profiles.cpu.runs.vgg16_random: missing"),
         ("profiles.cpu.counts.val", 5001, "profiles.cpu.counts.val: 5001 is not allowed"),
         ("profiles.cpu.counts.val", None, "profiles.cpu.counts: it should have train, val, test"),
+        (
+            "profiles.cpu.processor.cpu_isa",
+            "AVX2",
+            "profiles.cpu.processor.cpu_isa: AVX2 is not allowed",
+        ),
         ("runs.random.resnet18_random.connections", "some", "runs.random.resnet18_random.connections: "),
     ],
 )

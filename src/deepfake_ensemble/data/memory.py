@@ -22,8 +22,11 @@ class Memory:
             MemoryError: as NumPy does.
         """
         size = math.prod(shape)
-        memory = self._free.pop() if self._free else None
-        if memory is None or len(memory) < size:
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = _pages(size)
+        if len(memory) < size:
             memory = _pages(size)
         owner = np.frombuffer(memory, np.uint8, size)
         # Views of `owner`, which is what is given away, keep it alive; with the last of them it goes.

@@ -105,7 +105,8 @@ class Work:
 
 def work(whole: schema.Params) -> Work:
     """Return what each model does at the active profile, at most: no training stops early."""
-    profile, recipe = whole.profiles[whole.profile], whole.training
+    profile = whole.profiles[whole.profile]
+    recipe = profile.training.shortened(whole.training)
     val = profile.counts["val"]
     split = sum(count for name, count in profile.counts.items() if name != "train")
     perturbed = min(profile.perturbed_images, profile.counts["test"]) * len(conditions(whole.robustness))
@@ -222,7 +223,7 @@ def page(whole: schema.Params, measured: Mapping[str, Any], cores: int = CORES) 
     xla, images = "on" if training.jit_compile else "off", f"{profile.counts['train']:,} training images"
     return f"""\
 Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
-{whole.training.epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
+{training.shortened(whole.training).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
 {todo.predicted:,} images predicted by each model, {training.precision}, XLA {xla}.
 
 {table(header, rows)}

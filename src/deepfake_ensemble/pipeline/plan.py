@@ -181,7 +181,8 @@ def _initialise(whole: schema.Params, item: str) -> Work:
 
 
 def _train(whole: schema.Params, item: str) -> Work:
-    profile, recipe = _profile(whole), whole.training
+    profile = _profile(whole)
+    recipe = profile.training.shortened(whole.training)
     size, images, validated = profile.image_size, profile.counts["train"], profile.counts["val"]
     steps, validation_steps = _ceil(images, recipe.batch_size), _ceil(validated, recipe.validation_batch_size)
     multiplier = profile.training.learning_rate_multiplier.of(architecture.find(item))

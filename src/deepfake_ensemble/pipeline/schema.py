@@ -112,6 +112,7 @@ def problems(data: Mapping[str, Any]) -> list[str]:
         *_wrong_data_sets(whole.data_sets),
         *_wrong_counts(whole),
         *_wrong_robustness(whole),
+        *_wrong_precisions(whole),
         *_wrong_models(whole.models),
     ]
 
@@ -201,6 +202,20 @@ def _wrong_robustness(whole: Params) -> Iterator[str]:
     for name in whole.robustness.like:
         if name not in outside:
             yield f"robustness.like.{name}: no data set that is only predicted; {_meant(name, outside)}"
+
+
+def _wrong_precisions(whole: Params) -> Iterator[str]:
+    for name, profile in whole.profiles.items():
+        yield from wrong_precision(name, profile.training.precision, profile.processor)
+
+
+def wrong_precision(name: str, precision: str, processor: Processor) -> Iterator[str]:
+    """Yield a line if a profile limits a processor to instructions that cannot compute at its precision."""
+    if precision == "mixed_bfloat16" and processor.cpu_isa != "native":
+        yield (
+            f"profiles.{name}.processor.cpu_isa: {processor.cpu_isa} is not allowed where"
+            f" profiles.{name}.training.precision is mixed_bfloat16: it should be native"
+        )
 
 
 def _wrong_models(models: Mapping[str, ModelParams]) -> Iterator[str]:

@@ -55,18 +55,19 @@ def main(model: str) -> None:
         "resizing.interpolation": interpolation,
     }
     made_from = fingerprint(used, [*packed, weights])
-    state = unfinished.Unfinished(Path("models/unfinished") / model, model, made_from)
+    scratch = Path("models/unfinished") / model
+    state = unfinished.Unfinished(scratch, model, made_from)
     train, val = (
         BatchReader(PackedImages(split), size, interpolation, processor.threads or 4) for split in packed
     )
     if adaptation.cache == "decoded":
         memory = 2**30 * params.read("decoded", Decoded).memory_gib
-        train, val = decoded.decoded(train, val, memory, Path("models/unfinished") / model)
+        train, val = decoded.decoded(train, val, memory, scratch)
     history = fitting.fit(
         built,
         train,
         val,
-        recipe=recipe,
+        recipe=adaptation.shortened(recipe),
         learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
         jit_compile=adaptation.jit_compile,
         seed=seed,

@@ -1,5 +1,6 @@
 """The training protocol of table 3.3, as params.yaml holds it."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -53,6 +54,7 @@ class Adaptation:
     """The section `profiles.NAME.training`: what depends on the initial weights and the machine.
 
     Attributes:
+        epochs_at_most: if fewer than the protocol's; null leaves it at those.
         learning_rate_multiplier: few steps from random weights must be larger ones.
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs.
@@ -61,9 +63,13 @@ class Adaptation:
         cache: decode an image whenever it is needed, or once and keep all pixels.
     """
 
+    epochs_at_most: Annotated[int, Ge(1)] | None
     learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     jit_compile: bool
     optimize_graph: bool
     cache: Literal["none", "decoded"]
+
+    def shortened(self, recipe: Recipe) -> Recipe:
+        return replace(recipe, epochs=min(recipe.epochs, self.epochs_at_most or recipe.epochs))

@@ -17,7 +17,7 @@ from deepfake_ensemble.data.images import ImageSize
 from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing
+from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing, wrong_precision
 from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.paper import RESNETS
@@ -133,6 +133,7 @@ def _wrong_runs(whole: Params) -> Iterator[str]:
 def _wrong_extents(whole: Params) -> Iterator[str]:
     for name, profile in whole.profiles.items():
         key = f"profiles.{name}"
+        yield from wrong_precision(name, profile.training.precision, profile.processor)
         unknown = profile.runs.keys() - whole.runs.all.keys()
         missing = whole.runs.all.keys() - profile.runs.keys()
         yield from (f"{key}.runs.{run}: no such run" for run in sorted(unknown))
