@@ -11,7 +11,7 @@ import argparse
 import statistics
 from typing import Any
 
-from deepfake_ensemble import params, processor
+from deepfake_ensemble.foundation import params, processor
 from training_steps import timed
 
 ROUNDS = 2
@@ -29,7 +29,7 @@ def main() -> None:
     processor.pin(params.read(f"{profile}.processor", processor.Processor))
     import keras
 
-    from deepfake_ensemble.training import session
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.training.adam import adam
     from deepfake_ensemble.training.recipe import Adaptation
 

@@ -13,7 +13,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params, processor
+from deepfake_ensemble.foundation import params, processor
 from deepfake_ensemble.pipeline.machine import machine, versions
 from timing import alone
 from training_steps import BATCH, timed
@@ -36,7 +36,7 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     processor.pin(settings)
     import tensorflow as tf
 
-    from deepfake_ensemble.training import session
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.training.adam import adam
     from deepfake_ensemble.training.recipe import Adaptation
 

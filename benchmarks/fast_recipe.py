@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble import params, processor
+from deepfake_ensemble.foundation import params, processor
 
 
 def arguments() -> argparse.Namespace:
@@ -47,15 +47,14 @@ def main() -> None:
     settled = params.check("processor", profile["processor"], processor.Processor)
     processor.pin(settled)
 
-    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.evaluation.metrics import metrics
-    from deepfake_ensemble.models import architecture
+    from deepfake_ensemble.models import architecture, session
     from deepfake_ensemble.models.predicting import Predictor
     from deepfake_ensemble.residual import fitting, network, settings
     from deepfake_ensemble.residual.augmentation import AugmentedReader
     from deepfake_ensemble.residual.schedule import learning_rate
-    from deepfake_ensemble.training import session
     from deepfake_ensemble.training.feeding import streamed
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)

@@ -21,8 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params, processor
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.files import write_json
 from timing import alone, here, measured_on, of_several
 
 FILE = Path("docs/measurements/feeding.json")
@@ -89,11 +89,11 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
 
     import stand_ins
     from deepfake_ensemble.data import records
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.decoded import DecodedReader
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.models import architecture, detector
-    from deepfake_ensemble.training import fitting, session
+    from deepfake_ensemble.models import architecture, detector, session
+    from deepfake_ensemble.training import fitting
     from deepfake_ensemble.training.recipe import Adaptation, Recipe
     from deepfake_ensemble.training.unfinished import Unfinished
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.decoded import DecodedReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
 
 BATCH = 32
@@ -62,7 +62,8 @@ def ours_decoded_in_a_file(folder: Path, size: int, threads: int) -> Read:
 
 
 def _as_in_fit(reader: BatchReader) -> Read:
-    from deepfake_ensemble.training import feeding, session
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.training import feeding
 
     session.start(SEED)
     steps = -(-len(reader) // BATCH)

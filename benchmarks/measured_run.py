@@ -27,9 +27,9 @@ from pathlib import Path
 
 import psutil
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_folder, write_json
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.pipeline.machine import commit, machine, versions
 from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
 

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.json_files import read_json
 
 MEASUREMENTS = Path("docs/measurements")

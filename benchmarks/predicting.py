@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params, processor
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.files import write_json
 from timing import alone, here, measured_on, of_several
 
 FILE = Path("docs/measurements/predicting.json")
@@ -37,11 +37,10 @@ def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
 
     import stand_ins
     from deepfake_ensemble.data import records
-    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.models import architecture, detector
+    from deepfake_ensemble.models import architecture, detector, session
     from deepfake_ensemble.models.predicting import Predictor
-    from deepfake_ensemble.training import session
 
     session.start(seed=0)
     from keras.src.legacy.preprocessing.image import ImageDataGenerator

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.files import write_json
 from timing import here, measured_on, of_several
 
 FILE = Path("docs/measurements/reading.json")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.files import write_json
 from reading import SIZE, pictures
 from timing import alone, here, measured_on
 
@@ -30,9 +30,10 @@ BATCH = 32
 def epoch(folder: Path) -> dict[str, float]:
     """Read one epoch and return what that took."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.training import feeding, session
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.training import feeding
 
     session.start(0)
     reader = BatchReader(PackedImages(folder), SIZE)

@@ -33,8 +33,8 @@ from deepfake_ensemble.data.archive import open_archive
 from deepfake_ensemble.data.index import read_split
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.generated import table
 from deepfake_ensemble.sources.sample import write_zip
 from measured_run import run

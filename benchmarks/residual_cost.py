@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params, processor
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.machine import machine
 from deepfake_ensemble.residual.settings import Model, Recipe
 from timing import alone
@@ -35,10 +35,9 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
-    from deepfake_ensemble.models import architecture
+    from deepfake_ensemble.models import architecture, session
     from deepfake_ensemble.models.predicting import Predictor
     from deepfake_ensemble.residual import complexity, fitting, network
-    from deepfake_ensemble.training import session
 
     model = params.read(f"models.{name}", Model)
     own: Any = params.check(f"models.{name}.network", model.network, architecture.find(name).network)

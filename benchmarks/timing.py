@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.machine import machine, versions
 
 # The benchmark's own python first, as `source .venv/bin/activate` makes it.

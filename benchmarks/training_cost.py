@@ -22,8 +22,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params, processor
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.files import write_json
 from timing import alone, here, measured_on, of_several
 from training_steps import BATCH, timed
 
@@ -45,8 +45,7 @@ def measured(name: str, size: int, steps: int, variant: str) -> dict[str, Any]:
     settings = params.read(f"{profile}.processor", processor.Processor)
     # bfloat16 needs instructions that the profile may leave out.
     processor.pin(replace(settings, cpu_isa="native") if size == VARIED_SIZE else settings)
-    from deepfake_ensemble.models import architecture, detector
-    from deepfake_ensemble.training import session
+    from deepfake_ensemble.models import architecture, detector, session
     from deepfake_ensemble.training.adam import adam
     from deepfake_ensemble.training.recipe import Adaptation
 
@@ -83,7 +82,7 @@ def decoded(size: int, repeats: int) -> list[float]:
 
     import stand_ins
     from deepfake_ensemble.data import records
-    from deepfake_ensemble.data.batches import BatchReader
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
 
     with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.training.recipe import Adaptation
 

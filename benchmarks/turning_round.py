@@ -28,8 +28,8 @@ import yaml
 from dvc.utils.serialize import modify_yaml
 
 import stage_watch
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.generated import table
 from stage_watch import Watched
 from timing import ENVIRONMENT, here, measured_on, of_several, rounds, seconds

@@ -37,7 +37,7 @@ import psutil
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, combine
 from deepfake_ensemble.evaluation.predictions import aligned, read
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import table
 from timing import here, measured_on, of_several

@@ -33,7 +33,7 @@ NETWORKS = (
     "tests/residual/test_training_stages.py",
     "tests/stages/test_computing.py",
     "tests/training/test_fitting.py",
-    "tests/training/test_session.py",
+    "tests/models/test_session.py",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture, detector
 
 SIZE = 32

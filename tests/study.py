@@ -14,8 +14,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.files import write_csv, write_json
 from deepfake_ensemble.fingerprint import fingerprint
+from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.training import curves
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble import files
+from deepfake_ensemble.foundation import files
 
 
 class Interrupted(BaseException):

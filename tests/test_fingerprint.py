@@ -13,7 +13,7 @@ import pytest
 
 import deepfake_ensemble
 from deepfake_ensemble.fingerprint import fingerprint
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation.section import section
 
 PACKAGE = Path(deepfake_ensemble.__file__).parent
 
@@ -97,7 +97,7 @@ from pathlib import Path
 
 import numpy
 
-from deepfake_ensemble.data import order
+from deepfake_ensemble.data.reading import order
 from deepfake_ensemble.fingerprint import fingerprint
 
 if __name__ == "__main__":
@@ -144,7 +144,9 @@ def test_only_the_libraries_in_use_are_in_it(clone: Path) -> None:
     assert set(account_of(clone)["versions"]) == {"numpy"}
 
 
-@pytest.mark.parametrize("module", ["data/order.py", "stages/probe.py", "files.py", "__init__.py"])
+@pytest.mark.parametrize(
+    "module", ["data/reading/order.py", "stages/probe.py", "foundation/files.py", "__init__.py"]
+)
 def test_an_edit_to_any_module_in_use_changes_it(clone: Path, module: str) -> None:
     before = account_of(clone)
     with (clone / "src" / PACKAGE.name / module).open("a") as file:

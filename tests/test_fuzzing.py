@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fuzzing
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 SOURCES = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
 

@@ -8,9 +8,9 @@ import yaml
 from annotated_types import Ge, Gt, Lt
 from ruamel.yaml import YAML
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.section import section
 from errors_page import Documented
 
 

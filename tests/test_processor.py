@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.processor import Processor, environment
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.processor import Processor, environment
 
 PINNED = {
     "ONEDNN_MAX_CPU_ISA",
@@ -25,7 +25,7 @@ PINNED = {
 
 PIN = """
 import json, os, sys
-from deepfake_ensemble.processor import Processor, pin
+from deepfake_ensemble.foundation.processor import Processor, pin
 pin(Processor(threads={threads}, cpu_isa="{cpu_isa}"))
 """
 
@@ -69,9 +69,9 @@ def test_native_and_all_threads_pin_nothing() -> None:
 @pytest.mark.parametrize("library", ["numpy", "scipy"])
 def test_a_library_that_was_imported_before_is_a_bug(library: str) -> None:
     late = f"""
-del sys.modules["deepfake_ensemble.processor"]
+del sys.modules["deepfake_ensemble.foundation.processor"]
 import {library}
-from deepfake_ensemble.processor import Processor, pin
+from deepfake_ensemble.foundation.processor import Processor, pin
 try:
     pin(Processor(threads=2, cpu_isa="AVX2"))
 except AssertionError as error:

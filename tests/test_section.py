@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Ge
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.section import section
 
 
 @section

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.training import fitting

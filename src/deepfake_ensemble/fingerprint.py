@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.files import sha256
 
 VERSIONED = (
     "tensorflow",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def read_json(path: Path) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepfake_ensemble.data.archive import Limits, open_archive
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 
 CONTENT = bytes(range(256)) * 4

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data import order, records
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data import records
 from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.reading import order
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from pictures import encoded, pack, picture
 
 COUNT, SIZE, BATCH = 23, 24, 4

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.decoded import DecodedReader, decoded
 from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.perturbed_batches import PerturbedReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from pictures import pack
 
 COUNT, SIZE, BATCH, SEED = 150, 24, 8, 42  # more images than are decoded at a time
@@ -131,7 +131,7 @@ def test_no_image_is_mirrored_where_no_mirror_images_are_kept(packed: Path, fold
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.decoded import DecodedReader
 from deepfake_ensemble.data.records import PackedImages
 reader = BatchReader(PackedImages(Path(sys.argv[1])), int(sys.argv[2]))

@@ -18,7 +18,7 @@ import pytest
 
 from deepfake_ensemble.data.archive import open_archive
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 
 CONTENT = b"moo\n"

@@ -318,7 +318,10 @@ def test_many_threads_decode_the_same_and_leave_the_process_as_it_was() -> None:
 
 
 def test_decoding_needs_no_tensorflow() -> None:
-    code = "import sys, deepfake_ensemble.data.batches; print({'tensorflow', 'keras'} & sys.modules.keys())"
+    code = (
+        "import sys; from deepfake_ensemble.data.reading import batches;"
+        "print({'tensorflow', 'keras'} & sys.modules.keys())"
+    )
     source = Path(images.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(source)}, capture_output=True, check=True

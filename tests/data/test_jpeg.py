@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.data.images import pixels
-from deepfake_ensemble.data.jpeg import decode_into
+from deepfake_ensemble.data.reading.jpeg import decode_into
 from pictures import encoded, picture
 
 SIDE = 72  # neither a multiple of 16 nor of the 8 that a block has, halved

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.perturbations import (
     Condition,
     Likeness,
@@ -19,6 +18,7 @@ from deepfake_ensemble.data.perturbations import (
     conditions,
 )
 from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
+from deepfake_ensemble.data.reading.batches import BatchReader
 from pictures import pack, picture
 
 SIZE = 64

@@ -10,7 +10,7 @@ import pytest
 
 from deepfake_ensemble.data import records
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 CONTENTS = [b"", b"a", bytes(range(256)), b"\0" * 90, b"JPEG" * 9, b"x", b"last"]
 IMAGES = [(f"faces/{i}, or so.jpg", i % 2, content) for i, content in enumerate(CONTENTS)]

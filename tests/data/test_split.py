@@ -20,7 +20,7 @@ from deepfake_ensemble.data.index import (
     write_split,
 )
 from deepfake_ensemble.data.split import deal, split_set
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 
 COUNTS = {"train": 12, "val": 4, "test": 6}

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from deepfake_ensemble.ensemble.weighting import accuracy_shares, combine, weights
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 MODELS = ["cnn", "resnet50", "xception", "efficientnet_b4"]
 

@@ -4,7 +4,6 @@ from scipy import stats
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation import intervals as module
 from deepfake_ensemble.evaluation.intervals import (
     METRICS,
@@ -15,6 +14,7 @@ from deepfake_ensemble.evaluation.intervals import (
     wilson,
 )
 from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def detectors(n, seed=0, digits=None):

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.metrics import (
     Confusion,
     confusion,
@@ -16,6 +15,7 @@ from deepfake_ensemble.evaluation.metrics import (
     precision_recall_curve,
     roc_curve,
 )
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def reference(labels, p_fake, threshold=0.5, ece_bins=15):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned, read
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
 
 
 def table(tmp_path: Path, *lines: str) -> Path:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.spread import GAIN, spread, spreads
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def test_mean_deviation_and_repeatability_limit():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.explanation import gallery
 from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams

@@ -69,7 +69,7 @@ def test_maps_are_enlarged_to_the_image():
 def test_every_architecture_has_maps_that_can_be_explained(name: str, images, tmp_path: Path):
     import keras
 
-    from deepfake_ensemble.params import check, load
+    from deepfake_ensemble.foundation.params import check, load
 
     registered = architecture.find(name)
     network = check("", load()["models"][name]["network"], registered.network)

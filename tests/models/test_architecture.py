@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture, architectures
 from networks import FILE, STUDY, settings
 

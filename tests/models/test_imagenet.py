@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_ensemble.download import Patience
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import imagenet
 from file_server import FINE, Fault, serve
 

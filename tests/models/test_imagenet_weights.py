@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture, saved
 from file_server import serve
 from networks import SIZE, STUDY, build

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.batches import BatchReader
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.evaluation import predictions
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import predicting
 from deepfake_ensemble.models.predicting import Predictor
 from networks import SIZE, STUDY, build, shared

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import saved
 from errors_page import Documented
 from networks import build, layers_of, shared

@@ -12,10 +12,10 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from clones import ROOT
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.pipeline import wiring
 from deepfake_ensemble.sources.origin import DataSet
-from modules import has_code
+from modules import has_code, modules_at
 
 SOURCE = ROOT / "src"
 PACKAGE = "deepfake_ensemble"
@@ -133,10 +133,10 @@ def test_the_code_among_a_stages_deps_is_the_code_it_imports(stages, name):
     imported = closure(f"{PACKAGE}.stages.{stage}")
     if f"{PACKAGE}.models.architecture" in imported and item in models():
         imported |= closure(f"{REGISTRY}.{item}")
-    listed = {dep.def_path for dep in stages[name].deps}
-    assert {path for path in listed if path.startswith("src/")} == {
-        str(file_of(module).relative_to(ROOT)) for module in imported if has_code(file_of(module))
-    }
+    listed = [dep.def_path for dep in stages[name].deps if dep.def_path.startswith("src/")]
+    assert sorted(str(file) for path in listed for file in modules_at(ROOT / path)) == sorted(
+        str(file_of(module)) for module in imported if has_code(file_of(module))
+    )
 
 
 def test_a_model_does_not_depend_on_the_file_of_another(stages):
@@ -158,7 +158,7 @@ def test_bringing_dvc_yaml_up_to_date_would_change_nothing(monkeypatch):
 @each_item
 def test_a_stage_depends_on_the_versions_of_what_computes_if_it_runs_tensorflow(stages, name):
     deps = {dep.def_path for dep in stages[name].deps}
-    runs_networks = f"{PACKAGE}.training.session" in closure(f"{PACKAGE}.stages.{parts_of(name)[0]}")
+    runs_networks = f"{PACKAGE}.models.session" in closure(f"{PACKAGE}.stages.{parts_of(name)[0]}")
     assert ("requirements/compute.txt" in deps) == runs_networks
 
 
@@ -169,10 +169,15 @@ def test_params_are_read_by_stages_alone():
     readers = {
         module
         for file in (SOURCE / PACKAGE).rglob("*.py")
-        if f"{PACKAGE}.params" in imports(module := ".".join(file.relative_to(SOURCE).with_suffix("").parts))
+        if f"{PACKAGE}.foundation.params"
+        in imports(module := ".".join(file.relative_to(SOURCE).with_suffix("").parts))
     }
     places = [module.split(".")[1:] for module in readers]
-    assert {(place[1:] if place[0] == "residual" else place)[0] for place in places} <= {"stages", "pipeline"}
+    assert {(place[1:] if place[0] == "residual" else place)[0] for place in places} <= {
+        "stages",
+        "pipeline",
+        "foundation",
+    }
 
 
 def keys_read(stage: str, profile: str, arguments: dict[str, str]) -> set[str]:

@@ -17,7 +17,7 @@ import pytest
 from sklearn import metrics
 
 from clones import ENVIRONMENT, Clone, of, ran, restored
-from modules import has_code
+from modules import has_code, modules_at
 from tiny_run import MODELS, NETWORKS, TINY
 
 pytestmark = pytest.mark.timeout(3600)
@@ -336,7 +336,8 @@ def test_what_a_stage_imports_while_it_runs_is_what_dvc_watches(whole_run, here)
         unreported = {source_of(here, f"deepfake_ensemble.stages.{stage}")}
         if "deepfake_ensemble.models.architecture" in modules:
             unreported.add(source_of(here, f"deepfake_ensemble.models.architectures.{item}"))
-        watched = {dep["path"] for dep in locked[name]["deps"] if dep["path"].startswith("src/")}
+        deps = [here / dep["path"] for dep in locked[name]["deps"] if dep["path"].startswith("src/")]
+        watched = {str(file.relative_to(here.folder)) for dep in deps for file in modules_at(dep)}
         assert {file for file in imported | unreported if has_code(here / file)} <= watched, name
         assert not [it for it in watched - imported - unreported if not it.startswith(CONDITIONAL)], name
 

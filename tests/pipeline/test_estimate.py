@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.pipeline import estimate, schema
 from deepfake_ensemble.pipeline.estimate import PUBLISHED, gpu_hours
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.generated import filled, table
 
 FILE = Path("README.md")

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from dvc.cli.parser import get_main_parser
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = nbformat.read(ROOT / "notebooks/colab.ipynb", as_version=4)

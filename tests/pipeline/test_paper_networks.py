@@ -35,7 +35,7 @@ MODELS = ("cnn", *TRANSFERRED)
 STAGE = """
 import dataclasses, importlib, sys
 from deepfake_ensemble.models.architecture import ImageNetFile
-from deepfake_ensemble.training import session
+from deepfake_ensemble.models import session
 
 def start(*arguments, start=session.start):
     start(*arguments)

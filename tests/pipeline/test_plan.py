@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline import plan, schema
 
 ROOT = Path(__file__).parents[2]

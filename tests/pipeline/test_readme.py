@@ -12,8 +12,8 @@ from dvc.cli.parser import get_main_parser
 
 import markdown
 from clones import clone
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline import generated, measured, readme
 
 ROOT = Path(__file__).parents[2]

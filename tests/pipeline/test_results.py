@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import markdown
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline import generated, results
 
 ROOT = Path(__file__).parents[2]

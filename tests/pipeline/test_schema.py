@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.pipeline import schema
 from errors_page import Documented
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline import verify
 from deepfake_ensemble.pipeline.verify import Compared, compared, how_different
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from clones import ROOT
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline import wiring
 from deepfake_ensemble.sources.origin import DataSet
 
@@ -55,6 +55,21 @@ def lists_of(text: str, stage: str) -> list[str]:
     body = stages(text)[stage]
     body = body.get("do", body)
     return [str(entry) for key in ("deps", "outs", "metrics", "plots") for entry in body.get(key, [])]
+
+
+# The code of a stage
+
+
+def test_a_package_that_a_stage_uses_whole_is_one_dep_and_of_others_only_its_modules(tmp_path):
+    whole, part, inner = tmp_path / "whole", tmp_path / "part", tmp_path / "whole_but_for/inner"
+    files = [folder / f"{name}.py" for folder in (whole, part, inner, inner.parent) for name in "ab"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x = 1\n")
+    (whole / "__init__.py").write_text('"""What it is for."""\n')
+    used = {file for file in files if file not in (part / "b.py", inner / "b.py")}
+    others = {part / "a.py", inner / "a.py", inner.parent / "a.py", inner.parent / "b.py"}
+    assert wiring.folded(used) == {whole} | others
 
 
 # A fifth model

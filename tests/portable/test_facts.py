@@ -6,7 +6,7 @@ import json
 import pytest
 
 import model_file
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.facts import Facts, as_metadata, from_metadata
 

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 import networks
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.portable.graph import graph, numbered
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import model_file
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable import parity
 from deepfake_ensemble.portable.classifier import Classifier
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import study as made_up
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.predictions import Predictions
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.report import flip, model_card, page
 from deepfake_ensemble.report.study import read
 from pages import Page, leaves

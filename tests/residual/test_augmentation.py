@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data import order, records
+from deepfake_ensemble.data import records
 from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.reading import order
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers, turns
 from deepfake_ensemble.residual.symmetry import TURNS, turned
@@ -131,7 +132,7 @@ def test_images_are_brought_to_the_network_s_size(images: PackedImages) -> None:
 
 
 def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
-    from deepfake_ensemble.errors import UserError
+    from deepfake_ensemble.foundation.errors import UserError
 
     records.write(tmp_path, [("bad.jpg", 0, b"no image")], 1, 10)
     with pytest.raises(UserError, match=r"^bad\.jpg: not an image"):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from deepfake_ensemble.download import Patience
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.residual import checkpoints
 from deepfake_ensemble.residual.checkpoints import Checkpoint
 from file_server import Fault, serve

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.data import records
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.residual import fitting
 from deepfake_ensemble.residual.augmentation import AugmentedReader
 from deepfake_ensemble.residual.settings import Recipe

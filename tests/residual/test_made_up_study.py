@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from clones import ROOT
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.files import write_csv, write_json
+from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.residual import fitting, paper, results_folder
 
 MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from clones import ROOT
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.generated import filled
 from deepfake_ensemble.pipeline.plan import Known
 from deepfake_ensemble.residual.pipeline import document, plan, schema
@@ -18,7 +18,8 @@ def planned(profile: str, *names: str) -> dict[str, Any]:
     data = params.load(FILE) | {"profile": profile}
     whole = params.check("", data, schema.Params)
     pipeline = [
-        Known(name, "Does it.", "yes", "../src/deepfake_ensemble/params.py, seed", None) for name in names
+        Known(name, "Does it.", "yes", "../src/deepfake_ensemble/foundation/params.py, seed", None)
+        for name in names
     ]
     return {f"{step.stage}@{step.item}": step for step in plan.steps(whole, pipeline)}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.architectures import resnet18
 from deepfake_ensemble.residual import checkpoints, network

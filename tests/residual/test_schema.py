@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clones import ROOT
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.residual.pipeline import schema
 
 DATA = params.load(ROOT / "residual/params.yaml")

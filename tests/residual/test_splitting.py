@@ -7,7 +7,7 @@ import pytest
 
 from deepfake_ensemble.data.index import IndexRow
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.residual.splitting import Split, split
 
 LAYOUT = LAYOUTS["cifake"]

@@ -10,7 +10,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from clones import ROOT
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.residual.pipeline import wiring
 from deepfake_ensemble.residual.settings import Model, Runs
 

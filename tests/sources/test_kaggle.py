@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_ensemble.download import Patience
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.sources import kaggle
 from file_server import FINE, Fault
 from kaggle_server import KEY, REFRESH_TOKEN, SIGNATURE, TOKEN, USERNAME, KaggleServer, serve

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.sources import local
 
 

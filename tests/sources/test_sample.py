@@ -15,8 +15,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.sources import photographs, sample, synthesis
 
 

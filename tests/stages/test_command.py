@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.stages.command import only_one
+from deepfake_ensemble.foundation.command import only_one
+from deepfake_ensemble.foundation.errors import UserError
 
 AT_IT = """
 import time
-from deepfake_ensemble.stages.command import only_one
+from deepfake_ensemble.foundation.command import only_one
 with only_one("train@cnn"):
     print("at it", flush=True)
     time.sleep(600)
@@ -58,8 +58,8 @@ LIMITED = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
 from pathlib import Path
-from deepfake_ensemble.files import replacing_folder
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation.files import replacing_folder
+from deepfake_ensemble.foundation import command
 
 def main() -> None:
     with replacing_folder(Path("out")) as folder:
@@ -96,7 +96,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_what_was_there(tmp_path: Pa
 
 FULL = """
 import errno
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command
 
 def main() -> None:
     raise OSError(errno.ENOSPC, "No space left on device", "data/index/faces.csv")

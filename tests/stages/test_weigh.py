@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import study as made_up
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.foundation.files import write_csv
 
 
 def test_a_detector_that_guesses_is_reported_and_warned_of(study: Path, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.data import records
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 from pictures import encoded, pack, picture
 from tiny_training import SIZE, changed, fit, small

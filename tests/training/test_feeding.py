@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.batches import Batch, BatchReader
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.data.reading.batches import Batch, BatchReader
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.training import feeding
 from pictures import pack
 

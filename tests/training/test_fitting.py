@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.data import records
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.decoded import decoded
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.training import curves, fitting

@@ -3,7 +3,7 @@
 import pytest
 
 from clones import ROOT
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.training.recipe import Adaptation, Recipe
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.training import unfinished
 from deepfake_ensemble.training.unfinished import START, Progress, Unfinished
 

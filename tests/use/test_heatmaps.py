@@ -8,7 +8,7 @@ from PIL import Image
 
 import model_file
 import networks
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.portable.facts import Facts
 from deepfake_ensemble.use import heatmaps

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 _DAMAGE = (
     zipfile.BadZipFile,

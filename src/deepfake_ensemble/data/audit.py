@@ -16,9 +16,8 @@ from deepfake_ensemble.data.index import CLASS_NAMES, USABLE, IndexRow
 from deepfake_ensemble.data.layouts import Layout, Place
 from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.quantisation import Tables, tables
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed32
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.section import Seed32, section
 
 _EXAMPLES = 10
 _LINES = 20  # of a histogram; the rest is summed up

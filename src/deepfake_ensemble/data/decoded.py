@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.batches import BatchReader, mirror
 from deepfake_ensemble.data.progress import count_progress
+from deepfake_ensemble.data.reading.batches import BatchReader, mirror
 from deepfake_ensemble.disk import require_room
 
 AT_ONCE = 64  # images

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
 
 USABLE = "ok"
 CLASS_NAMES = ("real", "fake")  # by label

@@ -16,8 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from PIL import Image, ImageFilter
 
 from deepfake_ensemble.data.images import Interpolation, resize
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed
+from deepfake_ensemble.foundation.section import Seed, section
 
 Quality = Annotated[int, Ge(1), Le(100)]
 # Of an image, and of its position in the split.

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.images import Interpolation
 from deepfake_ensemble.data.perturbations import Change
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
 
 

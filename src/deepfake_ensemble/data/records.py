@@ -18,8 +18,8 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
 
 INDEX = "index.csv"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepfake_ensemble.data.index import CLASS_NAMES, USABLE, IndexRow, SplitRow
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 Group = list[IndexRow]  # byte-identical images
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 ENSEMBLE = "ensemble"
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 
 
 def write(path: Path, weights: Mapping[str, float]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.files import replacing_folder, write_csv
+from deepfake_ensemble.foundation.files import replacing_folder, write_csv
 
 # What the tables of weightings and of members show of each.
 METRICS = ("accuracy", "auc", "log_loss")

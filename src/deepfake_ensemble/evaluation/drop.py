@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.intervals import (
     CONFIDENCE,
     METRICS,
@@ -16,6 +15,7 @@ from deepfake_ensemble.evaluation.intervals import (
     intervals,
 )
 from deepfake_ensemble.evaluation.metrics import THRESHOLD
+from deepfake_ensemble.foundation.errors import UserError
 
 
 @dataclass(frozen=True)

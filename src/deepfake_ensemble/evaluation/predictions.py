@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 HEADER = ("path", "label", "p_fake")
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from deepfake_ensemble.data.perturbations import Condition, likened
 from deepfake_ensemble.ensemble.weighting import with_ensemble
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.intervals import (
     CONFIDENCE,
     Bootstrap,
@@ -20,6 +19,7 @@ from deepfake_ensemble.evaluation.intervals import (
 from deepfake_ensemble.evaluation.metrics import THRESHOLD
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.foundation.errors import UserError
 
 CLEAN = "clean"  # the images as they are
 PARTS = ("resolution", "compression", "rest", "total")  # of what is lost on another data set

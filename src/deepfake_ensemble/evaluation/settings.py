@@ -4,8 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed
+from deepfake_ensemble.foundation.section import Seed, section
 
 
 @section

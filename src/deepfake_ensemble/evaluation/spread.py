@@ -6,7 +6,7 @@ from math import sqrt
 from statistics import mean, stdev
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 GAIN = "ensemble_less_best_member"
 

@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Ge
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation.section import section
 
 # By (is fake, is called fake), in the order in which they are shown.
 OUTCOMES = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded

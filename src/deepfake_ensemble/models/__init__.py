@@ -1,1 +1,1 @@
-"""The detectors: one file for each architecture, and how they are saved."""
+"""The detectors: one file for each architecture, how they are saved, and the session that they compute in."""

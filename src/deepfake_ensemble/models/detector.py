@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Gt
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture, InputScaling, Scaling
-from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 from deepfake_ensemble.download import PATIENT, Patience, Remote, arm, download
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 MIRROR = "KERAS_WEIGHTS_MIRROR"
 

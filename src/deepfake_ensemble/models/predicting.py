@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.batches import Batch
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.data.reading.batches import Batch
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
 
 if TYPE_CHECKING:
     import keras

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.disk import require_room
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
 
 if TYPE_CHECKING:
     import keras

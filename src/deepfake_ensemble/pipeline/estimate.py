@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.perturbations import conditions
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import plan, schema
 from deepfake_ensemble.pipeline.generated import table

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def filled(text: str, parts: Mapping[str, str], file: Path) -> str:

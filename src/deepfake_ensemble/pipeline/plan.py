@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.perturbations import conditions
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.pipeline import schema
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.data.perturbations import likened
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.robustness import PARTS
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import generated, measured
 from deepfake_ensemble.pipeline.generated import table

@@ -14,20 +14,19 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, MinLen
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
 from deepfake_ensemble.data.images import ImageSize, Interpolation
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.data.perturbations import Robustness, conditions
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.explanation.choice import ExplanationParams
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.processor import Processor
+from deepfake_ensemble.foundation.section import Seed, Seed32, section
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.detector import ModelParams
-from deepfake_ensemble.processor import Processor
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
 from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resume
 

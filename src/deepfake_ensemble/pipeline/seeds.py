@@ -15,14 +15,14 @@ from typing import Annotated, Any
 
 from annotated_types import MinLen
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.spread import GAIN, Spread, spreads
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import generated, measured
-from deepfake_ensemble.seeds import Seed32
 from deepfake_ensemble.sources.origin import DataSet
 
 PAGE = Path("docs/seeds.md")

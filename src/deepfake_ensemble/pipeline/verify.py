@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.machine import machine, versions
 from deepfake_ensemble.pipeline.results import MEASUREMENTS
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.sources.origin import DataSet
 
 SOURCE = Path("src")
@@ -55,6 +55,19 @@ def _has_code(file: Path) -> bool:
 
 def _file(module: Any) -> str | None:
     return module.__file__  # ModuleFinder's own class; the library's type hints lack its attributes
+
+
+def folded(code: Iterable[Path]) -> set[Path]:
+    """Return `code` with a package's folder in place of its modules, where they are all there.
+
+    DVC writes dvc.lock anew after each stage, and takes the longer the more deps there are in it.
+    """
+    files = set(code)
+    for folder in {file.parent for file in files}:
+        modules = {module for module in folder.rglob("*.py") if _has_code(module)}
+        if len(modules) > 1 and modules <= files:
+            files = files - modules | {folder}
+    return files
 
 
 def code_of(stage: str, model: str | None = None) -> set[Path]:
@@ -194,7 +207,7 @@ def _with_code(lines: Lines, code: Iterable[str]) -> Lines:
 
 def _listed(code: Iterable[Path], model: str | None) -> list[str]:
     own = ARCHITECTURES / f"{model}.py"
-    return sorted(str(ARCHITECTURES / "${item.model}.py" if file == own else file) for file in code)
+    return sorted(str(ARCHITECTURES / "${item.model}.py" if file == own else file) for file in folded(code))
 
 
 def _form(entry: Lines, names: Sequence[str]) -> tuple[str, str | None]:

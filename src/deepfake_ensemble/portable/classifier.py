@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import Facts, from_metadata
 
 _ERRORS_ALONE = 3  # what ONNX Runtime may log

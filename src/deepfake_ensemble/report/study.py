@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.report.detectors import place
 from deepfake_ensemble.report.numbers import decimals

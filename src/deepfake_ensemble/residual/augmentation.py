@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.data import order
-from deepfake_ensemble.data.batches import Batch, unreadable
 from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
+from deepfake_ensemble.data.reading import order
+from deepfake_ensemble.data.reading.batches import Batch, unreadable
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.residual.settings import Symmetry
 from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned

@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 
 from deepfake_ensemble.download import PATIENT, Patience, Remote, arm, download
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.models import architecture, imagenet
 
 ENDPOINT = "HF_ENDPOINT"  # Hugging Face's own name for a mirror's address

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models.predicting import Predictor
 from deepfake_ensemble.residual import schedule
 from deepfake_ensemble.residual.augmentation import AugmentedReader

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_csv
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
 from deepfake_ensemble.residual import results_folder
 
 FILE = "curves.json"

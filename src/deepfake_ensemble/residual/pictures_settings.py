@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation.section import section
 
 
 @section

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_folder, write_json
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 
 LEFT_OUT = "left_out.json"
 

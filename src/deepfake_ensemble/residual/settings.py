@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
-from deepfake_ensemble.section import section
 
 # Which residual connections a network has: all of them, none, or all but the first of each stage.
 Connections = Literal["kept", "removed", "one_a_stage_removed"]

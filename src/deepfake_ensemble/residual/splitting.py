@@ -15,7 +15,7 @@ import numpy as np
 from deepfake_ensemble.data.index import CLASS_NAMES, USABLE, IndexRow, SplitRow
 from deepfake_ensemble.data.layouts import Layout
 from deepfake_ensemble.data.split import deal
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 SPLITS = ("train", "val", "test")
 Stratum = tuple[int, str]  # label, and what the image shows; empty if its name does not say

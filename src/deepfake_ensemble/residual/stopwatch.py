@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.machine import commit, machine
 
 FOLDER = Path("measured")  # in no commit: residual/results.json takes over what counts

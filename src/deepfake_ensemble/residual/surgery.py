@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.residual.settings import Connections
 
 if TYPE_CHECKING:

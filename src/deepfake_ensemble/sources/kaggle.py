@@ -26,7 +26,7 @@ from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetReque
 from kagglesdk.kaggle_env import get_env
 
 from deepfake_ensemble.download import PATIENT, Patience, Remote, arm, download
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 SLUG = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+")
 TOKENS = "https://www.kaggle.com/settings/api"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation.section import section
 
 Source = Literal["sample", "kaggle", "local"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 # The order is part of the recipe: it decides the order of random choices and the suffixes of CIFAKE's names.
 COLOUR_PHOTOGRAPHS = (

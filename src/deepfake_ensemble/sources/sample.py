@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.sources import photographs, synthesis
 from deepfake_ensemble.sources.photographs import Tile
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
-from deepfake_ensemble.stages import command
 
 CHECKED_IMAGES = 64
 TOLERANCE = 1e-5
@@ -15,17 +14,17 @@ def main() -> None:
     processor = command.settle(profile)
     import numpy as np
 
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import Interpolation
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.assembling import assemble
     from deepfake_ensemble.ensemble.weighting import combine
-    from deepfake_ensemble.errors import UserError
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor
-    from deepfake_ensemble.training import session
 
     interpolation = params.read("resizing.interpolation", Interpolation)
     weights_path, packed = Path("reports/ensemble/weights.json"), Path("data/packed/test")

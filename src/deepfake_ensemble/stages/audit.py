@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main(data_set: str) -> None:
@@ -13,7 +12,7 @@ def main(data_set: str) -> None:
     from deepfake_ensemble.data.audit import AuditParams, audit
     from deepfake_ensemble.data.index import write_index
     from deepfake_ensemble.data.layouts import LAYOUTS
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
 
     layout = LAYOUTS[params.read(f"data_sets.{data_set}", DataSet).layout]
     with open_archive(Path("data/raw") / f"{data_set}.zip") as archive:

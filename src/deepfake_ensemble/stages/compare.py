@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
 
 
 def main(evaluation: str) -> None:
@@ -13,7 +12,7 @@ def main(evaluation: str) -> None:
     from deepfake_ensemble.evaluation.comparison import compare
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
 
     settings = params.read("comparison", ComparisonParams)
     measuring = params.read("evaluation", EvaluationParams)

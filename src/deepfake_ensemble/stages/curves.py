@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
-from deepfake_ensemble.files import replacing_folder, write_json
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.training import curves
 
 

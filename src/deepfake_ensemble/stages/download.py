@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.sources.origin import DataSet, Source
-from deepfake_ensemble.stages import command
 
 
 def main(data_set: str) -> None:

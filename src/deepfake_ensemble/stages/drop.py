@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main(data_set: str) -> None:
@@ -14,7 +13,7 @@ def main(data_set: str) -> None:
     from deepfake_ensemble.evaluation.comparison import cross_data_set
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
 
     settings = params.read("comparison", ComparisonParams)
     layout = LAYOUTS[params.read(f"data_sets.{data_set}", DataSet).layout]

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
 
 
 def main(evaluation: str) -> None:
@@ -15,7 +14,7 @@ def main(evaluation: str) -> None:
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
 
     settings = params.read("evaluation", EvaluationParams)
     weights = weights_file.read(Path("reports/ensemble/weights.json"))

@@ -2,28 +2,27 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
-    from deepfake_ensemble.errors import UserError
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
     from deepfake_ensemble.explanation.gallery import account, galleries
-    from deepfake_ensemble.files import replacing_folder, write_json
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.report import explanations_page
-    from deepfake_ensemble.training import session
 
     settings = params.read("explanations", ExplanationParams)
     threshold = params.read("evaluation", EvaluationParams).threshold

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.sources.origin import DataSet, Source
-from deepfake_ensemble.stages import command
 
 FILE = Path("models/ensemble.onnx")
 TOLERANCE = 1e-4
@@ -16,23 +15,23 @@ _BATCH = 64
 def main() -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.weighting import with_ensemble
-    from deepfake_ensemble.errors import UserError
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
-    from deepfake_ensemble.files import replacing_file, sha256
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import replacing_file, sha256
     from deepfake_ensemble.json_files import read_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.portable import account, likeness, parity
     from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.portable.facts import FORMAT, Facts
     from deepfake_ensemble.portable.graph import graph, to_bytes
-    from deepfake_ensemble.training import session
 
     used: dict[str, Any] = {
         f"{profile}.image_size": (size := params.read(f"{profile}.image_size", ImageSize)),

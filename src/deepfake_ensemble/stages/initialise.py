@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
-from deepfake_ensemble.seeds import Seed32
-from deepfake_ensemble.stages import command
 
 
 def main(model: str) -> None:
     profile = params.active_profile()
     command.settle(profile)
     from deepfake_ensemble.data.images import ImageSize
-    from deepfake_ensemble.training import session
+    from deepfake_ensemble.models import session
 
     session.start(params.read("seed", Seed32))
     registered = architecture.find(model)

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
 
 
 def main(model: str) -> None:
@@ -19,11 +18,10 @@ def main(model: str) -> None:
     from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.files import replacing_folder, write_json
     from deepfake_ensemble.fingerprint import fingerprint
-    from deepfake_ensemble.models import saved
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.models import saved, session
     from deepfake_ensemble.models.predicting import Predictor, write
-    from deepfake_ensemble.training import session
 
     settings = params.read("robustness", Robustness)
     count = params.read(f"{profile}.perturbed_images", Annotated[int, Ge(0)])

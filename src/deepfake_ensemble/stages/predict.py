@@ -5,23 +5,22 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.files import write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor, write
-    from deepfake_ensemble.training import session
 
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:
     profile = params.active_profile()
     command.settle(profile)
     from deepfake_ensemble.data.images import ImageSize, Interpolation
-    from deepfake_ensemble.files import replacing_file, write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.files import replacing_file, write_json
     from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.report import flip, model_card, page, study
 

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.robustness import robustness, summary
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
-    from deepfake_ensemble.files import replacing_file, write_json
+    from deepfake_ensemble.foundation.files import replacing_file, write_json
     from deepfake_ensemble.report import robustness_page
 
     settings = params.read("robustness", Robustness)

@@ -5,14 +5,13 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.index import read_index, write_split
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.data.split import split_set
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.sources.origin import DataSet
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:

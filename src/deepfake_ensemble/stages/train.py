@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
-from deepfake_ensemble.seeds import Seed32
-from deepfake_ensemble.stages import command
 from deepfake_ensemble.training import curves
 from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resume
 
@@ -15,12 +14,13 @@ def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
     from deepfake_ensemble.data import decoded
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.files import replacing_folder
     from deepfake_ensemble.fingerprint import fingerprint
-    from deepfake_ensemble.training import fitting, session, unfinished
+    from deepfake_ensemble.foundation.files import replacing_folder
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.training import fitting, unfinished
 
     seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
-from deepfake_ensemble.stages import command
+from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
 
     models = params.read("models", dict[str, Any])
     val = aligned({model: read(Path("predictions") / model / "val.csv") for model in models})

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.data.batches import Batch, BatchReader
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.data.reading.batches import Batch, BatchReader
+from deepfake_ensemble.foundation.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf

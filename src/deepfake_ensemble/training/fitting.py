@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from deepfake_ensemble.data.batches import BatchReader
 from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.training import feeding
 from deepfake_ensemble.training.adam import adam
 from deepfake_ensemble.training.interruption import held_back

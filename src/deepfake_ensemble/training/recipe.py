@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture
-from deepfake_ensemble.section import section
 
 
 @section

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepfake_ensemble.disk import require_room
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_file
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.models import saved
 
 if TYPE_CHECKING:

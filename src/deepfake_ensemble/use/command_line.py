@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import shtab
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import DEFAULT
 from deepfake_ensemble.use.formats import FORMATS
 
@@ -249,7 +249,7 @@ def _explainer(arguments: argparse.Namespace, facts: "Facts", by: "Rule") -> "Ca
 @contextmanager
 def _destination(output: Path | None) -> Iterator[IO[str]]:
     """Yield where results go: standard output, or a file that appears once it is complete."""
-    from deepfake_ensemble.files import replacing_file
+    from deepfake_ensemble.foundation.files import replacing_file
 
     if output is None:
         if isinstance(sys.stdout, io.TextIOWrapper):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.files import sha256
+from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.portable.facts import Facts
 
 _PACKAGES = ("keras", "tensorflow", "matplotlib")

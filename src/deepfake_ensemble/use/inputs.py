@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deepfake_ensemble.data.archive import Limits, open_archive
 from deepfake_ensemble.data.images import BadImage
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 STANDARD_INPUT = "-"
 ARCHIVE = ".zip"

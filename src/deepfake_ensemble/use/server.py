@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepfake_ensemble.data.images import BadImage
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.facts import DEFAULT, as_plain
 from deepfake_ensemble.report.detectors import title

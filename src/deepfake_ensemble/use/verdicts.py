@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.intervals import Interval, wilson
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import DEFAULT, Bin, Facts, Measured
 
 _SAME = 1e-9

@@ -9,8 +9,8 @@ pooling by 2×2 are ours.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture
-from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
     import keras

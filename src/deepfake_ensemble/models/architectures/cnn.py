@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
 
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture
-from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
     import keras

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Len
 
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture
-from deepfake_ensemble.section import section
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ alike on all sides.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models.architecture import Architecture, FineTuned
 from deepfake_ensemble.models.scalings import TORCH
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import filled, table
 from deepfake_ensemble.residual.names import title

@@ -15,8 +15,8 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.plan import Known, Step, ask_dvc
 from deepfake_ensemble.residual.checkpoints import CHECKPOINTS
 from deepfake_ensemble.residual.fitting import plan as training_plan

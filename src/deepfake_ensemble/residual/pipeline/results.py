@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.residual import stopwatch, times_scored
 from deepfake_ensemble.residual.results_folder import why_empty

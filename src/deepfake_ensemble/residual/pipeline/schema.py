@@ -11,14 +11,15 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, MinLen
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.audit import AuditParams
 from deepfake_ensemble.data.images import ImageSize
-from deepfake_ensemble.errors import UserError
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.processor import Processor
+from deepfake_ensemble.foundation.section import Seed, Seed32, section
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing, wrong_precision
-from deepfake_ensemble.processor import Processor
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.paper import RESNETS
 from deepfake_ensemble.residual.pictures_settings import Pictures
@@ -31,8 +32,6 @@ from deepfake_ensemble.residual.settings import (
     why_left_out,
 )
 from deepfake_ensemble.residual.splitting import SPLITS
-from deepfake_ensemble.section import section
-from deepfake_ensemble.seeds import Seed, Seed32
 from deepfake_ensemble.sources.origin import DataSet, Source
 from deepfake_ensemble.training.recipe import Resume
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble import params
-from deepfake_ensemble.errors import UserError
-from deepfake_ensemble.files import replacing_file
-from deepfake_ensemble.pipeline.wiring import ARCHITECTURES, REGISTRY, imported
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
+from deepfake_ensemble.pipeline.wiring import ARCHITECTURES, REGISTRY, folded, imported
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.settings import Model, Runs
 
@@ -295,15 +295,15 @@ def _described(stage: Stage, models: Sequence[str]) -> dict[str, Any]:
 def _code(stage: Stage, models: Sequence[str]) -> list[str]:
     """Return the files that a stage imports; of the architectures those that it asks the registry for."""
     module = Path("src") / f"{stage.module.replace('.', '/')}.py"
-    files = {str(file) for file in imported(module)}
-    if stage.model is not None and str(REGISTRY) in files:
+    files = imported(module)
+    if stage.model is not None and REGISTRY in files:
         wanted = models if "*" in stage.model or "$" in stage.model else [stage.model]
-        files |= {str(file) for model in wanted for file in imported(ARCHITECTURES / f"{model}.py")}
+        files |= {file for model in wanted for file in imported(ARCHITECTURES / f"{model}.py")}
         if "$" in stage.model:
             # Each network's own file by the name that DVC fills in; what any of them shares stays.
-            files -= {str(ARCHITECTURES / f"{model}.py") for model in models}
-            files.add(str(ARCHITECTURES / f"{stage.model}.py"))
-    return [f"../{file}" for file in sorted(files)]
+            files -= {ARCHITECTURES / f"{model}.py" for model in models}
+            files.add(ARCHITECTURES / f"{stage.model}.py")
+    return [f"../{path}" for path in sorted(folded(files))]
 
 
 def main() -> None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
-from deepfake_ensemble.files import replacing_folder, write_json
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.residual import learning
 from deepfake_ensemble.residual.settings import Runs
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:

@@ -3,20 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.residual import network
 from deepfake_ensemble.residual.settings import Extent, Model, Runs
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:
     profile = params.active_profile()
     command.settle(profile)
     from deepfake_ensemble.data.images import ImageSize
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.residual import complexity
-    from deepfake_ensemble.training import session
 
     size = params.read(f"{profile}.image_size", ImageSize)
     models = params.read("models", dict[str, Model])

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.residual.settings import Runs
-from deepfake_ensemble.stages import command
 
 
 def main(test_set: str, split: str) -> None:
@@ -13,7 +12,7 @@ def main(test_set: str, split: str) -> None:
     from deepfake_ensemble.ensemble.weighting import Method
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
-    from deepfake_ensemble.files import write_json
+    from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.residual import evaluation, model_choice, results_folder
 
     runs = params.read("runs", Runs)

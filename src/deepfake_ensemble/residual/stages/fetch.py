@@ -3,12 +3,11 @@
 import shutil
 from pathlib import Path
 
-from deepfake_ensemble import params
-from deepfake_ensemble.files import replacing_folder
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.files import replacing_folder
 from deepfake_ensemble.residual import checkpoints
 from deepfake_ensemble.residual.results_folder import leave_out
 from deepfake_ensemble.residual.settings import Extent, Run, why_left_out
-from deepfake_ensemble.stages import command
 
 
 def main(model: str) -> None:

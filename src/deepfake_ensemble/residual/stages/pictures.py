@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.residual.pictures_settings import Pictures
 from deepfake_ensemble.residual.settings import Runs
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:
@@ -14,17 +13,17 @@ def main() -> None:
     processor = command.settle(profile)
     import numpy as np
 
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.errors import UserError
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams
-    from deepfake_ensemble.files import replacing_folder
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import replacing_folder
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.residual import model_choice, pictures_page, results_folder
     from deepfake_ensemble.residual.feature_maps import feature_maps
     from deepfake_ensemble.residual.names import title
-    from deepfake_ensemble.training import session
 
     settings = params.read("pictures", Pictures)
     threshold = params.read("evaluation", EvaluationParams).threshold

@@ -5,10 +5,9 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.residual import results_folder, times_scored
-from deepfake_ensemble.stages import command
 
 SPLITS = ("val", "test")
 
@@ -21,15 +20,15 @@ def main(run: str) -> None:
     if reason:
         results_folder.leave_out(folder, reason)
         return
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.files import replacing_folder, write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.json_files import read_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor, write
-    from deepfake_ensemble.training import session
 
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)

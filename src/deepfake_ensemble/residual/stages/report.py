@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.residual.settings import Runs
-from deepfake_ensemble.stages import command
 
 REPORTS = Path("reports")
 SHOWN = (
@@ -16,7 +15,7 @@ SHOWN = (
 
 def main() -> None:
     profile = params.active_profile()
-    from deepfake_ensemble.files import replacing_file
+    from deepfake_ensemble.foundation.files import replacing_file
     from deepfake_ensemble.json_files import read_json
     from deepfake_ensemble.residual import report_page
 

@@ -5,13 +5,12 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble import params
 from deepfake_ensemble.data.index import read_index, write_split
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.files import write_json
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.section import Seed
 from deepfake_ensemble.residual.splitting import split
-from deepfake_ensemble.seeds import Seed
-from deepfake_ensemble.stages import command
 
 
 def main() -> None:

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble import params
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.residual import network, results_folder, settings, stopwatch
-from deepfake_ensemble.seeds import Seed32
-from deepfake_ensemble.stages import command
 from deepfake_ensemble.training.recipe import Resume
 
 
@@ -28,14 +27,15 @@ def train(
     weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.Extent
 ) -> None:
     processor = command.settle(profile)
-    from deepfake_ensemble.data.batches import BatchReader
     from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.files import replacing_folder, write_json
     from deepfake_ensemble.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.residual import fitting
     from deepfake_ensemble.residual.augmentation import AugmentedReader
-    from deepfake_ensemble.training import session, unfinished
+    from deepfake_ensemble.training import unfinished
 
     seed = params.read("seed", Seed32)
     recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)

@@ -16,8 +16,8 @@ from typing import NoReturn
 
 from rich.filesize import decimal
 
-from deepfake_ensemble import params, processor
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.errors import UserError
 
 
 def run(main: Callable[..., None]) -> NoReturn:

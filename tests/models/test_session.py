@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from deepfake_ensemble.training import session
+from deepfake_ensemble.models import session
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,13 @@
-"""How a wing declares its section of params.yaml."""
+"""How a wing declares its section of params.yaml, and what a seed in it may be."""
 
 from dataclasses import dataclass
-from typing import TypeVar, dataclass_transform
+from typing import Annotated, TypeVar, dataclass_transform
+
+from annotated_types import Ge, Lt
+
+Seed = Annotated[int, Ge(0)]
+# What Python takes as PYTHONHASHSEED, and NumPy's older generators and scikit-learn as a seed.
+Seed32 = Annotated[int, Ge(0), Lt(2**32)]
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from deepfake_ensemble.section import section
+from deepfake_ensemble.foundation.section import section
 
 
 @section

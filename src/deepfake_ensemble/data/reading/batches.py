@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data import order
 from deepfake_ensemble.data.images import BadImage, Interpolation, pixels
-from deepfake_ensemble.data.jpeg import decode_into
-from deepfake_ensemble.data.memory import Memory
+from deepfake_ensemble.data.reading import order
+from deepfake_ensemble.data.reading.jpeg import decode_into
+from deepfake_ensemble.data.reading.memory import Memory
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 

@@ -1,0 +1,1 @@
+"""From packed images to batches of pixels."""
