@@ -16,7 +16,7 @@ import yaml
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
-from deepfake_ensemble.pipeline.wiring import ARCHITECTURES, REGISTRY, folded, imported
+from deepfake_ensemble.pipeline.wiring import ARCHITECTURES, REGISTRY, imported
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.settings import Model, Runs
 
@@ -303,7 +303,8 @@ def _code(stage: Stage, models: Sequence[str]) -> list[str]:
             # Each network's own file by the name that DVC fills in; what any of them shares stays.
             files -= {ARCHITECTURES / f"{model}.py" for model in models}
             files.add(ARCHITECTURES / f"{stage.model}.py")
-    return [f"../{path}" for path in sorted(folded(files))]
+    # File by file: this study is a DVC project of its own, whose .dvcignore does not reach folders outside it.
+    return [f"../{file}" for file in sorted(files)]
 
 
 def main() -> None:
