@@ -303,7 +303,7 @@ def _code(stage: Stage, models: Sequence[str]) -> list[str]:
             # Each network's own file by the name that DVC fills in; what any of them shares stays.
             files -= {ARCHITECTURES / f"{model}.py" for model in models}
             files.add(ARCHITECTURES / f"{stage.model}.py")
-    # File by file: this study is a DVC project of its own, whose .dvcignore does not reach folders outside it.
+    # File by file: this study is a DVC project of its own, and its .dvcignore does not reach folders outside.
     return [f"../{file}" for file in sorted(files)]
 
 
