@@ -42,9 +42,9 @@ def main() -> None:
         later: dict[str, list[float]] = {"keras": [], "ours": []}
         for _ in range(ROUNDS):
             for key, make in (("keras", keras.optimizers.Adam), ("ours", adam)):
-                one, others = timed(name, make(1e-4), arguments.size, arguments.steps, adaptation)
-                first[key].append(one)
-                later[key] += others
+                found = timed(name, make(1e-4), arguments.size, arguments.steps, adaptation)
+                first[key].append(found.first)
+                later[key] += found.later
                 keras.backend.clear_session()
         columns = []
         for seconds in (first, later):

@@ -44,7 +44,7 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     if "operations" in without:
         tf.config.experimental.enable_op_determinism = lambda: None
     session.start(0, adaptation.precision, adaptation.optimize_graph)
-    return timed(name, adam(1e-4), size, count, adaptation)[1]
+    return timed(name, adam(1e-4), size, count, adaptation).later
 
 
 def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str, dict[str, list[float]]]:

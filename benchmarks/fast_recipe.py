@@ -55,7 +55,6 @@ def main() -> None:
     from deepfake_ensemble.residual import fitting, network, settings
     from deepfake_ensemble.residual.augmentation import AugmentedReader
     from deepfake_ensemble.residual.schedule import learning_rate
-    from deepfake_ensemble.training.feeding import streamed
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
     recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
@@ -70,7 +69,7 @@ def main() -> None:
     plan = fitting.plan(
         len(train), recipe, epochs=recipe.epochs, evaluate_every=1, checkpoint_every=1, step="batch"
     )
-    threads = settled.threads or 4
+    threads, start = settled.readers, time.monotonic()
     reader = AugmentedReader(
         train, size, "bilinear", crop_scale=recipe.crop_scale, symmetry=recipe.symmetry, threads=threads
     )
@@ -78,12 +77,12 @@ def main() -> None:
     scored = network.mean_over(built, recipe.mean_over)
     predictor = Predictor(scored)
     step = fitting._Step(built, recipe, jit_compile=False)
-    batches = iter(streamed(lambda: reader.batches(recipe.batch_size, whole["seed"], 0, 0), size, []))
+    batches = reader.batches(recipe.batch_size, whole["seed"], 0, 0)
     last = min(asked.batches or plan.batches, plan.batches)
     every = -(-last // asked.points)
     print(f"{asked.run}: {built.count_params():,} parameters, {last} of {plan.batches} batches")
     print("minutes,batch,loss,val_f1,val_accuracy,val_loss")
-    trained, start = 0.0, time.monotonic()
+    trained = 0.0
     for batch in range(last):
         rate = learning_rate(
             batch // recipe.accumulation,

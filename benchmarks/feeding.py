@@ -5,7 +5,8 @@
 A setting is the side of the images in pixels, and `cache`. `fit` itself trains each model from packed JPEGs
 of 256×256 pixels; within it, blocks of its own steps and blocks of the bare step take turns: the same step,
 compiled once, fed with one batch over and over. A step of `fit` counts with all that happens until the next
-one. The processor settings are the active profile's, and each model and setting has a process of its own.
+one, and those do not that find a batch which was read while the bare steps went on. The processor settings
+are the active profile's, and each model and setting has a process of its own.
 Nothing else should run meanwhile; takes a quarter of an hour. Writes docs/measurements/feeding.json.
 """
 
@@ -17,17 +18,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import params, processor
 from deepfake_ensemble.foundation.files import write_json
 from timing import alone, here, measured_on, of_several
+from training_steps import BATCH, built
 
 FILE = Path("docs/measurements/feeding.json")
 SETTINGS = ("256:none", "40:decoded")
-BATCH = 32  # training.batch_size as the paper has it
+AHEAD = 2  # data/reading/batches.py reads as far; it imports NumPy, for which `measured` is not ready
 STEPS = 1000  # of the epoch within which all blocks must lie: its end is no part of a step
 
 
@@ -36,30 +38,32 @@ class Enough(Exception):
 
 
 class Turns:
-    """Stands in `fit` for the compiled step; counts the seconds of its own steps, and of the bare one."""
+    """Stands in `fit` for its compiled step; counts its seconds, and those of the same step on one batch."""
 
-    def __init__(self, step: Any, batches: Iterator[Any], repeats: int, least: float) -> None:
-        self._step, self._batches = step, batches
+    def __init__(self, step: Callable[[Any], Any], batch: Any, repeats: int, least: float) -> None:
+        self._step, self._batch = step, batch
         self._repeats, self._least = repeats, least
-        self._taken = 0
+        self._taken = 0  # of the present block of `fit`; below 0 while it takes what was read beforehand
         self._block = 0  # steps
         self._start = 0.0
         self.seconds: dict[str, list[float]] = {"bare": [], "fit": []}  # of a step, by block
 
-    def __call__(self, iterator: Iterator[Any]) -> Any:
+    def __call__(self, batch: Any) -> Any:
         if not self._block:
-            self._settle(iterator)
+            self._settle()
         elif self._taken == self._block:
             self.seconds["fit"].append((time.perf_counter() - self._start) / self._block)
             self._bare()
+        if not self._taken:
+            self._start = time.perf_counter()
         self._taken += 1
-        return self._step(iterator)
+        return self._step(batch)
 
-    def _settle(self, iterator: Iterator[Any]) -> None:
-        """Trace the step for both, and see how many make a block."""
-        for batches in (iterator, self._batches, self._batches):
+    def _settle(self) -> None:
+        """Trace the step, and see how many make a block."""
+        for _ in range(2):
             start = time.perf_counter()
-            _read(self._step(batches))
+            _read(self._step(self._batch))
         self._block = max(2, math.ceil(self._least / (time.perf_counter() - start)))
         self._bare()
 
@@ -68,9 +72,10 @@ class Turns:
             raise Enough
         start = time.perf_counter()
         for _ in range(self._block):
-            _read(self._step(self._batches))
+            _read(self._step(self._batch))
         self.seconds["bare"].append((time.perf_counter() - start) / self._block)
-        self._taken, self._start = 0, time.perf_counter()
+        # Meanwhile the reader went on: steps that find their batch there already do not count.
+        self._taken = -AHEAD
 
 
 def _read(figures: Mapping[str, Any]) -> None:
@@ -85,42 +90,32 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
     settings = params.read(f"{profile}.processor", processor.Processor)
     processor.pin(settings)
     import numpy as np
-    import tensorflow as tf
 
     import stand_ins
-    from deepfake_ensemble.data import records
     from deepfake_ensemble.data.decoded import DecodedReader
-    from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.models import architecture, detector, session
-    from deepfake_ensemble.training import fitting
+    from deepfake_ensemble.data.reading.batches import Batches, BatchReader
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.training import feeding, fitting
     from deepfake_ensemble.training.recipe import Adaptation, Recipe
     from deepfake_ensemble.training.unfinished import Unfinished
 
     side, cache = setting.split(":")
     adaptation = params.read(f"{profile}.training", Adaptation)
     session.start(0, adaptation.precision, adaptation.optimize_graph)
-    registered = architecture.find(name)
-    network: Any = params.read(f"models.{name}.network", registered.network)
-    model = detector.build(name, registered, image_size=int(side), input_scaling="unit", network=network)
+    model = built(name, int(side))
     with tempfile.TemporaryDirectory() as scratch:
-        packed = Path(scratch) / "packed"
-        packed.mkdir()
-        files = stand_ins.pictures(256, 75, 256)
-        images = ((f"{i}.jpg", i % 2, files[i % len(files)]) for i in range(STEPS * BATCH))
-        records.write(packed, images, STEPS * BATCH, 5_000)
-        reader = BatchReader(PackedImages(packed), int(side), threads=settings.threads or 4)
+        packed = stand_ins.packed(Path(scratch) / "packed", stand_ins.pictures(256, 75, 256), STEPS * BATCH)
+        reader: Batches = BatchReader(packed, int(side), threads=settings.readers)
         if cache == "decoded":
             reader = DecodedReader(reader, mirrored=True)
-        batch = tf.data.Dataset.from_tensors(reader.read(np.arange(BATCH)))
-        make, turns = model.make_train_function, []
+        batch = reader.read(np.arange(BATCH))
+        compiled, turns = feeding.compiled, []
 
-        def make_turns() -> None:
-            make()
-            turns.append(Turns(model.train_function, iter(batch.repeat()), repeats, least))
-            model.train_function = turns[0]
+        def turning(*step: Any, **options: Any) -> Turns:
+            turns.append(Turns(compiled(*step, **options), batch, repeats, least))
+            return turns[-1]
 
-        model.make_train_function = make_turns
+        feeding.compiled = turning
         try:
             fitting.fit(
                 model,
@@ -132,11 +127,11 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
                 learning_rate=1e-6,
                 jit_compile=adaptation.jit_compile,
                 seed=0,
-                unfinished=Unfinished(Path(scratch) / "unfinished", name, {}),
+                unfinished=Unfinished(Path(scratch) / "unfinished", {}),
                 save_every=math.inf,
             )
         except Enough:
-            return turns[0].seconds
+            return turns[0].seconds  # the first compiled is that of training
     sys.exit(
         f"{name} at {setting}: the epoch ended before all blocks were measured: lower --least or --repeats"
     )

@@ -15,10 +15,10 @@ import numpy as np
 import simplejpeg
 
 from deepfake_ensemble.data.decoded import DecodedReader
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import Batches, BatchReader
 from deepfake_ensemble.data.records import PackedImages
+from training_steps import BATCH
 
-BATCH = 32
 SEED = 42
 Read = Callable[[int], int]
 
@@ -48,27 +48,26 @@ def libjpeg_turbo_alone(folder: Path, size: int, threads: int) -> Read:
 
 
 def ours(folder: Path, size: int, threads: int) -> Read:
-    return _as_in_fit(BatchReader(PackedImages(folder / "packed"), size, threads=threads))
+    return as_in_fit(BatchReader(PackedImages(folder / "packed"), size, threads=threads))
 
 
 def ours_decoded_in_memory(folder: Path, size: int, threads: int) -> Read:
     reader = BatchReader(PackedImages(folder / "packed"), size, threads=threads)
-    return _as_in_fit(DecodedReader(reader, mirrored=True))
+    return as_in_fit(DecodedReader(reader, mirrored=True))
 
 
 def ours_decoded_in_a_file(folder: Path, size: int, threads: int) -> Read:
     reader = BatchReader(PackedImages(folder / "packed"), size, threads=threads)
-    return _as_in_fit(DecodedReader(reader, mirrored=True, folder=folder))
+    return as_in_fit(DecodedReader(reader, mirrored=True, folder=folder))
 
 
-def _as_in_fit(reader: BatchReader) -> Read:
-    from deepfake_ensemble.models import session
+def as_in_fit(reader: Batches) -> Read:
+    """Read as `fit` does, up to the tensors that a training step is handed."""
     from deepfake_ensemble.training import feeding
 
-    session.start(SEED)
-    steps = -(-len(reader) // BATCH)
-    epochs_from = feeding.streamed_epochs(reader, BATCH, SEED, [])
-    return lambda epochs: _count(images for images, _ in epochs_from(0, 0).take(epochs * steps))
+    return lambda epochs: _count(
+        feeding.tensors(batch)[0] for epoch in range(epochs) for batch in reader.epoch(BATCH, SEED, epoch)
+    )
 
 
 def image_data_generator(folder: Path, size: int, threads: int) -> Read:

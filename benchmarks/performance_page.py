@@ -21,6 +21,7 @@ SECTIONS = {
     "feeding": "Feeding the training step",
     "predicting": "Predicting",
     "training_cost": "Training",
+    "precision": "Precision and XLA",
     "turning_round": "Waiting for a result",
     "rehearsal": "The study's data at full size",
     "use": "Classifying images",

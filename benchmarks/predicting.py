@@ -22,6 +22,7 @@ from typing import Any
 from deepfake_ensemble.foundation import params, processor
 from deepfake_ensemble.foundation.files import write_json
 from timing import alone, here, measured_on, of_several
+from training_steps import built
 
 FILE = Path("docs/measurements/predicting.json")
 BATCH = 64  # profiles.NAME.prediction_batch_size
@@ -36,30 +37,23 @@ def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.data import records
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.models import architecture, detector, session
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor
 
     session.start(seed=0)
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    registered = architecture.find(name)
-    network: Any = params.read(f"models.{name}.network", registered.network)
-    model = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    model = built(name, size)
     predictor = Predictor(model)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "images/fake"
         folder.mkdir(parents=True)
-        packed = Path(scratch) / "packed"
-        packed.mkdir()
         files = stand_ins.pictures(size, 95, count)
         for number, file in enumerate(files):
             (folder / f"{number:06}.jpg").write_bytes(file)
-        images = ((f"{number:06}.jpg", 1, file) for number, file in enumerate(files))
-        records.write(packed, images, count, 5_000)
-        reader = BatchReader(PackedImages(packed), size, threads=settings.threads or 4)
+        packed = stand_ins.packed(Path(scratch) / "packed", files, count)
+        reader = BatchReader(packed, size, threads=settings.readers)
         generator = ImageDataGenerator().flow_from_directory(
             folder.parent, target_size=(size, size), batch_size=1, class_mode="binary", shuffle=False
         )

@@ -24,7 +24,6 @@ from timing import alone, here, measured_on
 
 FILE = Path("docs/measurements/reading_memory.json")
 QUALITY = 95
-BATCH = 32
 
 
 def epoch(folder: Path) -> dict[str, float]:
@@ -32,16 +31,11 @@ def epoch(folder: Path) -> dict[str, float]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
-    from deepfake_ensemble.models import session
-    from deepfake_ensemble.training import feeding
+    from loaders import as_in_fit
 
-    session.start(0)
     reader = BatchReader(PackedImages(folder), SIZE)
-    steps = -(-len(reader) // BATCH)
     start = time.perf_counter()
-    images = sum(
-        int(batch.shape[0]) for batch, _ in feeding.streamed_epochs(reader, BATCH, 0, [])(0, 0).take(steps)
-    )
+    images = as_in_fit(reader)(1)
     seconds = time.perf_counter() - start
     assert images == len(reader)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
@@ -83,14 +77,13 @@ def main() -> None:
     if asked.epoch:
         print(json.dumps(epoch(asked.epoch)))
         return
-    from deepfake_ensemble.data import records
+    import stand_ins
 
     files = pictures(QUALITY)
     results: dict[str, Any] = {**measured_on(), "images": {}}
     for count in asked.images:
         with tempfile.TemporaryDirectory() as scratch:
-            images = ((f"train/fake/{i:010}.jpg", i % 2, files[i % len(files)]) for i in range(count))
-            records.write(Path(scratch), images, count, 5_000)
+            stand_ins.packed(Path(scratch), files, count)
             size = sum(file.stat().st_size for file in Path(scratch).iterdir())
             results["images"][str(count)] = {"packed_bytes": size, **alone(__file__, "--epoch", scratch)}
         print(f"{count:,} images: {results['images'][str(count)]}", flush=True)

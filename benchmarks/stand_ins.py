@@ -11,10 +11,13 @@ import hashlib
 import io
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from deepfake_ensemble.data import records
+from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.sources import photographs
 from deepfake_ensemble.sources.sample import Entry
 
@@ -41,6 +44,14 @@ def pictures(size: int, quality: int, count: int, seed: int = 0) -> list[bytes]:
         crop.save(file, "JPEG", quality=quality)
         files.append(file.getvalue())
     return files
+
+
+def packed(folder: Path, files: Sequence[bytes], count: int) -> PackedImages:
+    """Pack `count` images, which are `files` over and over, of two classes in turn, into a new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = ((f"train/{number:010}.jpg", number % 2, files[number % len(files)]) for number in range(count))
+    records.write(folder, images, count, 5_000)
+    return PackedImages(folder)
 
 
 def distinct(files: Sequence[bytes]) -> Iterator[bytes]:

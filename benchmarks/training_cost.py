@@ -3,10 +3,9 @@
     python benchmarks/training_cost.py [MODEL ...] [--size 256] [--steps 5]
 
 For each model, in a process of its own: training steps of 32 images that are in memory, after the first; the
-process's peak memory; the network's parameters and the values that its layers put out for one image. Two of
-them also with XLA and with mixed precision, at 64 pixels, every instruction allowed. Then, of stand-ins of
-that size (quality 95), how many a second the batch reader decodes. Nothing else should run meanwhile. Writes
-docs/measurements/training_cost.json.
+process's peak memory; the network's parameters and the values that its layers put out for one image. Then, of
+stand-ins of that size (quality 95), how many a second the batch reader decodes. Nothing else should run
+meanwhile. Writes docs/measurements/training_cost.json.
 """
 
 import argparse
@@ -17,7 +16,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -29,39 +27,28 @@ from training_steps import BATCH, timed
 
 FILE = Path("docs/measurements/training_cost.json")
 DECODED = 640  # images in each round
-VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {"precision": "float32", "jit_compile": False},
-    "xla": {"precision": "float32", "jit_compile": True},
-    "bfloat16": {"precision": "mixed_bfloat16", "jit_compile": False},
-}
-VARIED = ("cnn", "resnet50")
-VARIED_SIZE = 64
 
 
-def measured(name: str, size: int, steps: int, variant: str) -> dict[str, Any]:
-    """Measure one model in this process; `variant` is one of VARIANTS."""
+def measured(name: str, size: int, steps: int) -> dict[str, Any]:
+    """Measure one model in this process."""
     profile = params.active_profile()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     settings = params.read(f"{profile}.processor", processor.Processor)
-    # bfloat16 needs instructions that the profile may leave out.
-    processor.pin(replace(settings, cpu_isa="native") if size == VARIED_SIZE else settings)
-    from deepfake_ensemble.models import architecture, detector, session
+    processor.pin(settings)
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.training.adam import adam
     from deepfake_ensemble.training.recipe import Adaptation
 
-    adaptation = replace(params.read(f"{profile}.training", Adaptation), **VARIANTS[variant])
+    adaptation = params.read(f"{profile}.training", Adaptation)
     session.start(0, adaptation.precision, adaptation.optimize_graph)
-    first, later = timed(name, adam(1e-4), size, steps, adaptation)
+    found = timed(name, adam(1e-4), size, steps, adaptation)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    registered = architecture.find(name)
-    network: Any = params.read(f"models.{name}.network", registered.network)
-    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
     return {
-        "first_step_seconds": round(first, 2),
-        "step_seconds": [round(each, 3) for each in later],
+        "first_step_seconds": round(found.first, 2),
+        "step_seconds": [round(each, 3) for each in found.later],
         "peak_mib": peak,
-        "parameters": built.count_params(),
-        "values_per_image": sum(_outputs(built)),
+        "parameters": found.model.count_params(),
+        "values_per_image": sum(_outputs(found.model)),
     }
 
 
@@ -81,15 +68,12 @@ def decoded(size: int, repeats: int) -> list[float]:
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.data import records
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
 
     with tempfile.TemporaryDirectory() as folder:
         files = stand_ins.pictures(size, 95, DECODED)
-        images = ((f"{number:06}.jpg", 1, file) for number, file in enumerate(files))
-        records.write(Path(folder), images, len(files), 5_000)
-        reader = BatchReader(PackedImages(Path(folder)), size, threads=os.cpu_count() or 1)
+        packed = stand_ins.packed(Path(folder), files, len(files))
+        reader = BatchReader(packed, size, threads=os.cpu_count() or 1)
         rates = []
         for _ in range(repeats + 1):
             start = time.perf_counter()
@@ -131,26 +115,18 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the images in pixels")
     parser.add_argument("--steps", type=int, default=5, help="steps measured after the first")
     parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--alone", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.alone:
-        name, size, variant = asked.alone
-        print(json.dumps(measured(name, int(size), asked.steps, variant)))
+        name, size = asked.alone
+        print(json.dumps(measured(name, int(size), asked.steps)))
         return
     results: dict[str, Any] = {**measured_on(), "image_size": asked.size, "batch": BATCH, "models": {}}
 
-    def steps(name: str, size: int, variant: str) -> dict[str, Any]:
-        found = alone(__file__, "--steps", asked.steps, "--alone", name, size, variant)
-        print(name, size, variant, found, flush=True)
-        return found
-
     for name in asked.models:
-        results["models"][name] = steps(name, asked.size, "plain")
-    results["variants"] = {
-        name: {variant: steps(name, VARIED_SIZE, variant)["step_seconds"] for variant in VARIANTS}
-        for name in VARIED
-        if name in asked.models
-    }
+        found = alone(__file__, "--steps", asked.steps, "--alone", name, asked.size)
+        results["models"][name] = found
+        print(f"{name}: {found}", flush=True)
     results["decoded_per_second"] = decoded(asked.size, repeats=5)
     write_json(asked.file, results)
     print(f"{asked.file}: written")

@@ -1,39 +1,54 @@
 """Training steps of one detector on a batch that is already in memory, timed one by one."""
 
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.training.recipe import Adaptation
 
+if TYPE_CHECKING:
+    import keras
+
 BATCH = 32  # training.batch_size as the paper has it
 
 
-def timed(
-    name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptation
-) -> tuple[float, list[float]]:
-    """Return the seconds of the first step, where TensorFlow traces the network, and of each later one."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of the first step, where TensorFlow traces the network, and of each later one; the model."""
 
-    keras.utils.set_random_seed(0)
+    first: float
+    later: list[float]
+    model: "keras.Model"
+
+
+def built(name: str, size: int) -> "keras.Model":
+    """Return a detector as params.yaml describes its network, with random weights."""
     registered = architecture.find(name)
     network: Any = params.read(f"models.{name}.network", registered.network)
-    built = detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+    return detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
+
+
+def timed(name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptation) -> Timed:
+    """Train a detector on one batch, over and over; the same arguments give the same weights."""
+    import keras
+    import numpy as np
+
+    from deepfake_ensemble.training import feeding
+
+    keras.utils.set_random_seed(0)
+    model = built(name, size)
     if adaptation.batch_norm_momentum is not None:
-        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
-    optimizer.build(built.trainable_variables)
-    accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
-    built.compile(optimizer, "binary_crossentropy", metrics=[accuracy], jit_compile=adaptation.jit_compile)
+        detector.set_batch_norm_momentum(model, adaptation.batch_norm_momentum)
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    step = feeding.compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     labels = np.arange(BATCH)[:, None] % 2
-    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    built.make_train_function()
     seconds = []
     for _ in range(steps + 1):
         start = time.perf_counter()
-        float(built.train_function(batches)["loss"])
+        float(step((images, labels))["loss"])
         seconds.append(time.perf_counter() - start)
-    return seconds[0], seconds[1:]
+    return Timed(seconds[0], seconds[1:], model)

@@ -26,6 +26,7 @@ NETWORKS = (
     "tests/models/test_imagenet_weights.py",
     "tests/models/test_predicting.py",
     "tests/models/test_saved.py",
+    "tests/models/test_session.py",
     "tests/residual/test_fitting.py",
     "tests/residual/test_network.py",
     "tests/residual/test_registry.py",
@@ -33,7 +34,6 @@ NETWORKS = (
     "tests/residual/test_training_stages.py",
     "tests/stages/test_computing.py",
     "tests/training/test_fitting.py",
-    "tests/models/test_session.py",
 )
 
 

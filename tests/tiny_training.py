@@ -44,7 +44,7 @@ def fit(
 ) -> fitting.History:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
     save_every = options.pop("save_every", math.inf)
-    unfinished = Unfinished(scratch, "small", {"recipe": asdict(recipe), "options": options})
+    unfinished = Unfinished(scratch, {"recipe": asdict(recipe), "options": options})
     return fitting.fit(
         model, train, validation, recipe=recipe, unfinished=unfinished, save_every=save_every, **options
     )

@@ -9,6 +9,7 @@ import feeding
 import performance_page
 import reading
 import reading_memory
+from deepfake_ensemble.data.reading import batches
 from loaders import LOADERS, installed
 from pictures import encoded, picture
 
@@ -43,21 +44,20 @@ def test_pictures_are_always_the_same_and_of_the_sizes_wanted(
 def test_steps_of_fit_and_bare_steps_take_turns() -> None:
     taken = []
 
-    def step(batches):
-        taken.append(next(batches))
+    def step(batch):
+        taken.append(batch)
         return {"loss": 1.0}
 
-    def fit(turns: feeding.Turns) -> None:
-        of_fit = iter(lambda: "fit", None)
-        for _ in range(100):
-            turns(of_fit)
-
-    turns = feeding.Turns(step, iter(lambda: "bare", None), repeats=3, least=0)
+    turns = feeding.Turns(step, "bare", repeats=3, least=0)
     with pytest.raises(feeding.Enough):
-        fit(turns)
-    assert taken[:3] == ["fit", "bare", "bare"]
-    assert taken[3:] == 3 * ["bare", "bare", "fit", "fit"]
+        for _ in range(100):
+            turns("fit")
+    assert taken == 2 * ["bare"] + 3 * ["bare", "bare", "fit", "fit", "fit", "fit"]
     assert {kind: len(seconds) for kind, seconds in turns.seconds.items()} == {"bare": 3, "fit": 3}
+
+
+def test_steps_on_what_was_read_meanwhile_do_not_count() -> None:
+    assert feeding.AHEAD == batches.AHEAD
 
 
 def cells(page: str, first: str) -> list[str]:

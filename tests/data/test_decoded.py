@@ -1,5 +1,6 @@
 """A split that is decoded once: the same batches, from memory or from a file, and nothing decoded twice."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.decoded import DecodedReader, decoded
+from deepfake_ensemble.data.decoded import DecodedReader, decoded_once
 from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.perturbed_batches import PerturbedReader
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import Batches, BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
+from errors_page import Documented
 from pictures import pack
 
 COUNT, SIZE, BATCH, SEED = 150, 24, 8, 42  # more images than are decoded at a time
@@ -94,7 +96,7 @@ def test_the_budget_decides_between_memory_and_file(
 ) -> None:
     train, validation = (BatchReader(PackedImages(packed), SIZE) for _ in range(2))
     needed = 3 * COUNT * SIZE * SIZE * 3
-    readers = decoded(train, validation, needed + spare, tmp_path)
+    readers = decoded_once(train, validation, needed + spare, tmp_path)
     for ours, theirs in zip(readers, (train, validation), strict=True):
         assert_same(ours.in_order(BATCH), list(theirs.in_order(BATCH)))
     mapped = [is_mapped(reader._kept) for reader in readers]
@@ -112,14 +114,34 @@ def is_mapped(array: np.ndarray) -> bool:
 
 
 def test_a_disk_without_room_is_named_before_anything_is_decoded(
-    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documented: Documented
 ) -> None:
     images = Counting(packed)
     reader = BatchReader(images, SIZE)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    with pytest.raises(UserError, match=r"decoded images needs .* of disk and 1\.0 kB are free"):
-        decoded(reader, reader, 0, tmp_path)
+    scratch = tmp_path / "models/unfinished/cnn"
+    with pytest.raises(UserError) as caught:
+        decoded_once(reader, reader, 0, scratch)
     assert images.read == 0
+    documented("Training", "no room on the disk for decoded images", str(caught.value))
+
+
+class Endless(Batches):
+    """More images than any machine has memory for."""
+
+    def __init__(self) -> None:
+        super().__init__(np.broadcast_to(np.int64(0), 10**10), 256, threads=1)
+
+    def _fill(self, *batch: np.ndarray) -> None:
+        raise AssertionError("an image was decoded")
+
+
+def test_memory_that_is_not_there_is_named_before_anything_is_decoded(
+    tmp_path: Path, documented: Documented
+) -> None:
+    with pytest.raises(UserError) as caught:
+        decoded_once(Endless(), Endless(), math.inf, tmp_path)
+    documented("Training", "no room in memory for decoded images", str(caught.value))
 
 
 def test_no_image_is_mirrored_where_no_mirror_images_are_kept(packed: Path, folder: Path | None) -> None:

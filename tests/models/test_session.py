@@ -35,7 +35,7 @@ def test_the_seed_reaches_python_numpy_and_tensorflow() -> None:
 
 def test_keras_does_without_what_is_not_used_here() -> None:
     code = (
-        "import sys; from deepfake_ensemble.training import session; session.start(0);"
+        "import sys; from deepfake_ensemble.models import session; session.start(0);"
         "print(*(name for name in session.OPTIONAL if name in sys.modules)); import sklearn"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -21,7 +21,6 @@ MEASURED: dict[str, Any] = {
         }
         for name in ("cnn", "resnet50", "xception", "efficientnet_b4")
     },
-    "variants": {"cnn": {"plain": [1.0], "xla": [4.0], "bfloat16": [2.0]}},
     "decoded_per_second": [1600.0],
 }
 FAST = 1e9  # images a second: decoding holds nothing up
@@ -55,10 +54,53 @@ def test_twice_the_side_takes_four_times_as_long():
 def test_mixed_precision_and_xla_shorten_it():
     training = params.load()["profiles"]["paper"]["training"]
     hours = [
-        gpu_hours("resnet50", profile("paper", training=training | changes), "V100", decoded=FAST)
+        gpu_hours("efficientnet_b4", profile("paper", training=training | changes), "V100", decoded=FAST)
         for changes in ({}, {"jit_compile": True}, {"jit_compile": True, "precision": "mixed_float16"})
     ]
     assert all(hours) and hours == sorted(hours, reverse=True) and len(set(hours)) == 3
+
+
+def test_xla_is_not_counted_where_it_compiles_no_repeatable_step():
+    training = params.load()["profiles"]["paper"]["training"]
+    without, compiled = (
+        gpu_hours("resnet50", profile("paper", training=training | {"jit_compile": it}), "A100", decoded=FAST)
+        for it in (False, True)
+    )
+    assert without == compiled
+
+
+ON_GPU: dict[str, Any] = {
+    "machine": {"gpu": "a GPU"},
+    "image_size": 256,
+    "models": {
+        "cnn": {"float32": {"step_seconds": [0.02, 0.02, 0.05]}},
+        "efficientnet_b4": {
+            "float32": {"step_seconds": [0.15]},
+            "float32, XLA": {"step_seconds": [0.05]},
+        },
+    },
+}
+
+
+def test_hours_on_a_measured_gpu_follow_from_its_median_step():
+    hours = estimate.measured_gpu_hours("cnn", profile("paper", perturbed_images=0), ON_GPU)
+    assert hours == pytest.approx((15 * 3125 * 0.02 + 360_000 * 0.02 / 32 / 3) / 3600)
+
+
+def test_hours_on_a_measured_gpu_are_those_of_the_setting():
+    training = params.load()["profiles"]["paper"]["training"] | {"jit_compile": True}
+    whole = profile("paper", training=training)
+    plain, compiled = (
+        estimate.measured_gpu_hours("efficientnet_b4", it, ON_GPU) for it in (profile("paper"), whole)
+    )
+    assert plain and compiled == pytest.approx(plain / 3)
+    assert estimate.measured_gpu_hours("cnn", whole, ON_GPU) is not None  # without XLA, as it is trained
+
+
+def test_what_was_not_measured_on_a_gpu_stays_empty():
+    training = params.load()["profiles"]["paper"]["training"] | {"precision": "mixed_float16"}
+    assert estimate.measured_gpu_hours("cnn", profile("paper", training=training), ON_GPU) is None
+    assert estimate.measured_gpu_hours("vgg19", profile("paper"), ON_GPU) is None
 
 
 def test_no_gpu_is_faster_than_its_images_are_decoded():
@@ -96,11 +138,8 @@ def test_archives_that_are_here_are_not_fetched():
 
 @pytest.mark.parametrize("name", ["sample", "small", "paper"])
 def test_the_page_names_the_profile_every_model_and_every_source(name: str):
-    text = estimate.page(profile(name), MEASURED)
+    text = estimate.page(profile(name), MEASURED, ON_GPU)
+    assert " a GPU |" in text
     assert f"Profile `{name}`" in text
     assert all(f"| {model} " in text for model in PUBLISHED)
     assert all(address in text for address in estimate.SOURCES.values())
-
-
-def test_what_precision_and_xla_gain_is_a_ratio_to_plain_float32():
-    assert "| cnn | 0.25 | 0.50 |" in " ".join(estimate.faster(MEASURED).split())

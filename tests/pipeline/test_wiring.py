@@ -1,11 +1,14 @@
 """`make pipeline` brings dvc.yaml up to date with models and data sets, and changes nothing else in it."""
 
 import functools
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from clones import ROOT
 from deepfake_ensemble.foundation import params
@@ -70,6 +73,19 @@ def test_a_package_that_a_stage_uses_whole_is_one_dep_and_of_others_only_its_mod
     used = {file for file in files if file not in (part / "b.py", inner / "b.py")}
     others = {part / "a.py", inner / "a.py", inner.parent / "a.py", inner.parent / "b.py"}
     assert wiring.folded(used) == {whole} | others
+
+
+def test_packages_within_a_package_that_a_stage_uses_whole_are_in_its_dep(tmp_path):
+    folders = [tmp_path / "whole", tmp_path / "whole/inner", tmp_path / "whole/inner/innermost"]
+    files = {folder / f"{name}.py" for folder in folders for name in "ab"}
+    for file in sorted(files):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x = 1\n")
+    assert wiring.folded(files) == {tmp_path / "whole"}
+    assert wiring.folded(files - {tmp_path / "whole/a.py"}) == {
+        tmp_path / "whole/b.py",
+        tmp_path / "whole/inner",
+    }
 
 
 # A fifth model
@@ -206,3 +222,37 @@ def test_a_stage_without_deps_is_named():
     text = text.replace("\n\n\n  publish", "\n\n  publish")
     with pytest.raises(UserError, match=r"^dvc\.yaml: stages\.publish: lists no deps"):
         rewired(text)
+
+
+# What lies beside the code
+
+
+@pytest.fixture
+def depending(tmp_path: Path) -> Path:
+    """A project with this one's .dvcignore and an up-to-date stage that depends on the folder `code`."""
+    Repo.init(str(tmp_path), no_scm=True).close()
+    shutil.copy(ROOT / ".dvcignore", tmp_path)
+    (tmp_path / "code/inner").mkdir(parents=True)
+    (tmp_path / "code/inner/module.py").write_text("x = 1\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {use: {cmd: 'true', deps: [code]}}\n")
+    with Repo(str(tmp_path)) as repo:
+        repo.commit(None, force=True)
+    return tmp_path
+
+
+def is_up_to_date(project: Path) -> bool:
+    with Repo(str(project)) as repo:
+        return not repo.status()
+
+
+@pytest.mark.parametrize("name", ["__pycache__/module.cpython-312.pyc", ".module.py.swp", "module.py~"])
+def test_what_python_and_editors_leave_beside_the_code_makes_no_stage_run(depending, name):
+    left = depending / "code/inner" / name
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"left behind")
+    assert is_up_to_date(depending)
+
+
+def test_another_module_does(depending):
+    (depending / "code/inner/other.py").write_text("y = 2\n")
+    assert not is_up_to_date(depending)

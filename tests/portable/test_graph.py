@@ -85,6 +85,20 @@ def test_the_bytes_are_the_same_in_another_process():
     assert len(digests) == 1
 
 
+@pytest.mark.networks
+@pytest.mark.parametrize("before", [None, "TRUE"])
+def test_converting_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch, before: str | None):
+    from tf2onnx.graph import Node
+
+    monkeypatch.delenv("TF2ONNX_CATCH_ERRORS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", before)
+    methods = Node.__hash__, Node.update_proto
+    graph({"cnn": networks.shared("cnn")}, {"cnn": 1.0})
+    assert os.environ.get("TF2ONNX_CATCH_ERRORS") == before
+    assert (Node.__hash__, Node.update_proto) == methods
+
+
 def test_names_and_order_follow_from_what_is_computed_alone():
     def made(names: list[str], swapped: bool) -> onnx.GraphProto:
         a, b, c, total = names

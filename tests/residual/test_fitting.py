@@ -45,7 +45,7 @@ def recipe(**changes: Any) -> Recipe:
 
 @pytest.fixture(scope="module", autouse=True)
 def determined() -> None:
-    """Make every operation repeatable, as `training/session.py` does for a stage."""
+    """Make every operation repeatable, as `models/session.py` does for a stage."""
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
@@ -107,7 +107,7 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
         plan=plan,
         jit_compile=False,
         seed=3,
-        unfinished=Unfinished(folder, "tiny", {"recipe": "this"}),
+        unfinished=Unfinished(folder, {"recipe": "this"}),
         stopwatch=Stopwatch(folder),
         save_every=changes.pop("save_every", 1e9),
     )

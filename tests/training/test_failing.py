@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.data import records
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import Batch, BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.training import feeding
 from errors_page import Documented
 from pictures import encoded, pack, picture
 from tiny_training import SIZE, changed, fit, small
@@ -38,16 +39,12 @@ def test_too_little_memory_is_told_with_the_batch_size(
     train, validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documented: Documented
 ) -> None:
     # As a GPU that is too small ends a step; on a processor the system ends the process instead.
-    import keras
     import tensorflow as tf
 
-    def exhausted(self) -> None:
-        def step(batches: Any) -> None:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nmore lines")
+    def exhausted(batch: Batch) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nmore lines")
 
-        self.train_function = step
-
-    monkeypatch.setattr(keras.Model, "make_train_function", exhausted)
+    monkeypatch.setattr(feeding, "compiled", lambda *step, **options: exhausted)
     message = failure(small(), train, validation, tmp_path)
     assert message.startswith("models.small: out of memory: lower training.batch_size (8) or ")
     documented("Training", "the GPU's memory is too small", message)

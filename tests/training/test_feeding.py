@@ -1,18 +1,17 @@
-"""Feeding: TensorFlow is handed exactly the reader's batches."""
+"""Feeding: a step is handed exactly the reader's batch, in the memory where it is."""
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.batches import Batch, BatchReader
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.training import feeding
 from pictures import pack
+from tiny_training import SIZE, small
 
-SIZE, SEED, COUNT, BATCH = 32, 4, 20, 8
-STEPS = 3  # in an epoch; the last one is shorter
+COUNT, BATCH = 20, 8
 
 
 @pytest.fixture(scope="module")
@@ -20,34 +19,79 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> BatchReader:
     return BatchReader(pack(tmp_path_factory.mktemp("packed") / "train", COUNT), SIZE)
 
 
-def assert_same(received: Any, expected: Iterable[Batch]) -> None:
-    for theirs, ours in zip(received.as_numpy_iterator(), expected, strict=True):
-        for one, other in zip(theirs, ours, strict=True):
-            assert (one.dtype, one.shape) == (other.dtype, other.shape)
-            assert np.array_equal(one, other)
+def same(images: Any, labels: Any) -> Any:
+    return images, labels
 
 
-def test_streamed_batches_are_the_reader_s(reader: BatchReader) -> None:
-    assert_same(
-        feeding.streamed(lambda: reader.epoch(BATCH, SEED, 0), SIZE, []), list(reader.epoch(BATCH, SEED, 0))
+def test_a_step_is_handed_the_reader_s_batches(reader: BatchReader) -> None:
+    step = feeding.compiled(same, small(), jit_compile=False)
+    shapes = []
+    for batch in reader.epoch(BATCH, seed=4, epoch=0):
+        for handed, read in zip(step(batch), batch, strict=True):
+            assert handed.dtype.as_numpy_dtype == read.dtype
+            assert np.array_equal(handed.numpy(), read)
+        shapes.append(len(batch[0]))
+    assert shapes == [8, 8, 4]
+
+
+def test_one_graph_serves_batches_of_every_length(reader: BatchReader) -> None:
+    traced = []
+    step = feeding.compiled(lambda images, labels: traced.append(images.shape), small(), jit_compile=False)
+    for batch in reader.epoch(BATCH, seed=4, epoch=0):
+        step(batch)
+    assert [shape.as_list() for shape in traced] == [[None, SIZE, SIZE, 3]]
+
+
+def test_images_are_not_copied(reader: BatchReader) -> None:
+    batch = reader.read(np.arange(3))
+    images, _ = feeding.tensors(batch)
+    before = int(images[2, 0, 0, 0])
+    batch[0][2, 0, 0, 0] = 255 - before
+    assert int(images[2, 0, 0, 0]) == 255 - before
+
+
+def test_the_memory_of_a_tensor_is_not_used_again_while_it_lives(tmp_path: Path) -> None:
+    reader = BatchReader(pack(tmp_path / "train", COUNT), SIZE)
+    images, expected = feeding.tensors(reader.read(np.arange(4)))[0], reader.read(np.arange(4))[0].copy()
+    for _ in range(3):
+        reader.read(np.arange(4, 8))
+    assert np.array_equal(images.numpy(), expected)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 16, 32])
+def test_images_may_lie_anywhere_in_memory(offset: int) -> None:
+    step = feeding.compiled(lambda images, labels: images + np.uint8(1), small(), jit_compile=False)
+    memory = np.zeros(2 * SIZE * SIZE * 3 + 2 * feeding.ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % feeding.ALIGNMENT + offset
+    images = memory[start:][: 2 * SIZE * SIZE * 3].reshape(2, SIZE, SIZE, 3)
+    assert (step((images, np.zeros((2, 1), np.int64))).numpy() == 1).all()
+
+
+def with_max_pooling() -> Any:
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    inner = keras.Model(image, keras.layers.MaxPooling2D(2)(image))
+    return keras.Model(image, inner(image), name="pools")
+
+
+def test_a_step_is_compiled_by_xla(capsys: pytest.CaptureFixture) -> None:
+    import tensorflow as tf
+
+    step = feeding.compiled(same, small(), jit_compile=True)
+    images, _ = step((np.ones((2, SIZE, SIZE, 3), np.uint8), np.zeros((2, 1), np.int64)))
+    assert tf.reduce_all(images == 1)
+    assert capsys.readouterr().out == ""
+
+
+def test_xla_is_left_out_where_it_has_no_repeatable_gradient(capsys: pytest.CaptureFixture) -> None:
+    feeding.compiled(same, with_max_pooling(), jit_compile=True)
+    assert (
+        capsys.readouterr().out
+        == "pools: not compiled by XLA, whose max pooling has no repeatable gradient\n"
     )
 
 
-@pytest.mark.parametrize("first_step", range(STEPS))
-@pytest.mark.parametrize("epoch", [0, 2])
-def test_epochs_are_the_reader_s_from_any_step_on(reader: BatchReader, epoch: int, first_step: int) -> None:
-    expected = [*reader.epoch(BATCH, SEED, epoch, first_step), *reader.epoch(BATCH, SEED, epoch + 1)]
-    assert len(expected) == 2 * STEPS - first_step
-    endless = feeding.streamed_epochs(reader, BATCH, SEED, [])(epoch, first_step)
-    assert_same(endless.take(len(expected)), expected)
-
-
-def test_an_unreadable_image_is_kept_for_whoever_trains() -> None:
-    def fails() -> Iterable[Batch]:
-        raise UserError("train/1.jpg: damaged")
-        yield
-
-    unreadable: list[UserError] = []
-    with pytest.raises(Exception, match="damaged"):
-        list(feeding.streamed(fails, SIZE, unreadable))
-    assert [str(error) for error in unreadable] == ["train/1.jpg: damaged"]
+def test_max_pooling_is_found_within_models() -> None:
+    assert feeding.pools_by_maximum(with_max_pooling())
+    assert not feeding.pools_by_maximum(small())

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.data import records
-from deepfake_ensemble.data.decoded import decoded
+from deepfake_ensemble.data.decoded import decoded_once
 from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.models import detector
@@ -135,7 +135,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(easy, contrary, tmp_path: Path)
     assert_same(model.get_weights(), best.get_weights())
     assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
     checkpoint = small()
-    checkpoint.load_weights(tmp_path / "small.weights.h5")
+    Unfinished(tmp_path, {}).load_best(checkpoint.variables)
     assert_same(checkpoint.get_weights(), model.get_weights())
 
 
@@ -216,6 +216,15 @@ def test_mixed_precision_trains_too(train, validation, tmp_path: Path, policy: s
     assert {w.dtype for w in model.trainable_variables} == {"float32"}
 
 
+def test_xla_compiles_the_same_weights_again(train, validation, tmp_path: Path) -> None:
+    once, again = small(), small()
+    before = once.get_weights()
+    for model, scratch in ((once, tmp_path / "once"), (again, tmp_path / "again")):
+        fit(model, train, validation, scratch, jit_compile=True)
+    assert_same(once.get_weights(), again.get_weights())
+    assert differ(once.get_weights(), before)
+
+
 # What an interruption leaves
 
 
@@ -244,7 +253,7 @@ def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
         shutil.copytree(tmp_path / "whole", left[-1])
 
     if cache == "decoded":
-        train, validation = decoded(train, validation, 2**30, tmp_path)
+        train, validation = decoded_once(train, validation, 2**30, tmp_path)
     whole = small()
     with monkeypatch.context() as patched:
         patched.setattr(Unfinished, "save", save_and_copy)

@@ -38,8 +38,8 @@ def variables(*values: Any) -> list[Any]:
 
 
 def kept(folder: Path) -> Unfinished:
-    training = Unfinished(folder, "cnn", MADE_FROM)
-    (folder / "cnn.weights.h5").write_bytes(b"the best weights")
+    training = Unfinished(folder, MADE_FROM)
+    (folder / "best.npz").write_bytes(b"the best weights")
     training.save(variables(np.float32([1.5, 2.5]), np.int64(3)), HALFWAY)
     return training
 
@@ -47,12 +47,12 @@ def kept(folder: Path) -> Unfinished:
 def test_what_was_kept_comes_back_as_it_was(tmp_path: Path) -> None:
     kept(tmp_path)
     here = variables(np.float32([0, 0]), np.int64(0))
-    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(here) == HALFWAY
+    assert Unfinished(tmp_path, MADE_FROM).load(here) == HALFWAY
     assert [variable.value.tolist() for variable in here] == [[1.5, 2.5], 3]
 
 
 def test_where_nothing_was_kept_training_starts(tmp_path: Path) -> None:
-    assert Unfinished(tmp_path / "new", "cnn", MADE_FROM).load([]) == START
+    assert Unfinished(tmp_path / "new", MADE_FROM).load([]) == START
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_state_of_another_training_is_left_aside_and_says_why(
 ) -> None:
     kept(tmp_path)
     here = variables(np.float32([0, 0]), np.int64(0))
-    assert Unfinished(tmp_path, "cnn", other).load(here) == START
+    assert Unfinished(tmp_path, other).load(here) == START
     assert here[1].value == 0
     assert capsys.readouterr().err == (
         f"{tmp_path}/state.npz: an interrupted training, but with another {named}: training starts over\n"
@@ -83,7 +83,7 @@ def test_a_state_that_cannot_be_read_is_left_aside(
     kept(tmp_path)
     file = tmp_path / "state.npz"
     file.write_bytes(damage(file.read_bytes()))
-    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert capsys.readouterr().err.startswith(f"{file}: cannot be read (")
 
 
@@ -91,21 +91,18 @@ def test_a_state_whose_best_weights_are_gone_is_left_aside(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     kept(tmp_path)
-    (tmp_path / "cnn.weights.h5").unlink()
-    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    (tmp_path / "best.npz").unlink()
+    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert capsys.readouterr().err == (
-        f"{tmp_path}/state.npz: cannot be read (cnn.weights.h5 is missing): training starts over\n"
+        f"{tmp_path}/state.npz: cannot be read (best.npz is missing): training starts over\n"
     )
 
 
 def test_damaged_best_weights_are_answered_by_what_to_remove(tmp_path: Path) -> None:
-    import keras
-
-    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     with pytest.raises(UserError) as caught:
-        kept(tmp_path).load_best(network)
+        kept(tmp_path).load_best(variables(np.float32([0, 0]), np.int64(0)))
     assert str(caught.value) == (
-        f"{tmp_path}/cnn.weights.h5: the best weights of the interrupted training are damaged: remove"
+        f"{tmp_path}/best.npz: the best weights of the interrupted training are damaged: remove"
         f" {tmp_path} and run the same command again, to train anew"
     )
 
@@ -116,7 +113,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture)
     content = bytearray(file.read_bytes())
     content[content.index(np.float32([1.5, 2.5]).tobytes())] ^= 1
     file.write_bytes(content)
-    assert Unfinished(tmp_path, "cnn", MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert "Bad CRC-32" in capsys.readouterr().err
 
 
@@ -131,7 +128,7 @@ def test_a_full_disk_costs_nothing_that_was_kept(tmp_path: Path, monkeypatch: py
     with pytest.raises(UserError):
         training.save(variables(np.float32([9, 9]), np.int64(9)), START)
     assert (tmp_path / "state.npz").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cnn.weights.h5", "state.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "state.npz"]
 
 
 def test_it_is_gone_once_the_training_has_succeeded(tmp_path: Path) -> None:

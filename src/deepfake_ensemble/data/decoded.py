@@ -6,26 +6,28 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.filesize import decimal
 
 from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.data.reading.batches import BatchReader, mirror
+from deepfake_ensemble.data.reading.batches import Batches, mirror
 from deepfake_ensemble.disk import require_room
+from deepfake_ensemble.foundation.errors import UserError
 
 AT_ONCE = 64  # images
 
 
-def decoded(
-    train: BatchReader, validation: BatchReader, memory: float, folder: Path
+def decoded_once(
+    train: Batches, validation: Batches, memory: float, folder: Path
 ) -> tuple["DecodedReader", "DecodedReader"]:
     """Decode both splits of a training: into `memory` bytes or, if these are too few, into files in `folder`.
 
     Raises:
-        UserError: if an image cannot be read, or the disk has no room.
+        UserError: if an image cannot be read, or memory or disk have no room.
     """
     needed = _size(train, mirrored=True) + _size(validation, mirrored=False)
     where = None
     if needed > memory:
-        require_room(folder, needed, "decoded images")
+        require_room(folder, needed, "the file of decoded images")
         where = folder
     return (
         DecodedReader(train, mirrored=True, folder=where),
@@ -33,27 +35,34 @@ def decoded(
     )
 
 
-class DecodedReader(BatchReader):
-    """Reads the same batches as another reader, without decoding an image twice."""
+class DecodedReader(Batches):
+    """The same batches as another reader's, without decoding an image twice."""
 
-    def __init__(self, reader: BatchReader, *, mirrored: bool, folder: Path | None = None) -> None:
+    def __init__(self, reader: Batches, *, mirrored: bool, folder: Path | None = None) -> None:
         """Decode all images of `reader`.
 
         Args:
             reader: of the split.
             mirrored: keep the mirror images too, without which no batch with some can be read: to mirror an
-                image takes several times as long as to copy it.
+                image takes longer than to copy it.
             folder: keep the pixels in a file there. It has no name and so goes with the process, however that
                 ends. None keeps them in memory.
 
         Raises:
-            UserError: if an image cannot be read.
+            UserError: if an image cannot be read, or there is less memory than they take.
         """
-        super().__init__(reader._images, reader.size, reader._interpolation, reader._threads)
-        count, image = len(reader), (reader.size, reader.size, 3)
-        shape = ((1 + mirrored) * count, *image)  # the mirror images come after all others
+        super().__init__(reader.labels, reader.size, reader.threads)
+        # The mirror images come after all others.
+        shape = ((1 + mirrored) * len(self), self.size, self.size, 3)
         if folder is None:
-            self._kept = np.empty(shape, np.uint8)
+            try:
+                self._kept = np.empty(shape, np.uint8)
+            except MemoryError:
+                raise UserError(
+                    f"decoded.memory_gib: {len(self):,} decoded images of {self.size} × {self.size} pixels"
+                    f" need {decimal(_size(self, mirrored))} of memory, more than there is: lower it, so that"
+                    " a file is used, or set cache: none"
+                ) from None
             for start, pixels in _in_parts(reader, mirrored):
                 self._kept[start : start + len(pixels)] = pixels
             return
@@ -74,7 +83,7 @@ class DecodedReader(BatchReader):
         np.take(self._kept, positions + len(self) * flipped, axis=0, out=batch, mode="clip")
 
 
-def _in_parts(reader: BatchReader, mirrored: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _in_parts(reader: Batches, mirrored: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield where each part of the images, and of their mirror images, is to stand, and its pixels."""
     start = 0
     with count_progress("decode", len(reader)) as advance:
@@ -88,5 +97,5 @@ def _in_parts(reader: BatchReader, mirrored: bool) -> Iterator[tuple[int, NDArra
             advance(len(pixels))
 
 
-def _size(reader: BatchReader, mirrored: bool) -> int:
+def _size(reader: Batches, mirrored: bool) -> int:
     return (1 + mirrored) * len(reader) * reader.size * reader.size * 3

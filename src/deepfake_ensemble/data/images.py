@@ -1,8 +1,9 @@
-"""The one definition of decoding and resizing, for everything that trains, predicts or audits.
+"""What an image's pixels are, decoded and resized, for everything that trains, predicts or audits.
 
 Pillow does both: its JPEG decoder is libjpeg-turbo with the accurate integer transform (TensorFlow's
 default is a faster, different one), its resizing works in fixed-point integers, so the pixels are the same
-on every processor.
+on every processor. `reading/jpeg.py` gives the same pixels of plain JPEGs that need no resizing, faster, as
+`tests/data/test_jpeg.py` shows.
 """
 
 import io

@@ -40,3 +40,13 @@ def count_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(label, total=total)
         yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def terminal_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show the same to people; for what tells a log in lines of its own how far it is."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    with count_progress(label, total) as advance:
+        yield advance

@@ -26,6 +26,13 @@ class Processor:
     threads: Annotated[int, Ge(0), Le(1024)]
     cpu_isa: Literal["AVX2", "AVX512_CORE", "native"]
 
+    @property
+    def readers(self) -> int:
+        """How many threads read images."""
+        # 0 leaves the number to the libraries that compute, and reading has none to leave it to: four are a
+        # few on any machine, and how many there are decides no result.
+        return self.threads or 4
+
 
 # What each library calls the limit. NumPy is told what to leave out.
 _ONEDNN = {"AVX2": "AVX2", "AVX512_CORE": "AVX512_CORE"}

@@ -86,9 +86,9 @@ def load(path: Path) -> "keras.Model":
         ) from error
 
 
-def save_weights(model: "keras.Model", path: Path, *, durable: bool = False) -> None:
+def save_weights(model: "keras.Model", path: Path) -> None:
     """Save the weights of `model`, which is not compiled (or its optimizer comes with them), as HDF5."""
-    with replacing_file(path, durable=durable) as partial:
+    with replacing_file(path) as partial:
         named = partial.with_name(f"{partial.name}.weights.h5")  # Keras insists on the ending
         try:
             model.save_weights(named)

@@ -23,6 +23,7 @@ from deepfake_ensemble.pipeline import plan, schema
 from deepfake_ensemble.pipeline.generated import table
 
 MEASURED = Path("docs/measurements/training_cost.json")
+ON_GPU = Path("docs/measurements/precision.json")
 GPUS = ("A100", "V100")
 PRECISIONS = ("float32", "mixed")  # float32 on an A100 is TensorFloat-32, as TensorFlow takes it by default
 _CONV_NETS = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/{}"
@@ -43,12 +44,14 @@ class Published:
         trained: images a second in training, with XLA and batches of 64 to 256.
         predicted: images a second in prediction, batches of 32 or 64, without XLA.
         alone: milliseconds of a prediction of one image: what no step falls below, however small its images.
+        xla: whether XLA can compile a training step that is repeatable: none with max pooling.
     """
 
     size: int
     trained: tuple[tuple[float, float], tuple[float, float]]
     predicted: tuple[tuple[float, float], tuple[float, float]]
     alone: tuple[tuple[float, float], tuple[float, float]]
+    xla: bool = False
 
     def relative(self, factor: float, size: int) -> "Published":
         """Return the rates of a network that does `factor` times as many images, of `size` pixels."""
@@ -81,6 +84,7 @@ PUBLISHED: Mapping[str, Published] = {
         trained=((165, 470), (79, 211)),
         predicted=((715, 972), (372, 805)),
         alone=((16.5, 16.3), (20.4, 18.0)),
+        xla=True,
     ),
 }
 # What the published trainings have and ours have not, as the same pages tell it of ResNet50 on an A100: hours
@@ -134,7 +138,8 @@ def gpu_hours(
     known, profile, todo = PUBLISHED[name], whole.profiles[whole.profile], work(whole)
     row, column = GPUS.index(gpu), int(profile.training.precision != "float32")
     pixels = (known.size / profile.image_size) ** 2
-    slower = 1.0 if as_published else SMALL_BATCHES * (1 if profile.training.jit_compile else WITHOUT_XLA)
+    compiled = profile.training.jit_compile and known.xla
+    slower = 1.0 if as_published else SMALL_BATCHES * (1 if compiled else WITHOUT_XLA)
     alone = known.alone[row][column] / 1e3
     feeding = float("inf") if profile.training.cache == "decoded" else decoded
     step = max(
@@ -154,6 +159,21 @@ def processor_hours(name: str, whole: schema.Params, measured: Mapping[str, Any]
     each *= (whole.profiles[whole.profile].image_size / measured["image_size"]) ** 2
     todo = work(whole)
     return (todo.steps * todo.batch + todo.predicted / PASSES) * each / 3600
+
+
+def measured_gpu_hours(name: str, whole: schema.Params, on_gpu: Mapping[str, Any]) -> float | None:
+    """Return hours of one model on the GPU that was measured; None if it was not at this precision."""
+    if name not in on_gpu["models"]:
+        return None
+    found, training = on_gpu["models"][name], whole.profiles[whole.profile].training
+    compiled = f"{training.precision}, XLA"
+    setting = compiled if training.jit_compile and compiled in found else training.precision
+    if setting not in found:
+        return None
+    # Smaller images do not make it shorter: it is what the processor needs to launch a step's operations.
+    pixels = max(1.0, (whole.profiles[whole.profile].image_size / on_gpu["image_size"]) ** 2)
+    step, todo = pixels * median(found[setting]["step_seconds"]), work(whole)
+    return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
 
 
 def gpu_memory(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> float | None:
@@ -199,7 +219,9 @@ def network(whole: schema.Params) -> float:
     )
 
 
-def page(whole: schema.Params, measured: Mapping[str, Any], cores: int = CORES) -> str:
+def page(
+    whole: schema.Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], cores: int = CORES
+) -> str:
     """Return the estimate of the active profile, in Markdown."""
     profile = whole.profiles[whole.profile]
     decoded = _decoded(measured, profile.image_size) * cores
@@ -210,6 +232,8 @@ def page(whole: schema.Params, measured: Mapping[str, Any], cores: int = CORES) 
         for gpu in GPUS
         for published in (True, False)
     }
+    gpu = on_gpu["machine"]["gpu"]
+    ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.models]
     here = f"{measured['machine']['cores']} cores"
     ways[here] = [processor_hours(name, whole, measured) for name in whole.models]
     rows = [
@@ -229,10 +253,11 @@ Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
 {table(header, rows)}
 
 "Published" is at the rates of the sources below, for large batches and with XLA. The columns beside it
-allow for small batches ({SMALL_BATCHES:.2f} times as long) and for XLA where it is off
-({WITHOUT_XLA:.2f} times). No more images a second are seen than {cores} cores decode: {decoded:,.0f}, as
-measured on {here} ({measured["machine"]["cpu"]}), on which the last hours are. Repeatable operations may
-take longer on a GPU, which has not been measured; frozen layers take less, and early stopping may take most
+allow for small batches ({SMALL_BATCHES:.2f} times as long) and for steps without XLA ({WITHOUT_XLA:.2f}
+times), which are those of all networks with max pooling (all but EfficientNet-B4). No more images a second
+are seen than {cores} cores decode: {decoded:,.0f}, as measured on {here} ({measured["machine"]["cpu"]}), on
+which the last hours are. The hours on {gpu} are of steps that were measured there
+(`benchmarks/precision.py`), repeatable as all are. Frozen layers take less, and early stopping may take most
 of it away.
 
 - Disk: {decimal(round(sum(takes.values())))} ({parts}).
@@ -242,41 +267,6 @@ of it away.
 Sources:
 
 {_sources()}
-"""
-
-
-def faster(measured: Mapping[str, Any]) -> str:
-    """Return when the params `precision` and `jit_compile` help, in Markdown."""
-    gpus = [
-        [
-            name,
-            *(
-                f"{PUBLISHED[name].trained[row][1] / PUBLISHED[name].trained[row][0]:.2f}"
-                for row in range(len(GPUS))
-            ),
-        ]
-        for name in ("resnet50", "efficientnet_b4")
-    ]
-    here = [
-        [name, *(f"{median(of['plain']) / median(of[variant]):.2f}" for variant in ("xla", "bfloat16"))]
-        for name, of in measured["variants"].items()
-    ]
-    return f"""\
-`profiles.NAME.training.precision`: `mixed_float16` (or `mixed_bfloat16`, from the A100 on) lets a GPU's
-tensor cores multiply; weights, loss and probabilities stay in float32. Published training throughput, mixed
-over float32 (on the A100 TensorFloat-32), both with XLA; the sources are those of the estimate:
-
-{table(["images a second, times", *GPUS], gpus)}
-
-`profiles.NAME.training.jit_compile`: XLA fuses the operations of a step. ResNet50 on an A100:
-{WITHOUT_XLA:.2f} times as fast, at the price of a compilation at the start. Keras leaves XLA out where
-operations are repeatable, as they always are here: so far it changes nothing. On the processor of
-`benchmarks/training_cost.py`, every instruction allowed, steps times as fast as in plain float32 (below 1
-is slower):
-
-{table(["", "XLA", "mixed_bfloat16"], here)}
-
-Both change the last bits of the weights, or more: a change of either trains anew, as it must.
 """
 
 
@@ -321,9 +311,11 @@ def main() -> None:
     data = params.load() | ({"profile": asked.profile} if asked.profile else {})
     if problems := schema.problems(data):
         sys.exit("\n".join(f"{params.FILE}: {problem}" for problem in problems))
-    if not MEASURED.exists():
-        raise UserError(f"{MEASURED}: missing; `python benchmarks/training_cost.py` writes it")
-    print(page(params.check("", data, schema.Params), read_json(MEASURED), asked.cores))
+    for file, benchmark in ((MEASURED, "training_cost"), (ON_GPU, "precision")):
+        if not file.exists():
+            raise UserError(f"{file}: missing; `python benchmarks/{benchmark}.py` writes it")
+    whole, on_gpu = params.check("", data, schema.Params), read_json(ON_GPU)["gpu"]
+    print(page(whole, read_json(MEASURED), on_gpu, asked.cores))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from typing import Any
 
 import psutil
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "dvc")
+from deepfake_ensemble.fingerprint import VERSIONED
+
+LIBRARIES = (*VERSIONED, "dvc")
 
 
 def versions() -> dict[str, str]:

@@ -173,8 +173,14 @@ def _wrong_counts(whole: Params) -> Iterator[str]:
         for split, count in profile.counts.items():
             if split not in splits:
                 yield f"{key}.{split}: no data set has this split; {_meant(split, splits)}"
-            elif count % 2:
-                yield f"{key}.{split}: {count} is not allowed: half of each class, so an even number"
+            else:
+                yield from wrong_count(f"{key}.{split}", count)
+
+
+def wrong_count(key: str, count: int) -> Iterator[str]:
+    """Yield a line if the number of a split's images, found at `key`, cannot be half of each class."""
+    if count % 2:
+        yield f"{key}: {count} is not allowed: half of each class, so an even number"
 
 
 def _wrong_robustness(whole: Params) -> Iterator[str]:
@@ -221,11 +227,16 @@ def _wrong_models(models: Mapping[str, ModelParams]) -> Iterator[str]:
     for name, model in models.items():
         if name == ENSEMBLE:
             yield f"models.{name}: so is the models' weighted average called; rename the architecture"
-        if model.input_scaling == "native" and architecture.find(name).native is None:
-            yield (
-                f'models.{name}.input_scaling: "native" is not allowed: {name} has no published weights whose'
-                " scaling could be used; it should be 'unit'"
-            )
+        yield from wrong_scaling(name, model.input_scaling)
+
+
+def wrong_scaling(name: str, scaling: architecture.InputScaling) -> Iterator[str]:
+    """Yield a line if a model is to scale images as published weights expect it, and has none."""
+    if scaling == "native" and architecture.find(name).native is None:
+        yield (
+            f'models.{name}.input_scaling: "native" is not allowed: {name} has no published weights whose'
+            " scaling could be used; it should be 'unit'"
+        )
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

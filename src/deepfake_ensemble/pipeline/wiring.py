@@ -60,10 +60,13 @@ def _file(module: Any) -> str | None:
 def folded(code: Iterable[Path]) -> set[Path]:
     """Return `code` with a package's folder in place of its modules, where they are all there.
 
-    DVC writes dvc.lock anew after each stage, and takes the longer the more deps there are in it.
+    A folder stands for all modules in it and below, those with a docstring alone, as most `__init__.py` are,
+    included. DVC writes dvc.lock anew after each stage, and takes the longer the more deps there are in it.
     """
     files = set(code)
-    for folder in {file.parent for file in files}:
+    # A package comes before those in it: with one of their folders in place of its modules, they would not
+    # all be there.
+    for folder in sorted({file.parent for file in files}):
         modules = {module for module in folder.rglob("*.py") if _has_code(module)}
         if len(modules) > 1 and modules <= files:
             files = files - modules | {folder}

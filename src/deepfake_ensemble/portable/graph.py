@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 OPSET = 18
 INPUT = "image"
 _IMAGES = "n"  # what the graph calls the number of images
+_CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
 def graph(members: "Mapping[str, keras.Model]", weights: Mapping[str, float]) -> "onnx.ModelProto":
@@ -36,14 +37,14 @@ def graph(members: "Mapping[str, keras.Model]", weights: Mapping[str, float]) ->
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [_IMAGES]) for name in (*members, ENSEMBLE)
     ]
     nodes, constants = [], []
-    for name, member in members.items():
-        with _repeatable_and_sooner():
+    with _repeatable_and_sooner():
+        for name, member in members.items():
             converted = _converted(name, member)
-        nodes += converted.node
-        constants += converted.initializer
-        weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
-        constants.append(_scalar(weight, weights[name]))
-        nodes.append(helper.make_node("Mul", [name, weight], [share], name=share))
+            nodes += converted.node
+            constants += converted.initializer
+            weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
+            constants.append(_scalar(weight, weights[name]))
+            nodes.append(helper.make_node("Mul", [name, weight], [share], name=share))
     for bound, value in (("least", 0.0), ("most", 1.0)):
         constants.append(_scalar(f"{ENSEMBLE}/{bound}", value))
     total, shares = f"{ENSEMBLE}/total", [f"{ENSEMBLE}/{name}/share" for name in members]
@@ -97,8 +98,6 @@ def _repeatable_and_sooner() -> Iterator[None]:
     """Let tf2onnx convert the same way in every process, and copy no weights between its passes."""
     from tf2onnx.graph import Node
 
-    # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
-    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
     by_address, update_proto = Node.__hash__, Node.update_proto
 
     def update_unless_constant(node: Node, *arguments: object) -> None:
@@ -111,10 +110,16 @@ def _repeatable_and_sooner() -> Iterator[None]:
     # After each of its three dozen passes it copies all constants into messages that it never reads: the
     # graph that it returns takes them from where they are.
     Node.update_proto = update_unless_constant
+    before = os.environ.get(_CATCH_ERRORS)
+    # An error in one of its passes ends it; to go on in spite of it, it would copy the graph before each.
+    os.environ[_CATCH_ERRORS] = "FALSE"
     try:
         yield
     finally:
         Node.__hash__, Node.update_proto = by_address, update_proto
+        del os.environ[_CATCH_ERRORS]
+        if before is not None:
+            os.environ[_CATCH_ERRORS] = before
 
 
 def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
+from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.reading import order
-from deepfake_ensemble.data.reading.batches import Batch, unreadable
+from deepfake_ensemble.data.reading.batches import Batch, Begun, in_advance, unreadable
+from deepfake_ensemble.data.reading.memory import Memory
+from deepfake_ensemble.data.reading.order import Purpose, generator
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.residual.settings import Symmetry
 from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
-_AT_ONCE = 16  # images
-_CROP, _TURN = 2, 3  # the purposes of random numbers; `data/order.py` has 0 and 1
+_AT_ONCE = 16  # images: to hand a small one alone to a thread takes longer than its work
 
 Sides = tuple[int, int]  # width and height
 Box = tuple[int, int, int, int]  # left, upper, right, lower
@@ -27,22 +29,18 @@ Box = tuple[int, int, int, int]  # left, upper, right, lower
 
 def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
     """Return what decides the crops of an epoch: (count, ATTEMPTS, 4) numbers from 0 to below 1."""
-    return _generator(seed, epoch, _CROP).random((count, ATTEMPTS, 4))
+    return generator(seed, epoch, Purpose.CROP).random((count, ATTEMPTS, 4))
 
 
 def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
     """Return the turn of each of `count` images in an epoch; mirroring is the first study's."""
     if symmetry == "square":
-        drawn = _generator(seed, epoch, _TURN).integers(0, 8, count)
+        drawn = generator(seed, epoch, Purpose.TURN).integers(0, 8, count)
     elif symmetry == "mirror":
         drawn = order.flips(count, seed, epoch).astype(np.int64)
     else:
         drawn = np.zeros(count, np.int64)
     return [TURNS[symmetry][number] for number in drawn.tolist()]
-
-
-def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, purpose])))
 
 
 def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Box:
@@ -103,19 +101,26 @@ class AugmentedReader:
         self._scale, self._symmetry = crop_scale, symmetry
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
-        self._decoded = list(self._pool.map(partial(_decode, images), range(len(images))))
+        self._memory = Memory()
+        self._decoded: list[NDArray[np.uint8]] = []
+        with count_progress("decode", len(images)) as advance:
+            for some in self._pool.map(partial(_decoded, images), _parts(len(images))):
+                self._decoded += some
+                advance(len(some))
 
     def __len__(self) -> int:
         return len(self._decoded)
 
     def batches(self, batch_size: int, seed: int, first_epoch: int, first_batch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch after the other, without end, from a place on; all count from 0."""
-        epoch, batch = first_epoch, first_batch
+        return in_advance(self._begun(batch_size, seed, first_epoch, first_batch))
+
+    def _begun(self, batch_size: int, seed: int, epoch: int, batch: int) -> Iterator[Begun]:
         while True:
             visited = order.permutation(len(self), seed, epoch)
             change = self._changes(seed, epoch)
             for start in range(batch * batch_size, len(self), batch_size):
-                yield self._read(visited[start : start + batch_size], change)
+                yield self._begin(visited[start : start + batch_size], change)
             epoch, batch = epoch + 1, 0
 
     def _changes(self, seed: int, epoch: int) -> Callable[[int], NDArray[np.uint8]]:
@@ -134,16 +139,30 @@ class AugmentedReader:
 
         return change
 
-    def _read(self, positions: NDArray[np.int64], change: Callable[[int], NDArray[np.uint8]]) -> Batch:
-        batch = np.empty((len(positions), self.size, self.size, 3), np.uint8)
+    def _begin(self, positions: NDArray[np.int64], change: Callable[[int], NDArray[np.uint8]]) -> Begun:
+        """Set the threads to work on a batch."""
+        batch = self._memory.array((len(positions), self.size, self.size, 3))
 
         def fill(rows: NDArray[np.int64]) -> None:
             for row in rows.tolist():
                 batch[row] = change(int(positions[row]))
 
-        # A few rows at a time: to hand a small image alone to a thread takes longer than its work.
-        list(self._pool.map(fill, np.array_split(np.arange(len(positions)), -(-len(positions) // _AT_ONCE))))
-        return batch, self._labels[positions, None]
+        filled = self._pool.map(fill, _parts(len(positions)))
+
+        def finished() -> Batch:
+            list(filled)
+            return batch, self._labels[positions, None]
+
+        return finished
+
+
+def _parts(count: int) -> list[NDArray[np.int64]]:
+    """Cut the numbers from 0 to below `count` into parts of at most _AT_ONCE."""
+    return np.array_split(np.arange(count), -(-count // _AT_ONCE))
+
+
+def _decoded(images: PackedImages, positions: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    return [_decode(images, position) for position in positions.tolist()]
 
 
 def _decode(images: PackedImages, position: int) -> NDArray[np.uint8]:

@@ -1,17 +1,15 @@
 """Train one network of the second study by a recipe, from wherever an interruption left it."""
 
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.progress import terminal_progress
+from deepfake_ensemble.data.reading.batches import Batch, Batches
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models.predicting import Predictor
@@ -20,7 +18,7 @@ from deepfake_ensemble.residual.augmentation import AugmentedReader
 from deepfake_ensemble.residual.optimizer import adamw
 from deepfake_ensemble.residual.settings import Recipe
 from deepfake_ensemble.residual.stopwatch import Stopwatch
-from deepfake_ensemble.training.feeding import streamed
+from deepfake_ensemble.training import feeding
 from deepfake_ensemble.training.interruption import held_back
 from deepfake_ensemble.training.unfinished import Progress, Unfinished
 
@@ -83,7 +81,7 @@ def plan(
 def fit(
     detector: "keras.Model",
     train: AugmentedReader,
-    validation: BatchReader,
+    validation: Batches,
     *,
     recipe: Recipe,
     learning_rate: float,
@@ -105,7 +103,7 @@ def fit(
         recipe: the protocol.
         learning_rate: the highest; the recipe's, times what the profile says.
         plan: when it evaluates, and how long it is.
-        jit_compile: whether XLA compiles the training step.
+        jit_compile: whether XLA compiles the training step, where it can.
         seed: of order, crops and flips; seed Keras for dropout before.
         unfinished: keeps the state of the training; discard it when the result is safe.
         stopwatch: runs since the training began, or goes on.
@@ -129,7 +127,6 @@ def fit(
     progress = _loaded(unfinished, step.state, detector, plan)
     if not progress.step:
         stopwatch.reset()
-    unreadable: list[UserError] = []
     per_epoch = schedule.batches_in(len(train), recipe.batch_size)
     if progress.step:
         print(
@@ -138,12 +135,11 @@ def fit(
             flush=True,
         )
     epoch, batch = divmod(progress.step, per_epoch)
-    batches = iter(
-        streamed(lambda: train.batches(recipe.batch_size, seed, epoch, batch), train.size, unreadable)
-    )
+    batches = train.batches(recipe.batch_size, seed, epoch, batch)
     predictor = Predictor(detector)
     saved = time.monotonic()
-    with held_back() as asked_to_stop, _bar(detector.name, plan.batches - progress.step) as advance:
+    bar = terminal_progress(detector.name, plan.batches - progress.step)
+    with held_back() as asked_to_stop, bar as advance:
         while progress.step < plan.batches:
             update = progress.step // recipe.accumulation
             rate = schedule.learning_rate(
@@ -157,10 +153,6 @@ def fit(
                     f"{detector.name}: out of memory: lower the recipe's batch_size ({recipe.batch_size}) and"
                     " raise its accumulation"
                 ) from None
-            except tf.errors.OpError:
-                if unreadable:
-                    raise unreadable[0] from None
-                raise
             progress = replace(progress, step=progress.step + 1)
             advance(1)
             if plan.is_evaluated(progress.step):
@@ -168,7 +160,7 @@ def fit(
                     predictor, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
                 )
                 if plan.is_checkpoint(progress.step) and _is_best(progress.curves, plan):
-                    unfinished.save_best(detector)
+                    unfinished.save_best(detector.variables)
                     # Or a resumption would go on beside another best.
                     saved = -math.inf
             if asked_to_stop() or time.monotonic() - saved >= save_every:
@@ -177,7 +169,7 @@ def fit(
                 saved = time.monotonic()
                 if asked_to_stop() and progress.step < plan.batches:
                     raise KeyboardInterrupt
-    unfinished.load_best(detector)
+    unfinished.load_best(detector.variables)
     return progress.curves, stopwatch.seconds
 
 
@@ -199,7 +191,8 @@ def _is_best(curves: Curves, plan: Plan) -> bool:
 def _loaded(unfinished: Unfinished, state: list[Any], detector: "keras.Model", plan: Plan) -> Progress:
     progress = unfinished.load(state)
     if any(plan.is_checkpoint(int(batch)) for batch in progress.curves.get("batch", ())):
-        unfinished.load_best(detector)  # if it cannot be read, now is the time to say so, not in some hours
+        # If they cannot be read, now is the time to say so, not in some hours.
+        unfinished.load_best(detector.variables)
         progress = unfinished.load(state)
     return progress if progress.step else START
 
@@ -219,13 +212,6 @@ class _Step:
         self._rate = optimizer.learning_rate
         self._name = detector.name
 
-        # One graph for batches of any length: another would round otherwise, and a resumption would show.
-        signature = [
-            tf.TensorSpec((None, *detector.input_shape[1:]), tf.uint8),
-            tf.TensorSpec((None, 1), tf.int64),
-        ]
-
-        @tf.function(jit_compile=jit_compile, input_signature=signature)
         def take(images: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:
                 loss = loss_of(tf.cast(labels, tf.float32), detector(images, training=True))
@@ -235,11 +221,11 @@ class _Step:
             self._sums[0].assign_add(tf.cast(total, tf.float64))
             self._sums[1].assign_add(1.0)
 
-        self._take = take
+        self._take = feeding.compiled(take, detector, jit_compile=jit_compile)
 
-    def take(self, batch: tuple[Any, Any], learning_rate: float) -> None:
+    def take(self, batch: Batch, learning_rate: float) -> None:
         self._rate.assign(learning_rate)
-        self._take(*batch)
+        self._take(batch)
 
     def mean_loss(self) -> float:
         """Return the mean loss since this was asked before; UserError if it is not finite."""
@@ -256,7 +242,7 @@ class _Step:
 
 def _evaluated(
     predictor: Predictor,
-    validation: BatchReader,
+    validation: Batches,
     progress: Progress,
     *,
     rate: float,
@@ -287,13 +273,3 @@ def _evaluated(
     return replace(
         progress, curves={name: [*values, float(figures[name])] for name, values in progress.curves.items()}
     )
-
-
-@contextmanager
-def _bar(label: str, batches: int) -> Iterator[Callable[[int], None]]:
-    """Show the progress to people; a log has a line an evaluation."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    with count_progress(label, batches) as advance:
-        yield advance

@@ -37,7 +37,7 @@ def main() -> None:
     images = PackedImages(packed)
     if test.paths != tuple(images.paths):
         raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
-    reader = BatchReader(images, ensemble.input_shape[1], interpolation, processor.threads or 4)
+    reader = BatchReader(images, ensemble.input_shape[1], interpolation, processor.readers)
     # As many from the split's end as from its start, because it is sorted and so begins with one class.
     positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))
     # As the members' predictions were made: operation by operation, rounding differs by more than TOLERANCE.

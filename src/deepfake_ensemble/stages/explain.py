@@ -40,7 +40,7 @@ def main() -> None:
         if of.paths != tuple(images.paths):
             raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
         members[name] = of
-        readers[name] = BatchReader(images, size, interpolation, processor.threads or 4)
+        readers[name] = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     most = len(weights) * len(members) * len(OUTCOMES) * settings.of_each_outcome
     with count_progress("explain", most) as advance:

@@ -52,9 +52,7 @@ def main() -> None:
 
     packed = {split: Path("data/packed") / split for split in ("val", *map(split_of, measured_on))}
     images = {split: PackedImages(folder) for split, folder in packed.items()}
-    readers = {
-        split: BatchReader(of, size, interpolation, processor.threads or 4) for split, of in images.items()
-    }
+    readers = {split: BatchReader(of, size, interpolation, processor.readers) for split, of in images.items()}
     predicted = {}
     for split in map(split_of, measured_on):
         table = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})

@@ -41,7 +41,7 @@ def main(model: str) -> None:
                     images,
                     size,
                     interpolation,
-                    processor.threads or 4,
+                    processor.readers,
                     change(condition, settings, interpolation),
                 )
                 chunks = np.split(positions, range(batch_size, len(positions), batch_size))

@@ -37,7 +37,7 @@ def main(model: str) -> None:
     folder = Path("predictions") / model
     for split in splits:
         images = PackedImages(Path("data/packed") / split)
-        reader = BatchReader(images, size, interpolation, processor.threads or 4)
+        reader = BatchReader(images, size, interpolation, processor.readers)
         with count_progress(f"predict {split} with {model}", len(images)) as advance:
             p_fake = predictor.predict(reader.in_order(batch_size), advance)
         write(folder / f"{split}.csv", images.paths, images.labels, p_fake)

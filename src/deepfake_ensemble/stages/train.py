@@ -13,9 +13,9 @@ from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resum
 def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data import decoded
+    from deepfake_ensemble.data.decoded import decoded_once
     from deepfake_ensemble.data.images import ImageSize, Interpolation
-    from deepfake_ensemble.data.reading.batches import BatchReader
+    from deepfake_ensemble.data.reading.batches import Batches, BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_folder
@@ -56,13 +56,15 @@ def main(model: str) -> None:
     }
     made_from = fingerprint(used, [*packed, weights])
     scratch = Path("models/unfinished") / model
-    state = unfinished.Unfinished(scratch, model, made_from)
+    state = unfinished.Unfinished(scratch, made_from)
+    train: Batches
+    val: Batches
     train, val = (
-        BatchReader(PackedImages(split), size, interpolation, processor.threads or 4) for split in packed
+        BatchReader(PackedImages(split), size, interpolation, processor.readers) for split in packed
     )
     if adaptation.cache == "decoded":
         memory = 2**30 * params.read("decoded", Decoded).memory_gib
-        train, val = decoded.decoded(train, val, memory, scratch)
+        train, val = decoded_once(train, val, memory, scratch)
     history = fitting.fit(
         built,
         train,

@@ -1,47 +1,61 @@
-"""Batches of one training for Keras."""
+"""What TensorFlow is handed of a batch, and what compiles a step for it."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.data.reading.batches import Batch, BatchReader
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.data.reading.batches import Batch
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
+ALIGNMENT = 64  # bytes, to a multiple of which TensorFlow's tensors begin
+Step = Callable[[Batch], Any]
 
-BatchesFrom = Callable[[int, int], "tf.data.Dataset"]
-"""(epoch, step), both from 0, → the batches of training from there on, one epoch after the other."""
 
+def compiled(
+    step: Callable[["tf.Tensor", "tf.Tensor"], Any], model: "keras.Model", *, jit_compile: bool
+) -> Step:
+    """Compile what is done with the images (batch, size, size, 3) and the labels (batch, 1) of a batch.
 
-def streamed(
-    batches: Callable[[], Iterable[Batch]], size: int, unreadable: list[UserError]
-) -> "tf.data.Dataset":
-    """Read a batch while TensorFlow computes with the one before.
+    One graph for batches of any length: another would round otherwise, and a resumption would show.
 
-    TensorFlow makes of an error a text of its own: the error itself is kept in `unreadable`.
+    Args:
+        step: trains or tests `model`.
+        model: takes images of that size.
+        jit_compile: with XLA, where it can: it has no repeatable gradient of max pooling.
     """
     import tensorflow as tf
 
-    def read() -> Iterator[Batch]:
-        try:
-            yield from batches()
-        except UserError as error:
-            unreadable.append(error)
-            raise
-
+    if jit_compile and pools_by_maximum(model):
+        print(f"{model.name}: not compiled by XLA, whose max pooling has no repeatable gradient", flush=True)
+        jit_compile = False
+    size = model.input_shape[1]
     signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.int64))
-    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(2)
+    graph = tf.function(step, input_signature=signature, autograph=False, jit_compile=jit_compile)
+    return lambda batch: graph(*tensors(batch))
 
 
-def streamed_epochs(
-    train: BatchReader, batch_size: int, seed: int, unreadable: list[UserError]
-) -> BatchesFrom:
-    """Stream the epochs of `train.epoch` without end."""
+def pools_by_maximum(model: "keras.Model") -> bool:
+    """Tell whether max pooling is among the layers of `model`, or of a model within it."""
+    import keras
 
-    def batches(epoch: int, step: int) -> Iterator[Batch]:
-        while True:
-            yield from train.epoch(batch_size, seed, epoch, step)
-            epoch, step = epoch + 1, 0
+    return any(
+        pools_by_maximum(layer)
+        if isinstance(layer, keras.Model)
+        else isinstance(layer, keras.layers.MaxPooling2D)
+        for layer in model.layers
+    )
 
-    return lambda epoch, step: streamed(lambda: batches(epoch, step), train.size, unreadable)
+
+def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:
+    """Return images and labels as tensors; a reader's images stay in the memory where they are.
+
+    To copy them would take a good part of the time in which they are decoded.
+    """
+    import tensorflow as tf
+
+    images, labels = batch
+    if images.ctypes.data % ALIGNMENT:  # TensorFlow would end the process
+        return tf.constant(images), tf.constant(labels)
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__()), tf.constant(labels)

@@ -1,15 +1,13 @@
 """Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.progress import terminal_progress
+from deepfake_ensemble.data.reading.batches import Batch, Batches
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.training import feeding
 from deepfake_ensemble.training.adam import adam
@@ -26,8 +24,8 @@ History = Mapping[str, list[float]]
 
 def fit(
     detector: "keras.Model",
-    train: BatchReader,
-    validation: BatchReader,
+    train: Batches,
+    validation: Batches,
     *,
     recipe: Recipe,
     learning_rate: float,
@@ -46,7 +44,7 @@ def fit(
         validation: read in order, as it is.
         recipe: the protocol.
         learning_rate: Adam's.
-        jit_compile: whether XLA compiles the training step.
+        jit_compile: whether XLA compiles the training step, where it can.
         seed: of order and flips; seed Keras for dropout before.
         unfinished: keeps the state of the training, at the end of every epoch and on Ctrl-C or SIGTERM;
             discard it when the result is safe.
@@ -61,7 +59,6 @@ def fit(
     """
     import tensorflow as tf
 
-    unreadable: list[UserError] = []
     training = _Training(
         detector,
         recipe,
@@ -71,25 +68,12 @@ def fit(
         save_every=save_every,
     )
     try:
-        trained_on = feeding.streamed_epochs(train, recipe.batch_size, seed, unreadable)
-        validated_on = feeding.streamed(
-            lambda: validation.in_order(recipe.validation_batch_size), validation.size, unreadable
-        )
-        return training.run(
-            trained_on,
-            validated_on,
-            steps=math.ceil(len(train) / recipe.batch_size),
-            val_steps=math.ceil(len(validation) / recipe.validation_batch_size),
-        )
+        return training.run(train, validation, seed)
     except tf.errors.ResourceExhaustedError:
         raise UserError(
             f"models.{detector.name}: out of memory: lower training.batch_size ({recipe.batch_size}) or"
             " training.validation_batch_size, or set precision: mixed_float16 on a GPU"
         ) from None
-    except tf.errors.OpError:
-        if unreadable:
-            raise unreadable[0] from None
-        raise
 
 
 class _Training:
@@ -112,12 +96,17 @@ class _Training:
         optimizer.build(detector.trainable_variables)
         accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
         detector.compile(
-            optimizer=optimizer, loss="binary_crossentropy", metrics=[accuracy], jit_compile=jit_compile
+            optimizer=optimizer, loss="binary_crossentropy", metrics=[accuracy], jit_compile=False
+        )
+        # Compiled here: Keras reads with tf.data, and leaves XLA out wherever operations are repeatable.
+        self._train_step = feeding.compiled(
+            lambda *batch: detector.train_step(batch), detector, jit_compile=jit_compile
+        )
+        self._test_step = feeding.compiled(
+            lambda *batch: detector.test_step(batch), detector, jit_compile=False
         )
         loss = next(metric for metric in detector.metrics if metric.name == "loss")
         self._detector = detector
-        # Not compiled: the weights of a compiled model are saved with the state of its optimizer.
-        self._network = keras.Model(detector.input, detector.output, name=detector.name)
         self._recipe = recipe
         self._means = [*loss.variables, *accuracy.variables]
         self._state = [*detector.variables, *detector.optimizer.variables, *self._means]
@@ -125,31 +114,24 @@ class _Training:
         self._save_every = save_every
         self._saved = time.monotonic()
 
-    def run(
-        self,
-        trained_on: feeding.BatchesFrom,
-        validated_on: "tf.data.Dataset",
-        *,
-        steps: int,
-        val_steps: int,
-    ) -> History:
+    def run(self, train: Batches, validation: Batches, seed: int) -> History:
         recipe, progress = self._recipe, self._unfinished.load(self._state)
+        steps = math.ceil(len(train) / recipe.batch_size)
         if progress.epochs or progress.step:
             done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
             print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
-        # One iterator for all epochs: TensorFlow traces the network anew for another one.
-        more = progress.epochs < recipe.epochs
-        batches = iter(trained_on(progress.epochs, progress.step)) if more else iter(())
         with held_back() as asked_to_stop:
             while progress.validated < recipe.epochs and progress.since_best < recipe.early_stopping_patience:
                 if progress.epochs == progress.validated:
+                    batches = train.epoch(recipe.batch_size, seed, progress.epochs, progress.step)
                     progress = self._train_epoch(batches, progress, steps, asked_to_stop)
-                progress = self._validate(validated_on, progress, val_steps, asked_to_stop)
+                batches = validation.in_order(recipe.validation_batch_size)
+                progress = self._validate(batches, progress, asked_to_stop)
                 print(_line(progress, recipe), flush=True)
                 if progress.since_best == 0:
-                    self._unfinished.save_best(self._network)
+                    self._unfinished.save_best(self._detector.variables)
                 self._save(progress)
-        self._unfinished.load_best(self._network)
+        self._unfinished.load_best(self._detector.variables)
         return progress.curves
 
     def _save(self, progress: Progress) -> None:
@@ -162,20 +144,18 @@ class _Training:
             mean.assign(0 * mean.numpy())
 
     def _train_epoch(
-        self, batches: Iterator[Any], progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
+        self, batches: Iterable[Batch], progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
     ) -> Progress:
-        detector, epoch = self._detector, progress.epochs + 1
-        detector.make_train_function()
+        name, epoch = self._detector.name, progress.epochs + 1
         if not progress.step:
             self._reset_means()
-        with _bar(
-            f"{detector.name}, epoch {epoch} of {self._recipe.epochs}", steps - progress.step
-        ) as advance:
-            for step in range(progress.step + 1, steps + 1):
-                figures = {name: float(value) for name, value in detector.train_function(batches).items()}
+        label = f"{name}, epoch {epoch} of {self._recipe.epochs}"
+        with terminal_progress(label, steps - progress.step) as advance:
+            for step, batch in enumerate(batches, progress.step + 1):
+                figures = _numbers(self._train_step(batch))
                 advance(1)
                 if not math.isfinite(figures["loss"]):
-                    _refuse(detector, f"the loss became {figures['loss']} in epoch {epoch}, step {step}")
+                    _refuse(name, f"the loss became {figures['loss']} in epoch {epoch}, step {step}")
                 if step < steps and (asked_to_stop() or time.monotonic() - self._saved >= self._save_every):
                     self._save(replace(progress, step=step))
                     if asked_to_stop():
@@ -183,37 +163,23 @@ class _Training:
         return progress.followed_by(loss=figures["loss"], accuracy=figures["accuracy"])
 
     def _validate(
-        self, batches: "tf.data.Dataset", progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
+        self, batches: Iterable[Batch], progress: Progress, asked_to_stop: Callable[[], bool]
     ) -> Progress:
-        from keras.callbacks import LambdaCallback
-
-        def after_step(index: int, logs: Any) -> None:
+        self._reset_means()
+        for batch in batches:
+            figures = _numbers(self._test_step(batch))
             if asked_to_stop():
                 self._save(progress)
                 raise KeyboardInterrupt
-
-        self._reset_means()
-        figures = self._detector.evaluate(
-            batches,
-            steps=steps,
-            return_dict=True,
-            verbose=0,
-            callbacks=[LambdaCallback(on_test_batch_end=after_step)],
-        )
         if not math.isfinite(figures["loss"]):
             what = f"the validation loss became {figures['loss']} in epoch {progress.epochs}"
-            _refuse(self._detector, what)
+            _refuse(self._detector.name, what)
         return progress.followed_by(val_loss=figures["loss"], val_accuracy=figures["accuracy"])
 
 
-@contextmanager
-def _bar(label: str, steps: int) -> Iterator[Callable[[int], None]]:
-    """Show the progress within an epoch to people; a log has a line an epoch."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    with count_progress(label, steps) as advance:
-        yield advance
+def _numbers(figures: Mapping[str, "tf.Tensor"]) -> dict[str, float]:
+    """Return a step's figures; to ask for them waits for the step."""
+    return {name: float(value) for name, value in figures.items()}
 
 
 def _line(progress: Progress, recipe: Recipe) -> str:
@@ -222,8 +188,6 @@ def _line(progress: Progress, recipe: Recipe) -> str:
     return f"epoch {progress.epochs} of {recipe.epochs}: {', '.join(figures)}{best}"
 
 
-def _refuse(detector: "keras.Model", what: str) -> NoReturn:
+def _refuse(name: str, what: str) -> NoReturn:
     """End a training that can only waste time; the best weights so far would hide that it failed."""
-    raise UserError(
-        f"models.{detector.name}: {what}: lower learning_rate, or set precision: float32 if it is mixed"
-    )
+    raise UserError(f"models.{name}: {what}: lower learning_rate, or set precision: float32 if it is mixed")

@@ -57,8 +57,9 @@ class Adaptation:
         epochs_at_most: if fewer than the protocol's; null leaves it at those.
         learning_rate_multiplier: few steps from random weights must be larger ones.
         batch_norm_momentum: of the running averages; null keeps what each network has.
-        precision: of the arithmetic; the mixed ones are for GPUs.
-        jit_compile: let XLA compile the step; for GPUs.
+        precision: of the arithmetic; the mixed ones are for GPUs, mixed_bfloat16 also for processors with
+            instructions for it.
+        jit_compile: let XLA compile the step of networks without max pooling; for GPUs.
         optimize_graph: let TensorFlow rewrite the graph before it runs.
         cache: decode an image whenever it is needed, or once and keep all pixels.
     """

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
-from deepfake_ensemble.models import saved
 
 if TYPE_CHECKING:
     import keras
@@ -63,18 +63,19 @@ class Progress:
         )
 
 
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []})
 
 
 class Unfinished:
     """The folder that holds one training until it has succeeded."""
 
-    def __init__(self, folder: Path, name: str, made_from: Mapping[str, Any]) -> None:
-        """Name the folder, the model, and a JSON-able account of all that the training depends on."""
+    def __init__(self, folder: Path, made_from: Mapping[str, Any]) -> None:
+        """Name the folder, and give a JSON-able account of all that the training depends on."""
         self._folder = folder
         self._file = folder / "state.npz"
         self._made_from = json.loads(json.dumps(made_from))
-        self._best = folder / f"{name}.weights.h5"
+        self._best = folder / "best.npz"
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, variables: Sequence["keras.Variable"], progress: Progress) -> None:
@@ -83,12 +84,8 @@ class Unfinished:
         Raises:
             UserError: if the disk has no room for it; what was kept before stays.
         """
-        arrays = {str(i): np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
-        size = sum(array.nbytes for array in arrays.values())
-        require_room(self._folder, size + 2**20, "the state of the training")
         head = {"made_from": self._made_from, "curves": dict(progress.curves), "step": progress.step}
-        with replacing_file(self._file, durable=True) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, head=np.array(json.dumps(head)), **arrays)
+        self._keep(self._file, variables, "the state of the training", head=np.array(json.dumps(head)))
 
     def load(self, variables: Sequence["keras.Variable"]) -> Progress:
         """Bring a kept training back into `variables` and say how far it is; START where there is none.
@@ -102,10 +99,10 @@ class Unfinished:
                     raise ValueError(f"{self._best.name} is missing")
                 other = next(differences(head["made_from"], self._made_from), None)
                 if other is None:
-                    arrays = [kept[str(i)] for i in range(len(variables))]
+                    arrays = _arrays(kept, variables)
         except FileNotFoundError:
             return START
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             print(f"{self._file}: cannot be read ({error}): training starts over", file=sys.stderr)
             return START
         if other is not None:
@@ -114,37 +111,53 @@ class Unfinished:
                 file=sys.stderr,
             )
             return START
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
+        _assign(variables, arrays)
         return Progress(curves=head["curves"], step=head["step"])
 
-    def save_best(self, network: "keras.Model") -> None:
-        """Keep the weights of `network`, which is not compiled, as the best so far.
+    def save_best(self, variables: Sequence["keras.Variable"]) -> None:
+        """Keep the variables of the network as the best so far.
 
         Raises:
             UserError: if the disk has no room for them; those that were kept before stay.
         """
-        size = 4 * network.count_params()
-        require_room(self._folder, size + 2**20, "the best weights of the training")
-        saved.save_weights(network, self._best, durable=True)
+        self._keep(self._best, variables, "the best weights of the training")
 
-    def load_best(self, network: "keras.Model") -> None:
-        """Fill `network` with the best weights.
+    def load_best(self, variables: Sequence["keras.Variable"]) -> None:
+        """Give the network's variables the best weights.
 
         Raises:
             UserError: if the file is damaged.
         """
         try:
-            saved.load_weights(network, self._best)
-        except UserError:
+            with np.load(self._best, allow_pickle=False) as kept:
+                arrays = _arrays(kept, variables)
+        except UNREADABLE:
             raise UserError(
                 f"{self._best}: the best weights of the interrupted training are damaged: remove"
                 f" {self._folder} and run the same command again, to train anew"
             ) from None
+        _assign(variables, arrays)
+
+    def _keep(
+        self, file: Path, variables: Sequence["keras.Variable"], what: str, **more: NDArray[Any]
+    ) -> None:
+        arrays = {str(i): np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
+        require_room(self._folder, sum(array.nbytes for array in arrays.values()) + 2**20, what)
+        with replacing_file(file, durable=True) as partial, partial.open("wb") as target:
+            np.savez(target, allow_pickle=False, **more, **arrays)
 
     def discard(self) -> None:
         """Remove the folder: the training has succeeded."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _arrays(kept: Mapping[str, NDArray[Any]], variables: Sequence["keras.Variable"]) -> list[NDArray[Any]]:
+    return [kept[str(i)] for i in range(len(variables))]
+
+
+def _assign(variables: Sequence["keras.Variable"], arrays: Sequence[NDArray[Any]]) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:

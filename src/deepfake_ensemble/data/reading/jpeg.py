@@ -1,4 +1,4 @@
-"""JPEGs decoded straight into a batch's memory: the pixels of `images.pixels`, in two thirds of its time.
+"""JPEGs decoded straight into a batch's memory: the pixels of `images.pixels`, sooner.
 
 Pillow and simplejpeg both wrap libjpeg-turbo and both leave it to its accurate transform and smooth
 upsampling, so the values are the same (`tests/data/test_jpeg.py` compares them). Pillow decodes into memory

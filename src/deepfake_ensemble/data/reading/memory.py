@@ -1,4 +1,4 @@
-"""The memory of batches, used again: fresh pages cost a fair part of what decoding into them does."""
+"""The memory of batches, used again: the system takes its time to hand out fresh pages."""
 
 import math
 import mmap

@@ -19,7 +19,14 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.processor import Processor
 from deepfake_ensemble.foundation.section import Seed, Seed32, section
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.pipeline.schema import Ensemble, Pack, Resizing, wrong_precision
+from deepfake_ensemble.pipeline.schema import (
+    Ensemble,
+    Pack,
+    Resizing,
+    wrong_count,
+    wrong_precision,
+    wrong_scaling,
+)
 from deepfake_ensemble.residual.checkpoints import has_published
 from deepfake_ensemble.residual.paper import RESNETS
 from deepfake_ensemble.residual.pictures_settings import Pictures
@@ -84,7 +91,13 @@ def problems(data: Mapping[str, Any]) -> list[str]:
     if found:
         return found  # what follows compares values that are each possible
     whole = params.check("", data, Params)
-    return [*_wrong_profile(whole), *_wrong_models(whole), *_wrong_runs(whole), *_wrong_extents(whole)]
+    return [
+        *_wrong_profile(whole),
+        *_wrong_models(whole),
+        *_wrong_runs(whole),
+        *_wrong_precisions(whole),
+        *_wrong_extents(whole),
+    ]
 
 
 def _wrong_profile(whole: Params) -> Iterator[str]:
@@ -99,13 +112,9 @@ def _wrong_models(whole: Params) -> Iterator[str]:
         if name not in architecture.names():
             yield f"models.{name}: no such architecture; registered are {', '.join(architecture.names())}"
             continue
-        registered = architecture.find(name)
-        yield from params.problems(f"models.{name}.network", model.network, registered.network)
-        if model.input_scaling == "native" and registered.native is None:
-            yield (
-                f'models.{name}.input_scaling: "native" is not allowed: {name} has no published weights whose'
-                " scaling could be used; it should be 'unit'"
-            )
+        network = architecture.find(name).network
+        yield from params.problems(f"models.{name}.network", model.network, network)
+        yield from wrong_scaling(name, model.input_scaling)
     for name, recipe in whole.recipes.items():
         if recipe.crop_scale is not None and recipe.crop_scale[0] > recipe.crop_scale[1]:
             yield f"recipes.{name}.crop_scale: {recipe.crop_scale} is not allowed: it should rise"
@@ -129,21 +138,22 @@ def _wrong_runs(whole: Params) -> Iterator[str]:
             )
 
 
+def _wrong_precisions(whole: Params) -> Iterator[str]:
+    for name, profile in whole.profiles.items():
+        yield from wrong_precision(name, profile.training.precision, profile.processor)
+
+
 def _wrong_extents(whole: Params) -> Iterator[str]:
     for name, profile in whole.profiles.items():
         key = f"profiles.{name}"
-        yield from wrong_precision(name, profile.training.precision, profile.processor)
         unknown = profile.runs.keys() - whole.runs.all.keys()
         missing = whole.runs.all.keys() - profile.runs.keys()
         yield from (f"{key}.runs.{run}: no such run" for run in sorted(unknown))
         yield from (f"{key}.runs.{run}: missing; 0 epochs leave it out" for run in sorted(missing))
         if set(profile.counts) != set(SPLITS):
             yield f"{key}.counts: it should have {', '.join(SPLITS)}"
-        yield from (
-            f"{key}.counts.{split}: {count} is not allowed: half of each class, so an even number"
-            for split, count in profile.counts.items()
-            if count % 2
-        )
+        for split, count in profile.counts.items():
+            yield from wrong_count(f"{key}.counts.{split}", count)
         if not unknown and not missing and not done(whole, profile):
             yield f"{key}.runs: leaves every run out; give one of them epochs"
 

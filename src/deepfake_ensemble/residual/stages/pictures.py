@@ -39,7 +39,7 @@ def main() -> None:
     test, images = read(predictions[best] / "test.csv"), PackedImages(Path("data/packed/test"))
     if test.paths != tuple(images.paths):
         raise UserError("predictions: not of the images in data/packed/test; run `dvc repro -sf predict`")
-    reader = BatchReader(images, size, interpolation, processor.threads or 4)
+    reader = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     shown = int(np.flatnonzero(test.labels == 1)[0])
     pixels = reader.read(np.array([shown]))[0][0]

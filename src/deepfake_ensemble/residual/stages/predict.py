@@ -46,7 +46,7 @@ def main(run: str) -> None:
     with replacing_folder(folder) as partial:
         for split, where in packed.items():
             images = PackedImages(where)
-            reader = BatchReader(images, size, interpolation, processor.threads or 4)
+            reader = BatchReader(images, size, interpolation, processor.readers)
             with count_progress(f"predict {split} with {run}", len(images)) as advance:
                 p_fake = predictor.predict(reader.in_order(batch_size), advance)
             write(partial / f"{split}.csv", images.paths, images.labels, p_fake)

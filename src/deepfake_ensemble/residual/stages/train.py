@@ -82,7 +82,7 @@ def train(
         step=adaptation.step,
     )
     scratch = Path("models/unfinished") / run
-    state = unfinished.Unfinished(scratch, run, made_from)
+    state = unfinished.Unfinished(scratch, made_from)
     timed = stopwatch.Stopwatch(scratch)  # the reader's decoding counts
     curves, seconds = fitting.fit(
         built,
@@ -92,9 +92,9 @@ def train(
             interpolation,
             crop_scale=recipe.crop_scale,
             symmetry=recipe.symmetry,
-            threads=processor.threads or 4,
+            threads=processor.readers,
         ),
-        BatchReader(val, size, interpolation, processor.threads or 4),
+        BatchReader(val, size, interpolation, processor.readers),
         recipe=recipe,
         learning_rate=recipe.learning_rate * (multiplier.of(weights) if recipe.fine_tuning else 1),
         plan=plan,

@@ -33,7 +33,7 @@ pin(Processor(threads={threads}, cpu_isa="{cpu_isa}"))
 def output(code: str, threads: int = 2, cpu_isa: str = "AVX2") -> str:
     """Return what `code` prints after the processor was pinned, in a process that inherits no pins."""
     inherited = {name: value for name, value in os.environ.items() if name not in PINNED}
-    source = str(Path(__file__).parents[1] / "src")
+    source = str(Path(__file__).parents[2] / "src")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PIN.format(threads=threads, cpu_isa=cpu_isa) + code],
         env=inherited | {"PYTHONPATH": source, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -64,6 +64,11 @@ def test_native_and_all_threads_pin_nothing() -> None:
         .keys()
         .isdisjoint(environment(Processor(threads=2, cpu_isa="native")))
     )
+
+
+def test_as_many_threads_read_images_as_compute_or_a_few_where_that_is_left_open() -> None:
+    assert [Processor(threads=threads, cpu_isa="AVX2").readers for threads in (1, 2, 16)] == [1, 2, 16]
+    assert Processor(threads=0, cpu_isa="AVX2").readers > 0
 
 
 @pytest.mark.parametrize("library", ["numpy", "scipy"])
