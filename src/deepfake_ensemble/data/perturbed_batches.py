@@ -32,7 +32,7 @@ class PerturbedReader(BatchReader):
         super().__init__(images, size, interpolation, threads)
         self._change = change
 
-    def _decode(self, image: NDArray[np.uint8], position: int, mirrored: bool) -> None:
-        super()._decode(image, position, mirrored=False)
+    def _decode(self, image: NDArray[np.uint8], position: int, mirrored_by: NDArray[np.uint8] | None) -> None:
+        super()._decode(image, position, None)
         changed = np.asarray(self._change(Image.fromarray(image), position))
-        image[...] = changed[:, ::-1] if mirrored else changed
+        image[...] = changed if mirrored_by is None else changed[:, ::-1]

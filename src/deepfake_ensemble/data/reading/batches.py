@@ -92,23 +92,25 @@ class BatchReader(Batches):
         super().__init__(images.labels, size, threads)
         self._images = images
         self._interpolation = interpolation
+        self._for_mirroring = Memory()
 
     def _fill(
         self, batch: NDArray[np.uint8], positions: NDArray[np.int64], flipped: NDArray[np.bool_]
     ) -> None:
+        mirrored_by = self._for_mirroring.array(batch.shape[1:]) if flipped.any() else None
         for image, position, mirrored in zip(batch, positions.tolist(), flipped.tolist(), strict=True):
-            self._decode(image, position, mirrored)
+            self._decode(image, position, mirrored_by if mirrored else None)
 
-    def _decode(self, image: NDArray[np.uint8], position: int, mirrored: bool) -> None:
-        """Write the pixels of one image into `image`."""
+    def _decode(self, image: NDArray[np.uint8], position: int, mirrored_by: NDArray[np.uint8] | None) -> None:
+        """Write the pixels of one image into `image`, mirrored by way of the memory for that, if any."""
         data = self._images[position]
-        if decode_into(data, image, mirrored=mirrored):
+        if decode_into(data, image, mirrored_by):
             return
         try:
             decoded = pixels(data, self.size, self._interpolation)
         except BadImage as error:
             raise unreadable(self._images.paths[position], error) from None
-        if mirrored:
+        if mirrored_by is not None:
             mirror(decoded, image)
         else:
             image[...] = decoded

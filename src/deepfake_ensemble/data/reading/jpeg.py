@@ -9,11 +9,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-# So many rows are mirrored at a time: the memory of larger copies is given back and asked for anew each time.
-ROWS = 64
 
-
-def decode_into(data: bytes, pixels: NDArray[np.uint8], *, mirrored: bool = False) -> bool:
+def decode_into(data: bytes, pixels: NDArray[np.uint8], mirrored_by: NDArray[np.uint8] | None = None) -> bool:
     """Decode a JPEG in colour, of the size of `pixels` (height, width, 3), into them; tell whether that went.
 
     Where it is False, `pixels` hold anything: the data are another format, size or colour space, or damaged,
@@ -22,19 +19,21 @@ def decode_into(data: bytes, pixels: NDArray[np.uint8], *, mirrored: bool = Fals
     Args:
         data: the file.
         pixels: contiguous memory.
-        mirrored: whether to exchange left and right.
+        mirrored_by: memory of the same size, whatever is in it: to exchange left and right on the way.
     """
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         if (height, width, 3) != pixels.shape or colours != "YCbCr":
             return False
-        simplejpeg.decode_jpeg(data, "BGR" if mirrored else "RGB", buffer=pixels)
+        if mirrored_by is None:
+            simplejpeg.decode_jpeg(data, "RGB", buffer=pixels)
+            return True
+        simplejpeg.decode_jpeg(data, "BGR", buffer=mirrored_by)
     except ValueError:
         return False
-    if mirrored:
-        # A row in BGR, read backwards, is the mirrored row in RGB; eight bytes at a time it costs least.
-        rows = pixels.reshape(height, 3 * width).view(np.uint8 if 3 * width % 8 else np.uint64)
-        for start in range(0, height, ROWS):
-            some = rows[start : start + ROWS]
-            some[...] = some[:, ::-1].byteswap()
+    # A row in BGR, read backwards, is the mirrored row in RGB. It is read eight bytes at a time, as numbers
+    # that have their other end first.
+    read, written = (np.uint8, np.uint8) if 3 * width % 8 else (np.dtype(">u8"), np.dtype("<u8"))
+    rows = (height, 3 * width)
+    pixels.reshape(rows).view(written)[...] = mirrored_by.reshape(rows).view(read)[:, ::-1]
     return True
