@@ -117,7 +117,9 @@ def files(file: Path, count: int, repeats: int = 5) -> dict[str, Any]:
     return {
         "images": count,
         "images_per_second": rates,
-        "ratio": [round(ours / bare, 3) for ours, bare in zip(*rates.values(), strict=True)],
+        "ratio": [
+            round(ours / bare, 3) for ours, bare in zip(rates["command"], rates["bare_session"], strict=True)
+        ],
         # On a machine that does other work as well, this tells more than the time on the clock.
         "processor_ms_per_image": used,
         "memory_mib": memory.thirds(),  # of the last turn
