@@ -38,15 +38,23 @@ def _results(results: Mapping[str, Any]) -> str:
             run["stem"],
             _interval(run["f1_official"]),
             _interval(run["f1_leak_free"]),
+            *(f"{run[of]:.4f}" if of in run else "–" for of in ("accuracy_official", "auc_official")),
             f"{run['minutes']:.1f}",
             str(run["times_scored"]),
         ]
         for run in sorted(results["runs"], key=lambda run: (run["profile"], -run["f1_official"]["value"]))
     ]
     header = ["run", "profile", "training images", "epochs", "stem", "F1, as published", "F1, leak-free"]
+    header += ["accuracy", "AUC", "minutes", "times scored"]
     machines = sorted({_machine(run["machine"]) for run in results["runs"]})
     made_on = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, on {'; on '.join(machines)}."
-    return f"{made_on}\n\n{table([*header, 'minutes', 'times scored'], rows)}"
+    baselines = {run["profile"]: of for run in results["runs"] if (of := run.get("trivial_baseline"))}
+    trivial = "".join(
+        f" On the images of profile `{profile}` the audit's regression on file size, brightness and sharpness"
+        f" reaches accuracy {of['accuracy']:.4f}, AUC {of['auc']:.4f}."
+        for profile, of in baselines.items()
+    )
+    return f"{made_on}{trivial}\n\n{table(header, rows)}"
 
 
 def _interval(figure: Mapping[str, float]) -> str:

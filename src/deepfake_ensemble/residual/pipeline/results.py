@@ -1,7 +1,8 @@
 """Write residual/results.json from the runs' own files.
 
 Run `python -m deepfake_ensemble.residual.pipeline.results` in `residual/`. Scores come from
-reports/evaluation, times from measured/, which training fills; a run whose model is not the one that was
+reports/evaluation and, for what a regression on three simple properties of an image reaches, from the
+audit; times from measured/, which training fills; a run whose model is not the one that was
 timed is left out, with a line that says so. Runs that results.json already holds, of other profiles, stay.
 """
 
@@ -21,6 +22,7 @@ from deepfake_ensemble.residual.settings import Extent, Runs
 
 RESULTS = Path("results.json")
 REPORTS = Path("reports/evaluation")
+AUDIT = Path("reports/data/cifake.json")
 
 
 def collected() -> list[dict[str, Any]]:
@@ -31,6 +33,8 @@ def collected() -> list[dict[str, Any]]:
     official, leak_free = (
         read_json(REPORTS / name / "comparison.json") for name in ("official", "leak_free")
     )
+    scores = read_json(REPORTS / "official/metrics.json")
+    baseline = read_json(AUDIT)["baselines"]["logistic"]
     entries = []
     for name, run in runs.all.items():
         if why_empty(Path("models") / name) is not None:
@@ -53,6 +57,9 @@ def collected() -> list[dict[str, Any]]:
                 "training_images": timed["training_images"],
                 "f1_official": official["intervals"][name]["f1"],
                 "f1_leak_free": leak_free["intervals"][name]["f1"],
+                "accuracy_official": scores[name]["accuracy"],
+                "auc_official": scores[name]["auc"],
+                "trivial_baseline": {of: baseline[of] for of in ("accuracy", "auc")},
                 "minutes": timed["minutes"],
                 "cores": timed["machine"]["cores"],
                 "machine": timed["machine"],
