@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.data.images import pixels
-from deepfake_ensemble.data.reading.jpeg import decode_into
+from deepfake_ensemble.data.reading.jpeg import decode_into, is_plain, put_mirrored
 from pictures import encoded, picture
 
 SIDE = 72  # neither a multiple of 16 nor of the 8 that a block has, halved
@@ -27,7 +27,7 @@ WRITTEN: list[dict[str, Any]] = [
 def decoded(data: bytes, side: int = SIDE) -> np.ndarray | None:
     """Return the pixels, or None where decoding is left to Pillow."""
     out = np.full((side, side, 3), 77, np.uint8)
-    return out if decode_into(data, out) else None
+    return out if is_plain(data, out.shape) and decode_into(data, out) else None
 
 
 @pytest.mark.parametrize("quality", [1, 10, 50, 75, 95, 100])
@@ -95,11 +95,19 @@ def test_a_damaged_file_is_read_as_pillow_reads_it_or_left_to_it(options: dict[s
 
 
 @pytest.mark.parametrize("width", [1, 7, 8, 40, SIDE, 256])
-def test_mirrored_is_pillow_s_with_left_and_right_exchanged(width: int) -> None:
-    data = encoded(picture(7, width, 24))
-    out = np.empty((24, width, 3), np.uint8)
-    assert decode_into(data, out, np.empty_like(out))
-    assert np.array_equal(out, np.fliplr(np.asarray(Image.open(io.BytesIO(data)))))
+@pytest.mark.parametrize("which", [[True, False, True, True], [False, True, False, False], [True] * 4])
+def test_mirrored_images_are_pillow_s_with_left_and_right_exchanged(width: int, which: list[bool]) -> None:
+    flipped = np.array(which)
+    files = [encoded(picture(seed, width, 24)) for seed in range(4)]
+    batch = np.full((4, 24, width, 3), 77, np.uint8)
+    images = np.empty((flipped.sum(), 24, width, 3), np.uint8)
+    for image, position in zip(images, np.flatnonzero(flipped), strict=True):
+        assert decode_into(files[position], image, "BGR")
+    put_mirrored(images, batch, flipped)
+    for position, file in enumerate(files):
+        mirrored = np.fliplr(np.asarray(Image.open(io.BytesIO(file))))
+        assert np.array_equal(batch[position], mirrored) == flipped[position]
+    assert (batch[~flipped] == 77).all()
 
 
 def test_trailing_bytes_do_not_matter() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.filesize import decimal
 
 from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.data.reading.batches import Batches, mirror
+from deepfake_ensemble.data.reading.batches import Batches
 from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
 
@@ -91,10 +91,17 @@ def _in_parts(reader: Batches, mirrored: bool) -> Iterator[tuple[int, NDArray[np
             yield start, pixels
             if mirrored:
                 exchanged = np.empty_like(pixels)
-                mirror(pixels, exchanged)
+                _mirror(pixels, exchanged)
                 yield len(reader) + start, exchanged
             start += len(pixels)
             advance(len(pixels))
+
+
+def _mirror(images: NDArray[np.uint8], mirrored: NDArray[np.uint8]) -> None:
+    """Write images (n, height, width, 3) into `mirrored` with left and right exchanged."""
+    # Colour by colour: copied pixel by pixel, three bytes at a time, it takes longer.
+    for colour in range(3):
+        mirrored[..., colour] = images[..., ::-1, colour]
 
 
 def _size(reader: Batches, mirrored: bool) -> int:

@@ -7,6 +7,7 @@ from PIL import Image
 from deepfake_ensemble.data.images import Interpolation
 from deepfake_ensemble.data.perturbations import Change
 from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.jpeg import Colours
 from deepfake_ensemble.data.records import PackedImages
 
 
@@ -32,7 +33,7 @@ class PerturbedReader(BatchReader):
         super().__init__(images, size, interpolation, threads)
         self._change = change
 
-    def _decode(self, image: NDArray[np.uint8], position: int, mirrored_by: NDArray[np.uint8] | None) -> None:
-        super()._decode(image, position, None)
+    def _decode(self, image: NDArray[np.uint8], position: int, colours: Colours) -> None:
+        super()._decode(image, position, "RGB")
         changed = np.asarray(self._change(Image.fromarray(image), position))
-        image[...] = changed if mirrored_by is None else changed[:, ::-1]
+        image[...] = changed if colours == "RGB" else changed[..., ::-1]

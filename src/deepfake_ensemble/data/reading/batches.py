@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepfake_ensemble.data.images import BadImage, Interpolation, pixels
 from deepfake_ensemble.data.reading import order
-from deepfake_ensemble.data.reading.jpeg import decode_into
+from deepfake_ensemble.data.reading.jpeg import Colours, decode_into, is_plain, put_mirrored
 from deepfake_ensemble.data.reading.memory import Memory
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
@@ -93,27 +93,35 @@ class BatchReader(Batches):
         self._images = images
         self._interpolation = interpolation
         self._for_mirroring = Memory()
+        self._plain = bytearray(len(images))  # 1 where a header has been seen that leaves nothing to Pillow
 
     def _fill(
         self, batch: NDArray[np.uint8], positions: NDArray[np.int64], flipped: NDArray[np.bool_]
     ) -> None:
-        mirrored_by = self._for_mirroring.array(batch.shape[1:]) if flipped.any() else None
+        # Threads wait for Python's lock after whatever leaves it, if only to copy an image. So images that
+        # are to be mirrored are decoded beside the batch, and written into it all at once.
+        beside = self._for_mirroring.array(batch.shape)[: np.count_nonzero(flipped)]
+        to_mirror = iter(beside)
         for image, position, mirrored in zip(batch, positions.tolist(), flipped.tolist(), strict=True):
-            self._decode(image, position, mirrored_by if mirrored else None)
+            if mirrored:
+                self._decode(next(to_mirror), position, "BGR")
+            else:
+                self._decode(image, position, "RGB")
+        if len(beside):
+            put_mirrored(beside, batch, flipped)
 
-    def _decode(self, image: NDArray[np.uint8], position: int, mirrored_by: NDArray[np.uint8] | None) -> None:
-        """Write the pixels of one image into `image`, mirrored by way of the memory for that, if any."""
+    def _decode(self, image: NDArray[np.uint8], position: int, colours: Colours) -> None:
+        """Write the pixels of one image into `image`."""
         data = self._images[position]
-        if decode_into(data, image, mirrored_by):
+        if not self._plain[position]:
+            self._plain[position] = is_plain(data, image.shape)
+        if self._plain[position] and decode_into(data, image, colours):
             return
         try:
             decoded = pixels(data, self.size, self._interpolation)
         except BadImage as error:
             raise unreadable(self._images.paths[position], error) from None
-        if mirrored_by is not None:
-            mirror(decoded, image)
-        else:
-            image[...] = decoded
+        image[...] = decoded if colours == "RGB" else decoded[..., ::-1]
 
 
 def in_advance(begun: Iterable[Begun]) -> Iterator[Batch]:
@@ -130,13 +138,6 @@ def in_advance(begun: Iterable[Begun]) -> Iterator[Batch]:
 def unreadable(path: str, error: BadImage) -> UserError:
     """Return what to say of a packed image that cannot be decoded."""
     return UserError(f"{path}: {error}; run the audit again (`dvc repro -sf audit`)")
-
-
-def mirror(image: NDArray[np.uint8], mirrored: NDArray[np.uint8]) -> None:
-    """Write an image (height, width, 3), or several, into `mirrored` with left and right exchanged."""
-    # Colour by colour: copied pixel by pixel, three bytes at a time, it takes longer.
-    for colour in range(3):
-        mirrored[..., colour] = image[..., ::-1, colour]
 
 
 def _chunks(positions: NDArray[np.int64], size: int) -> Sequence[NDArray[np.int64]]:

@@ -5,35 +5,49 @@ upsampling, so the values are the same (`tests/data/test_jpeg.py` compares them)
 of its own, of four bytes a pixel, from which the pixels are copied twice.
 """
 
+from typing import Literal
+
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+Colours = Literal["RGB", "BGR"]  # the order of a pixel's three
 
-def decode_into(data: bytes, pixels: NDArray[np.uint8], mirrored_by: NDArray[np.uint8] | None = None) -> bool:
-    """Decode a JPEG in colour, of the size of `pixels` (height, width, 3), into them; tell whether that went.
 
-    Where it is False, `pixels` hold anything: the data are another format, size or colour space, or damaged,
-    and `images.pixels` says what they give.
-
-    Args:
-        data: the file.
-        pixels: contiguous memory.
-        mirrored_by: memory of the same size, whatever is in it: to exchange left and right on the way.
-    """
+def is_plain(data: bytes, shape: tuple[int, ...]) -> bool:
+    """Tell whether the header is that of a JPEG in colour of a shape (height, width, 3): none for Pillow."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if (height, width, 3) != pixels.shape or colours != "YCbCr":
-            return False
-        if mirrored_by is None:
-            simplejpeg.decode_jpeg(data, "RGB", buffer=pixels)
-            return True
-        simplejpeg.decode_jpeg(data, "BGR", buffer=mirrored_by)
     except ValueError:
         return False
-    # A row in BGR, read backwards, is the mirrored row in RGB. It is read eight bytes at a time, as numbers
-    # that have their other end first.
-    read, written = (np.uint8, np.uint8) if 3 * width % 8 else (np.dtype(">u8"), np.dtype("<u8"))
-    rows = (height, 3 * width)
-    pixels.reshape(rows).view(written)[...] = mirrored_by.reshape(rows).view(read)[:, ::-1]
+    return (height, width, 3) == shape and colours == "YCbCr"
+
+
+def decode_into(data: bytes, pixels: NDArray[np.uint8], colours: Colours = "RGB") -> bool:
+    """Decode a JPEG that `is_plain` into `pixels` (height, width, 3), contiguous; tell whether that went.
+
+    Where it did not, the data are damaged, `pixels` hold anything, and `images.pixels` says what they give.
+    """
+    try:
+        simplejpeg.decode_jpeg(data, colours, buffer=pixels)
+    except ValueError:
+        return False
     return True
+
+
+def put_mirrored(images: NDArray[np.uint8], batch: NDArray[np.uint8], flipped: NDArray[np.bool_]) -> None:
+    """Write images in BGR into `batch` in RGB, left and right exchanged; `images` hold anything afterwards.
+
+    A row in BGR, read backwards, is the mirrored row in RGB. Eight bytes at a time are reversed where they
+    are, and then copied in the reverse order: much sooner than byte by byte.
+
+    Args:
+        images: (n, height, width, 3), contiguous.
+        batch: (batch, height, width, 3), contiguous.
+        flipped: which n of the batch they are (batch,).
+    """
+    _, height, width, _ = images.shape
+    rows, number = (-1, height, 3 * width), np.uint8 if 3 * width % 8 else np.uint64
+    backwards = images.reshape(rows).view(number)
+    backwards.byteswap(inplace=True)
+    batch.reshape(rows).view(number)[flipped] = backwards[..., ::-1]
