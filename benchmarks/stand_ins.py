@@ -9,6 +9,7 @@ same bytes.
 import csv
 import hashlib
 import io
+import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -56,13 +57,10 @@ def packed(folder: Path, files: Sequence[bytes], count: int) -> PackedImages:
 
 def distinct(files: Sequence[bytes]) -> Iterator[bytes]:
     """Yield the JPEG files over and over without end, each time with another comment."""
-    number = 0
-    while True:
-        for file in files:
-            comment = f"{number:08d}".encode()
-            # Behind the two bytes with which every JPEG starts: marker, length with itself, comment.
-            yield file[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment + file[2:]
-        number += 1
+    for number, file in enumerate(itertools.cycle(files)):
+        comment = f"{number:08d}".encode()
+        # Behind the two bytes with which every JPEG starts: marker, length with itself, comment.
+        yield file[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment + file[2:]
 
 
 def faces(images: Iterator[bytes], share: float = 1.0) -> Iterable[Entry]:
