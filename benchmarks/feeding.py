@@ -14,11 +14,10 @@ import argparse
 import json
 import math
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +136,11 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
     )
 
 
+def speeds(seconds: Mapping[str, Sequence[float]]) -> list[float]:
+    """Return by turn how fast `fit` was, as a share of the bare step: what slows the machine slows both."""
+    return [bare / fit for bare, fit in zip(seconds["bare"], seconds["fit"], strict=True)]
+
+
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
     from deepfake_ensemble.pipeline.generated import table
@@ -146,14 +150,13 @@ def page(results: Mapping[str, Any]) -> str:
         side, cache = setting.split(":")
         for name, of in found.items():
             milliseconds = {each: [1000 * value for value in values] for each, values in of.items()}
-            by_turn = [bare / fit for bare, fit in zip(of["bare"], of["fit"], strict=True)]
             rows.append(
                 [
                     name,
                     f"{side}×{side}, `cache: {cache}`",
                     of_several(milliseconds["bare"]),
                     of_several(milliseconds["fit"]),
-                    of_several(by_turn, 3),
+                    of_several(speeds(of), 3),
                 ]
             )
     header = ["detector", "images", "bare step (ms)", "step of `fit` (ms)", "speed of `fit` ÷ bare"]
@@ -187,8 +190,10 @@ def main() -> None:
         for name in asked.models:
             options = ("--repeats", asked.repeats, "--least", asked.least)
             found[name] = alone(__file__, *options, "--alone", name, setting)
-            ratio = statistics.median(found[name]["bare"]) / statistics.median(found[name]["fit"])
-            print(f"{name} at {setting}: {ratio:.3f} of the bare step's speed", flush=True)
+            print(
+                f"{name} at {setting}: {of_several(speeds(found[name]), 3)} of the bare step's speed",
+                flush=True,
+            )
     write_json(asked.file, results)
     print(f"{asked.file}: written")
 

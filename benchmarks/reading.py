@@ -1,11 +1,11 @@
 """Reading training batches: ours, what users would otherwise run, and what libjpeg-turbo alone decodes.
 
-    python benchmarks/reading.py [--images 4096] [--repeats 5] [--least 1] [--cores 2]
+    python benchmarks/reading.py [--images 16384] [--repeats 5] [--least 1] [--cores 2]
 
 Reads JPEGs of 256×256 pixels and 12 to 30 kB, shuffled, half of them mirrored, in batches of 32. Each way has
 a process of its own; they take turns, and each turn reads whole epochs. PyTorch is measured where it can be
 imported; it is none of the requirements: `pip install --target FOLDER torch`, and FOLDER in PYTHONPATH.
-Nothing else should run meanwhile; takes ten minutes. Writes docs/measurements/reading.json.
+Nothing else should run meanwhile; takes a quarter of an hour. Writes docs/measurements/reading.json.
 """
 
 import argparse
@@ -165,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=4096, help="files that are read")
+    parser.add_argument("--images", type=int, default=16384, help="files that are read")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each way")
     parser.add_argument("--least", type=float, default=1.0, help="seconds that a turn lasts at least")
     parser.add_argument("--cores", type=int, default=2, help="cores that each way may use")
