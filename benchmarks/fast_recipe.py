@@ -4,7 +4,8 @@
 
 It trains one run of params.yaml on data/packed/train (`dvc repro pack` with profile cpu makes it) and prints
 a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
-data/packed/val. Nothing is kept. `--batches` shrinks the recipe, schedule and all, for a quick look.
+data/packed/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md. `--batches` shrinks
+the recipe, schedule and all, for a quick look.
 """
 
 import argparse
@@ -16,6 +17,11 @@ from typing import Any
 import yaml
 
 from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.files import write_json
+from timing import measured_on
+
+DOCS = Path("../docs/measurements/residual")
+SCORES = ("f1", "precision", "recall", "accuracy", "log_loss")
 
 
 def arguments() -> argparse.Namespace:
@@ -24,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--points", type=int, default=10, help="evaluations in all (default 10)")
     parser.add_argument("--batches", type=int, help="shrink the whole schedule to so many batches")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value")
+    parser.add_argument("--keep", metavar="NAME", help=f"write {DOCS}/validation-NAME.json")
     return parser.parse_args()
 
 
@@ -37,6 +44,13 @@ def changed(whole: dict[str, Any], changes: list[str]) -> dict[str, Any]:
             place = place[parent]
         place[key] = yaml.safe_load(value)
     return whole
+
+
+def shown(**figures: float) -> dict[str, float]:
+    """Print an evaluation and return it, rounded."""
+    rounded = {name: round(figure, 4) for name, figure in figures.items()}
+    print(",".join(map(str, rounded.values())), flush=True)
+    return rounded
 
 
 def main() -> None:
@@ -81,8 +95,8 @@ def main() -> None:
     last = min(asked.batches or plan.batches, plan.batches)
     every = -(-last // asked.points)
     print(f"{asked.run}: {built.count_params():,} parameters, {last} of {plan.batches} batches")
-    print("minutes,batch,loss,val_f1,val_accuracy,val_loss")
-    trained = 0.0
+    print(",".join(("minutes", "batch", "loss", *(f"val_{score}" for score in SCORES))))
+    trained, points = 0.0, []
     for batch in range(last):
         rate = learning_rate(
             batch // recipe.accumulation,
@@ -97,9 +111,12 @@ def main() -> None:
             trained += time.monotonic() - start
             p_fake = predictor.predict(validation.in_order(250), lambda _: None).astype(float)
             on = metrics(val.labels, p_fake)
-            figures = (loss, on.f1, on.accuracy, on.log_loss)
-            print(f"{trained / 60:.2f},{batch + 1}," + ",".join(f"{x:.4f}" for x in figures), flush=True)
+            scores = {f"val_{score}": getattr(on, score) for score in SCORES}
+            points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scores))
             start = time.monotonic()
+    if asked.keep:
+        tried = measured_on() | {"run": asked.run, "changed": asked.set, "points": points}
+        write_json(DOCS / f"validation-{asked.keep}.json", tried)
 
 
 if __name__ == "__main__":

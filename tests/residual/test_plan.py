@@ -82,16 +82,24 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
         "prediction_peak_mib": 700,
     }
     costs = {"machine": MACHINE, "image_size": 32, "networks": {"resnet18": cost}}
-    found = document.parts({"runs": [RUN]}, [costs])
+    scores = {"val_f1": 0.91234, "val_precision": 0.9, "val_recall": 0.925, "val_accuracy": 0.911}
+    trial = {
+        "run": "fast_15",
+        "changed": ["recipes.fast_15.epochs=1"],
+        "points": [{"minutes": 2.5, **scores}],
+    }
+    found = document.parts({"runs": [RUN]}, [trial], [costs])
     assert "ResNet18, random weights, without residual connections" in found["results"]
     assert found["results"].startswith("1 run, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
-    assert document.parts(None, []) == {"results": document.NOTHING, "cost": document.NOTHING}
+    assert "`recipes.fast_15.epochs=1`" in found["trials"] and "0.9123" in found["trials"]
+    assert set(document.parts(None, [], []).values()) == {document.NOTHING}
 
 
-def test_the_committed_document_has_a_place_for_each_part() -> None:
+def test_the_committed_document_is_what_the_measurements_give() -> None:
     text = (ROOT / document.DOCUMENT).read_text(encoding="utf-8")
-    filled(text, document.parts(None, []), document.DOCUMENT)
+    parts = document.measured_parts(ROOT)
+    assert filled(text, parts, document.DOCUMENT) == text, "run `make residual-results`"
     with pytest.raises(UserError):
-        filled(text.replace("<!-- cost: ", "<!-- "), document.parts(None, []), document.DOCUMENT)
+        filled(text.replace("<!-- cost: ", "<!-- "), parts, document.DOCUMENT)

@@ -1,7 +1,7 @@
 """Write the measured tables of docs/residual.md: `make residual-results`, run in the project's folder.
 
-Scores and times come from residual/results.json, costs from docs/measurements/residual/cost-SIZE.json, which
-benchmarks/residual_cost.py measured.
+Scores and times come from residual/results.json; from docs/measurements/residual come costs (cost-SIZE.json),
+measured by benchmarks/residual_cost.py, and trials (validation-NAME.json), by benchmarks/fast_recipe.py.
 """
 
 import sys
@@ -16,16 +16,29 @@ from deepfake_ensemble.residual.names import title
 
 DOCUMENT = Path("docs/residual.md")
 RESULTS = Path("residual/results.json")
-COSTS = Path("docs/measurements/residual")
+MEASURED = Path("docs/measurements/residual")
 NOTHING = "*Not measured yet.*"
 
 
-def parts(results: Mapping[str, Any] | None, costs: list[Mapping[str, Any]]) -> dict[str, str]:
+def parts(
+    results: Mapping[str, Any] | None, trials: list[Mapping[str, Any]], costs: list[Mapping[str, Any]]
+) -> dict[str, str]:
     """Return the generated parts by name."""
     return {
         "results": _results(results) if results else NOTHING,
+        "trials": _trials(trials) if trials else NOTHING,
         "cost": "\n\n".join(map(_cost, costs)) or NOTHING,
     }
+
+
+def measured_parts(root: Path) -> dict[str, str]:
+    """Return the generated parts from the project's own files."""
+    results = read_json(root / RESULTS) if (root / RESULTS).exists() else None
+    trials, costs = (
+        [read_json(file) for file in sorted((root / MEASURED).glob(f"{kind}-*.json"))]
+        for kind in ("validation", "cost")
+    )
+    return parts(results, trials, costs)
 
 
 def _results(results: Mapping[str, Any]) -> str:
@@ -61,6 +74,20 @@ def _interval(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.4f} ({figure['ci_low']:.4f}–{figure['ci_high']:.4f})"
 
 
+def _trials(trials: list[Mapping[str, Any]]) -> str:
+    scores = ("f1", "precision", "recall", "accuracy")
+    rows = [
+        [
+            f"`{trial['run']}`",
+            ", ".join(f"`{change}`" for change in trial["changed"]) or "as it is",
+            f"{trial['points'][-1]['minutes']:.1f}",
+            *(f"{trial['points'][-1][f'val_{score}']:.4f}" for score in scores),
+        ]
+        for trial in trials
+    ]
+    return table(["run", "settings", "minutes", *("F1", *scores[1:])], rows)
+
+
 def _cost(measured: Mapping[str, Any]) -> str:
     rows = [
         [
@@ -87,9 +114,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
 def main() -> None:
     """Rewrite docs/residual.md, and say whether it changed."""
     before = DOCUMENT.read_text(encoding="utf-8")
-    results = read_json(RESULTS) if RESULTS.exists() else None
-    costs = [read_json(file) for file in sorted(COSTS.glob("cost-*.json"))]
-    after = filled(before, parts(results, costs), DOCUMENT)
+    after = filled(before, measured_parts(Path()), DOCUMENT)
     DOCUMENT.write_text(after, encoding="utf-8")
     print(f"{DOCUMENT}: " + ("as it was" if after == before else "brought up to date"))
 
