@@ -33,7 +33,6 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     processor.pin(settings)
     import numpy as np
-    import tensorflow as tf
 
     from deepfake_ensemble.models import architecture, session
     from deepfake_ensemble.models.predicting import Predictor
@@ -52,7 +51,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     )
     for_prediction = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     step = fitting._Step(built, params.read("recipes.paper", Recipe), jit_compile=False)
-    batch = (tf.constant(images[:TRAINING_BATCH]), tf.constant(labels[:TRAINING_BATCH]))
+    batch = (images[:TRAINING_BATCH], labels[:TRAINING_BATCH])
 
     def train() -> None:
         step.take(batch, 1e-5)

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from clones import ROOT
-from deepfake_ensemble.residual.pipeline import schema
+from deepfake_ensemble.residual.pipeline import document, schema
 from file_server import serve
 
 # Stands in for the check sum that Hugging Face publishes: the file is made here.
@@ -32,7 +32,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like residual/, in which four runs of the sample have been trained for an epoch."""
     from safetensors.numpy import save_file
 
-    folder = tmp_path_factory.mktemp("residual")
+    folder = tmp_path_factory.mktemp("project") / "residual"
+    folder.mkdir()
     yaml = YAML()
     params = yaml.load((ROOT / "residual/params.yaml").read_text(encoding="utf-8"))
     sample = params["profiles"]["sample"]
@@ -162,6 +163,16 @@ def test_a_run_that_is_left_out_says_why(home: Path) -> None:
     for kind in ("models", "predictions"):
         (file,) = (home / kind / "vgg16_random").iterdir()
         assert json.loads(file.read_text(encoding="utf-8")) == {"reason": "this profile leaves it out"}
+
+
+def test_the_benchmarks_leave_their_figures_where_the_document_finds_them(home: Path) -> None:
+    of_recipe = ("fast_15", "--batches", "2", "--points", "1", "--set", "recipes.fast_15.warm_up=0", "--keep")
+    printed = run(home, str(ROOT / "benchmarks/fast_recipe.py"), *of_recipe, "trial")
+    run(home, str(ROOT / "benchmarks/residual_cost.py"), "bird_lotfi", "--size", "32", "--seconds", "0")
+    parts = document.measured_parts(home.parent)
+    assert "`recipes.fast_15.warm_up=0`" in parts["trials"]
+    assert f"{float(printed.splitlines()[-1].split(',')[3]):.4f}" in parts["trials"]
+    assert "CNN of Bird & Lotfi" in parts["cost"] and "Images of 32×32 pixels" in parts["cost"]
 
 
 def test_the_best_network_s_pictures_are_shown(home: Path) -> None:
