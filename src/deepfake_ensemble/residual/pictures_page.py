@@ -69,7 +69,11 @@ def render(
         ],
         "Misclassified images": [
             element("p", "The surest mistakes on the official test set (figure 10)."),
-            [_mistakes(kind, number, shown) for kind, (number, shown) in mistakes.items()],
+            element(
+                "div",
+                [_mistakes(kind, number, shown) for kind, (number, shown) in mistakes.items()],
+                class_="pair",
+            ),
         ],
     }
     footer: Child = [CITATION, " ", element("a", "The report", href="../report.html"), "."]

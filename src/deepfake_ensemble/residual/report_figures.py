@@ -49,8 +49,8 @@ def _line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[flo
     )
 
 
-def confusion(run: str, of: Mapping[str, int]) -> str:
-    """Draw a run's confusion matrix (figure 9), shaded by the share of its row."""
+def confusion(name: str, run: str, of: Mapping[str, int]) -> str:
+    """Draw a run's confusion matrix on a test set (figure 9), shaded by the share of its row."""
     with styled():
         drawing, axes = empty(2.6, 2.4)
         classes = ("real", "fake")
@@ -69,7 +69,7 @@ def confusion(run: str, of: Mapping[str, int]) -> str:
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        return svg(drawing, f"confusion-{run}")
+        return svg(drawing, f"confusion-{name}-{run}")
 
 
 def blocks() -> str:

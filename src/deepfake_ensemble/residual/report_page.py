@@ -361,15 +361,20 @@ def _schedule(study: Study) -> Child:
 
 
 def _mistakes(study: Study) -> Child:
-    of = study.comparison["official"]["confusion"]
-    shown = list(
-        dict.fromkeys([study.best, *(r for r in ("resnet152_imagenet", "resnet152_random") if r in of)])
+    confused = {name: of["confusion"] for name, of in study.comparison.items()}
+    known = confused["official"]
+    shown = dict.fromkeys(
+        [study.best, *(r for r in ("resnet152_imagenet", "resnet152_random") if r in known)]
     )
     return element(
         "div",
         [
-            figure(figures.confusion(run, of[run]), f"Confusion matrix of {title(run)} (figure 9).")
+            figure(
+                figures.confusion(name, run, of[run]),
+                f"Confusion matrix of {title(run)} (figure 9), on the test set {SETS[name]}.",
+            )
             for run in shown
+            for name, of in confused.items()
         ],
         class_="pair",
     )
