@@ -51,6 +51,11 @@ NEW = {"model": "vgg16", "connections": "kept", "recipe": "paper"}
             "removed",
             "runs.random.vgg16_random.connections: only those of resnet18, resnet50",
         ),
+        (
+            "profiles.cpu.runs.resnet18_imagenet.stem",
+            "small",
+            "profiles.cpu.runs.resnet18_imagenet.stem: ImageNet's weights are of the imagenet stem alone",
+        ),
         ("runs.random.another", NEW, "profiles.sample.runs.another: missing; 0 epochs leave it out"),
         ("runs.imagenet.vgg16_random", NEW, "runs: vgg16_random stands under imagenet and under random"),
         (

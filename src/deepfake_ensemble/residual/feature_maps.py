@@ -31,12 +31,15 @@ def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: in
     """
     import keras
 
-    backbone = next(layer for layer in _layers(detector) if layer.name == "backbone")
+    once = _once(detector)
+    backbone = once.get_layer("backbone")
     mapped = [layer for layer in backbone.layers[1:] if len(layer.output.shape) == 4]
     # A network of fewer layers shows each of them once.
     places = dict.fromkeys(round(i) for i in np.linspace(0, len(mapped) - 1, LAYERS))
     shown = [mapped[place] for place in places]
-    seen = _before(detector, image)
+    # Along the graph, in which the order of colours may be turned by what is no layer.
+    scaled = keras.Model(once.inputs[0], once.get_layer("scaling").output)
+    seen = scaled(image[None].astype(np.float32))
     outputs = keras.Model(backbone.inputs[0], [layer.output for layer in shown])(seen)
     return [
         _maps(layer.name, np.asarray(output)[0], channels)
@@ -44,21 +47,10 @@ def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: in
     ]
 
 
-def _layers(model: "keras.Model") -> "list[keras.layers.Layer]":
-    """Return the layers of a detector, or of the one that is averaged over mirror images."""
-    inner = [layer for layer in model.layers if layer.name == model.name]
-    return inner[0].layers if inner else model.layers
-
-
-def _before(detector: "keras.Model", image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the image as the backbone sees it."""
-    x = image[None].astype(np.float32)
-    for layer in _layers(detector):
-        if layer.name == "backbone":
-            break
-        if layer.name != "image":
-            x = np.asarray(layer(x))
-    return x
+def _once(detector: "keras.Model") -> "keras.Model":
+    """Return the detector itself where it is the mean over mirror images."""
+    inner = [layer for layer in detector.layers if layer.name == detector.name]
+    return inner[0] if inner else detector
 
 
 def _maps(layer: str, output: NDArray[np.float32], channels: int) -> Maps:

@@ -150,6 +150,9 @@ def _wrong_extents(whole: Params) -> Iterator[str]:
         missing = whole.runs.all.keys() - profile.runs.keys()
         yield from (f"{key}.runs.{run}: no such run" for run in sorted(unknown))
         yield from (f"{key}.runs.{run}: missing; 0 epochs leave it out" for run in sorted(missing))
+        for run in sorted(profile.runs.keys() & whole.runs.imagenet.keys()):
+            if profile.runs[run].stem != "imagenet":
+                yield f"{key}.runs.{run}.stem: ImageNet's weights are of the imagenet stem alone"
         if set(profile.counts) != set(SPLITS):
             yield f"{key}.counts: it should have {', '.join(SPLITS)}"
         for split, count in profile.counts.items():
