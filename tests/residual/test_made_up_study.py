@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -198,8 +199,10 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     for name in ("ResNet18", "ResNet50", "ResNet101", "ResNet152", "VGG16", "EfficientNet-B4"):
         assert name in text
     # Every printed contradiction, and "not run" where this study has nothing.
-    for each in paper.CONTRADICTIONS:
-        assert each.split("'")[0] in text
+    for number, each in enumerate(paper.CONTRADICTIONS, start=1):
+        assert each.text.split("'")[0] in text
+        # Its number stands wherever the table has what it is about.
+        assert text.count(f'<a href="#contradiction-{number}">{number}</a>') >= len(each.at)
     assert text.count("not run") > 20
     assert "These figures say nothing about CIFAKE" in text
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
@@ -215,6 +218,19 @@ def test_the_same_inputs_give_the_same_bytes(home: Path) -> None:
     assert {file: file.read_bytes() for file in files} == before
 
 
+@pytest.fixture
+def local(home: Path) -> Iterator[None]:
+    """The same study, as if its archive had been somebody's own."""
+    file = home / "params.yaml"
+    before = file.read_text(encoding="utf-8")
+    changed = before.replace("source: sample", "source: local", 1)
+    assert changed != before
+    file.write_text(changed, encoding="utf-8")
+    yield
+    file.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("local")
 def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     measured = {"minutes": 12.5, "training_images": 120, "machine": MACHINE, "commit": "0" * 40}
     write_json(home / "measured/fast_15.json", {"digest": "of fast_15", **measured})
@@ -223,16 +239,31 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     for line in (*scored, ("cpu", "fast_15", "c"), ("sample", "fast_60", "d")):
         with (home / "measured/scored.tsv").open("a", encoding="utf-8") as log:
             log.write("\t".join(line) + "\n")
-    write_json(home / "results.json", {"runs": [{"profile": "cpu", "run": "fast_15"}]})
+    before = [
+        {"profile": "cpu", "run": "fast_15"},
+        {"profile": "sample", "run": "fast_15", "scored": ["e", "b"]},
+    ]
+    write_json(home / "results.json", {"runs": before})
     said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
     assert "bird_lotfi_random: left out: measured/bird_lotfi_random.json is of another training" in said
-    entries = json.loads((home / "results.json").read_text(encoding="utf-8"))["runs"]
+    written = json.loads((home / "results.json").read_text(encoding="utf-8"))
+    entries = written["runs"]
     assert [entry["profile"] for entry in entries] == ["cpu", "sample"]
     entry = entries[1]
-    official = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]
-    assert entry["f1_official"] == official
+    compared = read(home, "evaluation/official/comparison.json")
+    assert entry["f1_official"] == compared["intervals"]["fast_15"]["f1"]
     assert (entry["model"], entry["weights"], entry["recipe"]) == ("compact", "random", "fast_15")
-    assert (entry["minutes"], entry["cores"], entry["times_scored"]) == (12.5, 2, 2)
+    # Whoever saw the scores of a model before saw them.
+    assert (entry["minutes"], entry["cores"]) == (12.5, 2)
+    assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
+    (average,) = written["averages"]
+    assert average["weights"] == compared["ensemble_weights"]
+    assert average["f1_official"] == compared["intervals"]["ensemble"]["f1"]
+
+
+def test_the_sample_s_scores_are_no_results(home: Path) -> None:
+    said = run(home, "deepfake_ensemble.residual.pipeline.results", fails=True, blocked=False)
+    assert "profiles.sample: its images are synthesised" in said and "Traceback" not in said
 
 
 def test_a_missing_folder_of_predictions_is_named(home: Path) -> None:
@@ -244,3 +275,13 @@ def test_a_missing_folder_of_predictions_is_named(home: Path) -> None:
         assert "Traceback" not in said
     finally:
         (home / "away").rename(away)
+
+
+def test_the_contradictions_in_numbers_follow_from_the_paper_s_own() -> None:
+    for place, (_, _, printed) in paper.RESNET152.items():
+        false_positives = printed.recall * (1 - printed.precision) / printed.precision
+        accuracy = (printed.recall + 1 - false_positives) / 2
+        f1 = 2 * printed.precision * printed.recall / (printed.precision + printed.recall)
+        of_f1, of_accuracy = paper.CONTRADICTIONS[:2]
+        assert f"{accuracy:.4f}" in of_accuracy.text and f"{printed.accuracy}" in of_accuracy.text
+        assert (f"{f1:.3f}" in of_f1.text) == (f"{place}: f1" in of_f1.at)

@@ -1,6 +1,7 @@
 """The plan says in numbers what a profile does, and the document what was measured."""
 
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -9,7 +10,8 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pipeline.generated import filled
 from deepfake_ensemble.pipeline.plan import Known
-from deepfake_ensemble.residual.pipeline import document, plan, schema
+from deepfake_ensemble.residual import paper
+from deepfake_ensemble.residual.pipeline import document, frontier, plan, schema
 
 FILE = ROOT / "residual/params.yaml"
 
@@ -60,6 +62,7 @@ MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}
 F1 = {"value": 0.98765, "ci_low": 0.98, "ci_high": 0.99}
 RUN = {
     "run": "resnet18_random_plain",
+    "model": "resnet18",
     "profile": "cpu",
     "training_images": 95_000,
     "epochs": 3,
@@ -67,8 +70,18 @@ RUN = {
     "f1_official": F1,
     "f1_leak_free": F1,
     "minutes": 110.24,
-    "times_scored": 1,
+    "times_scored": 3,
     "machine": MACHINE,
+    "commit": "0123456789" * 4 + ", with changes",
+}
+AVERAGE = {
+    "run": "ensemble",
+    "profile": "cpu",
+    "weights": {"resnet18_random": 0.75, "bird_lotfi_random": 0.25},
+    "f1_official": F1,
+    "f1_leak_free": F1,
+    "accuracy_official": 0.5,
+    "auc_official": 0.625,
 }
 
 
@@ -88,10 +101,21 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
         "changed": ["recipes.fast_15.epochs=1"],
         "points": [{"minutes": 2.5, **scores}],
     }
-    found = document.parts({"runs": [RUN]}, [trial], [costs])
+    found = document.parts({"runs": [RUN], "averages": [AVERAGE]}, [trial], [costs])
     assert "ResNet18, random weights, without residual connections" in found["results"]
     assert found["results"].startswith("1 run, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
+    run, average = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in found["results"].splitlines()[4:6]
+    )
+    # The F1 that the paper prints for it, as far as the run was trained, and on which commit.
+    assert run[1:5] == ["0.479", "cpu", "3", "small"]
+    assert run[-3:] == ["110.2", "`0123456`, with changes", "3"]
+    assert average[1:5] == ["–", "cpu", "–", "–"] and average[-5:] == ["0.5000", "0.6250", "–", "–", "–"]
+    assert (
+        "is of ResNet18, random weights (0.750), CNN of Bird & Lotfi, random weights (0.250)"
+        in found["results"]
+    )
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
     assert "`recipes.fast_15.epochs=1`" in found["trials"] and "0.9123" in found["trials"]
     assert set(document.parts(None, [], []).values()) == {document.NOTHING}
@@ -101,5 +125,37 @@ def test_the_committed_document_is_what_the_measurements_give() -> None:
     text = (ROOT / document.DOCUMENT).read_text(encoding="utf-8")
     parts = document.measured_parts(ROOT)
     assert filled(text, parts, document.DOCUMENT) == text, "run `make residual-results`"
+    assert (ROOT / document.FRONTIER).read_text(encoding="utf-8") == document.measured_frontier(ROOT)
     with pytest.raises(UserError):
         filled(text.replace("<!-- cost: ", "<!-- "), parts, document.DOCUMENT)
+
+
+def test_the_frontier_joins_the_runs_that_nothing_beats_in_less_time() -> None:
+    def run(name: str, minutes: float, f1: float) -> dict[str, Any]:
+        return RUN | {"run": name, "minutes": minutes, "f1_official": dict.fromkeys(F1, f1)}
+
+    on_gpu = run("vgg16_random", 5, 0.9) | {"machine": MACHINE | {"gpu": "A GPU"}}
+    runs = [run("fast_60", 60, 0.98), run("fast_15", 15, 0.96), run("resnet18_random", 50, 0.9), on_gpu]
+    two_cores = frontier.comparable(runs)
+    assert [run["run"] for run in two_cores] == ["fast_15", "resnet18_random", "fast_60"]
+    assert [run["run"] for run in frontier.front(two_cores)] == ["fast_15", "fast_60"]
+    drawn = ElementTree.fromstring(frontier.draw({"runs": runs}, []))
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("run", params.read("runs", schema.Runs, FILE).all)
+def test_the_paper_s_figure_stands_beside_the_run_that_repeats_it(run: str) -> None:
+    expected = {
+        "resnet18_imagenet": 0.928,
+        "resnet152_imagenet": 0.963,
+        "resnet152_imagenet_plain": 0.592,
+        "resnet50_random_plain": 0.504,
+        "bird_lotfi_random": 0.936,
+        "efficientnet_b3_imagenet": 0.880,
+    }
+    if run in expected:
+        assert paper.f1_of(run) == expected[run]
+    elif run.startswith("fast_") or run.endswith(("_constant", "_random")):
+        assert paper.f1_of(run) is None
+    else:
+        assert paper.f1_of(run) is not None

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,23 +16,27 @@ from clones import ROOT
 from deepfake_ensemble.residual.pipeline import document, schema
 from file_server import serve
 
-# Stands in for the check sum that Hugging Face publishes: the file is made here.
+# Stands in for the check sums that Hugging Face and Keras publish: the files are made here.
 DRIVER = """
 import sys
+from dataclasses import replace
+from deepfake_ensemble.models.architectures import resnet50
 from deepfake_ensemble.residual import checkpoints
 from deepfake_ensemble.residual.checkpoints import Checkpoint
-checkpoints.CHECKPOINTS["resnet18"] = Checkpoint("resnet18.safetensors", sys.argv[1])
 from deepfake_ensemble.residual.stages import fetch
-fetch.main("resnet18")
+model, name, digest = sys.argv[1:]
+checkpoints.CHECKPOINTS["resnet18"] = Checkpoint(name, digest)
+published = replace(resnet50.ARCHITECTURE.imagenet, md5=digest)
+resnet50.ARCHITECTURE = replace(resnet50.ARCHITECTURE, imagenet=published)
+fetch.main(model)
 """
-RUNS = ("resnet18_imagenet", "resnet18_imagenet_plain", "bird_lotfi_random", "fast_15")
+PRETRAINED = ("resnet18_imagenet", "resnet18_imagenet_plain", "resnet50_imagenet", "resnet50_imagenet_plain")
+RUNS = (*PRETRAINED, "bird_lotfi_random", "fast_15")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like residual/, in which four runs of the sample have been trained for an epoch."""
-    from safetensors.numpy import save_file
-
+    """A folder like residual/, in which six runs of the sample have been trained for an epoch."""
     folder = tmp_path_factory.mktemp("project") / "residual"
     folder.mkdir()
     yaml = YAML()
@@ -51,13 +56,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "-m", "deepfake_ensemble.residual.stages.split")
     for split in ("train", "val", "test"):
         run(folder, "-m", f"deepfake_ensemble.stages.pack {split} cifake")
-    published = folder / "published.safetensors"
-    save_file(timm_tensors(), published)
-    digest = hashlib.sha256(published.read_bytes()).hexdigest()
-    with serve({"resnet18.safetensors": published}) as server:
-        run(folder, "-c", DRIVER, digest, HF_ENDPOINT=server.url)
+    for model, file in published(folder).items():
+        algorithm = hashlib.sha256 if model == "resnet18" else hashlib.md5
+        digest = algorithm(file.read_bytes()).hexdigest()
+        with serve({file.name: file}) as server:
+            mirrors = {"HF_ENDPOINT": server.url, "KERAS_WEIGHTS_MIRROR": server.url}
+            run(folder, "-c", DRIVER, model, file.name, digest, **mirrors)
     train(folder)
     return folder
+
+
+def published(folder: Path) -> dict[str, Path]:
+    """Return files as timm and Keras publish them, with random weights."""
+    import h5py
+    import keras
+    from keras.src.legacy.saving import legacy_h5_format
+    from safetensors.numpy import save_file
+
+    timm = folder / "published.safetensors"
+    save_file(timm_tensors(), timm)
+    keras.utils.set_random_seed(4)
+    own = folder / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    with h5py.File(own, "w") as file:
+        model = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+    return {"resnet18": timm, "resnet50": own}
 
 
 def train(folder: Path) -> None:
@@ -132,21 +155,48 @@ def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
 
 
 def test_the_published_weights_are_what_a_run_starts_from(home: Path) -> None:
-    from deepfake_ensemble.models import saved
+    import h5py
 
-    published = timm_tensors()
-    kept = saved.load(home / "models/resnet18_imagenet/model.keras").get_layer("backbone")
-    plain = saved.load(home / "models/resnet18_imagenet_plain/model.keras").get_layer("backbone")
-    for backbone in (kept, plain):
-        for layer, name in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1")):
-            start = published[f"{name}.weight"].transpose(2, 3, 1, 0)
-            end = backbone.get_layer(layer).get_weights()[0]
+    timm = timm_tensors()
+    with h5py.File(home / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5") as file:
+        keras_own = {
+            name: np.array(file[f"{name}/{name}/kernel"])
+            for name in ("conv1_conv", "conv4_block2_1_conv", "conv5_block3_3_conv")
+        }
+    starts = {
+        "resnet18": {
+            layer: timm[f"{name}.weight"].transpose(2, 3, 1, 0)
+            for layer, name in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1"))
+        },
+        "resnet50": keras_own,
+    }
+    for run_name in PRETRAINED:
+        for layer, start in starts[run_name.partition("_")[0]].items():
+            end = backbone(home, run_name).get_layer(layer).get_weights()[0]
             # Three small steps away from them.
             assert 0 < np.abs(end - start).max() < 1e-3
-    names = {layer.name for layer in kept.layers} - {layer.name for layer in plain.layers}
-    assert {name for name in names if name.endswith("_add")} == {
-        f"conv{stage}_block{block}_add" for stage in (2, 3, 4, 5) for block in (1, 2)
+
+
+@pytest.mark.parametrize(("network", "blocks"), [("resnet18", (2, 2, 2, 2)), ("resnet50", (3, 4, 6, 3))])
+def test_what_was_trained_without_connections_has_none(
+    home: Path, network: str, blocks: tuple[int, ...]
+) -> None:
+    kept, plain = (
+        {layer.name for layer in backbone(home, f"{network}_imagenet{marks}").layers}
+        for marks in ("", "_plain")
+    )
+    additions = {
+        f"conv{stage}_block{block}_add"
+        for stage, count in enumerate(blocks, start=2)
+        for block in range(1, count + 1)
     }
+    assert {name for name in kept - plain if name.endswith("_add")} == additions
+
+
+def backbone(home: Path, run_name: str) -> Any:
+    from deepfake_ensemble.models import saved
+
+    return saved.load(home / "models" / run_name / "model.keras").get_layer("backbone")
 
 
 def test_the_mean_over_mirror_images_is_the_same_for_both(home: Path) -> None:

@@ -14,6 +14,8 @@ TITLES = {
     "fast_15": "compact network, 15 minutes",
     "fast_60": "compact network, 60 minutes",
 }
+# Whose first layers do not shrink an image, or not in a way of their own: `stem` changes nothing of them.
+WITHOUT_STEM = frozenset({"vgg16", "bird_lotfi", "compact"})
 _MARKS = {
     "imagenet": "ImageNet weights",
     "random": "random weights",

@@ -7,11 +7,11 @@ from typing import Any
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.report.cells import flat, histogram, interval, setting
 from deepfake_ensemble.report.document import document
-from deepfake_ensemble.report.html import Child, Markup, element, figure, table
+from deepfake_ensemble.report.html import Child, Markup, element, figure, inline, table
 from deepfake_ensemble.report.numbers import count, difference, p_value, percent, plain, share
 from deepfake_ensemble.residual import paper
 from deepfake_ensemble.residual import report_figures as figures
-from deepfake_ensemble.residual.names import title
+from deepfake_ensemble.residual.names import WITHOUT_STEM, title
 from deepfake_ensemble.residual.settings import Runs
 
 TITLE = "Residual networks on CIFAKE"
@@ -67,7 +67,8 @@ def render(study: Study) -> str:
         "All runs": _all_runs(study),
         "Data": _data(study),
         "Where the paper contradicts itself": element(
-            "ul", [element("li", each) for each in paper.CONTRADICTIONS]
+            "ol",
+            [element("li", each.text, id=_note(n)) for n, each in enumerate(paper.CONTRADICTIONS, start=1)],
         ),
         "How it was made": _making(study),
     }
@@ -137,6 +138,16 @@ def _score(study: Study, run: str, metric: str) -> Child:
     return share(study.metrics["official"][run][metric], study.digits) if study.done(run) else None
 
 
+def _marked(child: Child, place: str) -> Child:
+    """Show what the paper has at a place, with the numbers of its contradictions there."""
+    marks = [n for n, each in enumerate(paper.CONTRADICTIONS, start=1) if place in each.at]
+    return [child, *(element("sup", element("a", str(n), href=f"#{_note(n)}"), " ") for n in marks)]
+
+
+def _note(number: int) -> str:
+    return f"contradiction-{number}"
+
+
 def _networks(study: Study) -> Child:
     rows: list[list[Child]] = []
     costs = study.networks["runs"]
@@ -147,7 +158,7 @@ def _networks(study: Study) -> Child:
                 title(name),
                 share(printed.f1),
                 share(printed.loss, 2),
-                None if millions is None else plain(millions),
+                None if millions is None else _marked(plain(millions), "table 2: parameters"),
                 _f1(study, pretrained, "official") if pretrained in study.runs.all else None,
                 _f1(study, pretrained, "leak_free") if pretrained in study.runs.all else None,
                 _score(study, pretrained, "log_loss"),
@@ -186,7 +197,11 @@ def _networks(study: Study) -> Child:
     shares = study.comparison["official"]["ensemble_weights"]
     named = ", ".join(f"{title(run)} {weight:.3f}" for run, weight in shares.items())
     return [
-        table("Table 2, with the first study's weighted average over these networks", head, rows),
+        table(
+            _marked("Table 2, with the first study's weighted average over these networks", "table 2"),
+            head,
+            rows,
+        ),
         element(
             "p",
             f"The weighted average is of {named}." if named else "Nothing to average: fewer than two runs.",
@@ -206,12 +221,15 @@ def _networks(study: Study) -> Child:
             ],
             [
                 [
-                    text,
-                    *(share(getattr(printed, m), 4) for m in ("f1", "recall", "precision", "accuracy")),
+                    _marked(f"{place.capitalize()}: {text}", place),
+                    *(
+                        _marked(share(getattr(printed, m), 4), f"{place}: {m}")
+                        for m in ("f1", "recall", "precision", "accuracy")
+                    ),
                     _f1(study, run, "official"),
                     *(_score(study, run, m) for m in ("recall", "precision", "accuracy")),
                 ]
-                for text, (run, printed) in paper.RESNET152.items()
+                for place, (text, run, printed) in paper.RESNET152.items()
             ],
         ),
     ]
@@ -236,7 +254,7 @@ def _ablation(study: Study) -> Child:
             run, theirs = f"{network}_{marks}", printed.get(network)
             rows.append(
                 [
-                    f"{title(network)}, {scenario}",
+                    _marked(f"{title(network)}, {scenario}", f"scenario {scenario[0]}"),
                     share(theirs.f1) if theirs else None,
                     share(theirs.loss) if theirs else None,
                     _f1(study, run, "official"),
@@ -266,7 +284,7 @@ def _ablation(study: Study) -> Child:
             figures.blocks(), "Two blocks with their residual connections and without (figure 11).", wide=True
         ),
         table(
-            "Tables 4 to 7: four scenarios of each depth",
+            _marked("Tables 6 and 7: four scenarios of each depth", "tables 6 and 7"),
             ["network and scenario", "paper: F1", "loss", "ours: F1", "leak-free", "loss "],
             rows,
         ),
@@ -371,7 +389,13 @@ def _mistakes(study: Study) -> Child:
         [
             figure(
                 figures.confusion(name, run, of[run]),
-                f"Confusion matrix of {title(run)} (figure 9), on the test set {SETS[name]}.",
+                inline(
+                    [
+                        f"Confusion matrix of {title(run)} (",
+                        _marked("figure 9", "figure 9"),
+                        f"), on the test set {SETS[name]}.",
+                    ]
+                ),
             )
             for run in shown
             for name, of in confused.items()
@@ -433,7 +457,8 @@ def _extent(study: Study, run: str) -> list[Child]:
     if epochs is None:
         epochs = study.params["recipes"][study.runs.all[run].recipe]["epochs"]
     of = study.networks["runs"][run]
-    return [count(epochs), of["stem"], plain(of["multiply_adds"] / 1e6)]
+    stem = None if study.runs.all[run].model in WITHOUT_STEM else of["stem"]
+    return [count(epochs), stem, plain(of["multiply_adds"] / 1e6)]
 
 
 def _data(study: Study) -> Child:

@@ -12,7 +12,8 @@ def note(profile: str, run: str, digest: str) -> None:
         file.write(f"{profile}\t{run}\t{digest}\n")
 
 
-def count(profile: str, run: str) -> int:
-    """Return how many models of a run, each of a training of its own, were shown the test images here."""
+def digests(profile: str, run: str) -> list[str]:
+    """Return the models of a run, each of a training of its own, that were shown the test images here."""
     lines = LOG.read_text(encoding="utf-8").splitlines() if LOG.exists() else []
-    return len({line for line in lines if line.startswith(f"{profile}\t{run}\t")})
+    start = f"{profile}\t{run}\t"
+    return sorted({line.removeprefix(start) for line in lines if line.startswith(start)})

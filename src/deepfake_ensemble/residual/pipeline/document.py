@@ -1,4 +1,4 @@
-"""Write the measured tables of docs/residual.md: `make residual-results`, run in the project's folder.
+"""Write the measured tables of docs/residual.md and its figure: `make residual-results`, in the root.
 
 Scores and times come from residual/results.json; from docs/measurements/residual come costs (cost-SIZE.json),
 measured by benchmarks/residual_cost.py, and trials (validation-NAME.json), by benchmarks/fast_recipe.py.
@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import filled, table
-from deepfake_ensemble.residual.names import title
+from deepfake_ensemble.residual import paper
+from deepfake_ensemble.residual.names import WITHOUT_STEM, title
+from deepfake_ensemble.residual.pipeline import frontier
 
 DOCUMENT = Path("docs/residual.md")
+FRONTIER = Path("docs/residual-frontier.svg")
 RESULTS = Path("residual/results.json")
 MEASURED = Path("docs/measurements/residual")
 NOTHING = "*Not measured yet.*"
+NONE = "–"
 
 
 def parts(
@@ -33,41 +38,69 @@ def parts(
 
 def measured_parts(root: Path) -> dict[str, str]:
     """Return the generated parts from the project's own files."""
-    results = read_json(root / RESULTS) if (root / RESULTS).exists() else None
-    trials, costs = (
-        [read_json(file) for file in sorted((root / MEASURED).glob(f"{kind}-*.json"))]
-        for kind in ("validation", "cost")
-    )
-    return parts(results, trials, costs)
+    return parts(_scored(root), _measured(root, "validation"), _measured(root, "cost"))
+
+
+def measured_frontier(root: Path) -> str:
+    """Return the figure from the project's own files."""
+    return frontier.draw(_scored(root) or {"runs": []}, _measured(root, "validation"))
+
+
+def _scored(root: Path) -> Mapping[str, Any] | None:
+    return read_json(root / RESULTS) if (root / RESULTS).exists() else None
+
+
+def _measured(root: Path, kind: str) -> list[Mapping[str, Any]]:
+    return [read_json(file) for file in sorted((root / MEASURED).glob(f"{kind}-*.json"))]
 
 
 def _results(results: Mapping[str, Any]) -> str:
+    scored = [*results["runs"], *results.get("averages", ())]
     rows = [
-        [
-            title(run["run"]),
-            run["profile"],
-            f"{run['training_images']:,}",
-            str(run["epochs"]),
-            run["stem"],
-            _interval(run["f1_official"]),
-            _interval(run["f1_leak_free"]),
-            *(f"{run[of]:.4f}" if of in run else "–" for of in ("accuracy_official", "auc_official")),
-            f"{run['minutes']:.1f}",
-            str(run["times_scored"]),
-        ]
-        for run in sorted(results["runs"], key=lambda run: (run["profile"], -run["f1_official"]["value"]))
+        _row(run) for run in sorted(scored, key=lambda run: (run["profile"], -run["f1_official"]["value"]))
     ]
-    header = ["run", "profile", "training images", "epochs", "stem", "F1, as published", "F1, leak-free"]
-    header += ["accuracy", "AUC", "minutes", "times scored"]
+    header = ["run", "paper: F1", "profile", "epochs", "stem", "F1, as published", "F1, leak-free"]
+    header += ["accuracy", "AUC", "minutes", "commit", "times scored"]
     machines = sorted({_machine(run["machine"]) for run in results["runs"]})
-    made_on = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, on {'; on '.join(machines)}."
+    count = len(results["runs"])
+    images = {run["profile"]: run["training_images"] for run in results["runs"]}
+    made_on = f"{count} run{'s' if count > 1 else ''}, on {'; on '.join(machines)}."
+    trained = "".join(f" Profile `{profile}` has {n:,} training images." for profile, n in images.items())
     baselines = {run["profile"]: of for run in results["runs"] if (of := run.get("trivial_baseline"))}
     trivial = "".join(
         f" On the images of profile `{profile}` the audit's regression on file size, brightness and sharpness"
         f" reaches accuracy {of['accuracy']:.4f}, AUC {of['auc']:.4f}."
         for profile, of in baselines.items()
     )
-    return f"{made_on}{trivial}\n\n{table(header, rows)}"
+    averages = "".join(
+        f"\n\nThe weighted average of profile `{of['profile']}` is of "
+        + ", ".join(f"{title(run)} ({weight:.3f})" for run, weight in of["weights"].items())
+        + "."
+        for of in results.get("averages", ())
+    )
+    return f"{made_on}{trained}{trivial}\n\n{table(header, rows)}{averages}"
+
+
+def _row(of: Mapping[str, Any]) -> list[str]:
+    """Return a run's row, or that of a weighted average, which is nothing that was trained."""
+    printed = paper.f1_of(of["run"])
+    trained = [NONE] * 2
+    measured = [NONE] * 3
+    if of["run"] != ENSEMBLE:
+        trained = [str(of["epochs"]), NONE if of["model"] in WITHOUT_STEM else of["stem"]]
+        commit, _, changes = of["commit"].partition(", ")
+        measured = [f"{of['minutes']:.1f}", f"`{commit[:7]}`{', ' + changes if changes else ''}"]
+        measured.append(str(of["times_scored"]))
+    return [
+        title(of["run"]),
+        NONE if printed is None else f"{printed:.3f}",
+        of["profile"],
+        *trained,
+        _interval(of["f1_official"]),
+        _interval(of["f1_leak_free"]),
+        *(f"{of[score]:.4f}" if score in of else NONE for score in ("accuracy_official", "auc_official")),
+        *measured,
+    ]
 
 
 def _interval(figure: Mapping[str, float]) -> str:
@@ -112,10 +145,11 @@ def _machine(machine: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Rewrite docs/residual.md, and say whether it changed."""
+    """Rewrite docs/residual.md and its figure, and say whether the text changed."""
     before = DOCUMENT.read_text(encoding="utf-8")
     after = filled(before, measured_parts(Path()), DOCUMENT)
     DOCUMENT.write_text(after, encoding="utf-8")
+    FRONTIER.write_text(measured_frontier(Path()), encoding="utf-8")
     print(f"{DOCUMENT}: " + ("as it was" if after == before else "brought up to date"))
 
 

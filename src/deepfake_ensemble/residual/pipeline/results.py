@@ -4,14 +4,14 @@ Run `python -m deepfake_ensemble.residual.pipeline.results` in `residual/`. Scor
 reports/evaluation and, for what a regression on three simple properties of an image reaches, from the
 audit; times from measured/, which training fills; a run whose model is not the one that was
 timed is left out, with a line that says so. Runs that results.json already holds, of other profiles, stay.
+The sample's images say nothing about CIFAKE, so its scores have no place there.
 """
 
-import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
@@ -25,9 +25,8 @@ REPORTS = Path("reports/evaluation")
 AUDIT = Path("reports/data/cifake.json")
 
 
-def collected() -> list[dict[str, Any]]:
-    """Return an entry for each run of the active profile that was trained here."""
-    profile = params.active_profile()
+def collected(profile: str) -> list[dict[str, Any]]:
+    """Return an entry for each run of a profile that was trained here."""
     runs = params.read("runs", Runs)
     size = params.read(f"{profile}.image_size", int)
     official, leak_free = (
@@ -64,7 +63,7 @@ def collected() -> list[dict[str, Any]]:
                 "cores": timed["machine"]["cores"],
                 "machine": timed["machine"],
                 "commit": timed["commit"],
-                "times_scored": times_scored.count(profile.rpartition(".")[2], name),
+                "scored": times_scored.digests(profile.rpartition(".")[2], name),
             }
         )
     return entries
@@ -85,21 +84,57 @@ def _timed(name: str) -> dict[str, Any] | None:
     return measured
 
 
-def merged(before: Mapping[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries there were, but for those that the new ones replace, and the new ones."""
-    new = {(entry["profile"], entry["run"]) for entry in entries}
-    kept = [entry for entry in before.get("runs", []) if (entry["profile"], entry["run"]) not in new]
-    return sorted([*kept, *entries], key=lambda entry: (entry["profile"], entry["run"]))
+def average(profile: str) -> list[dict[str, Any]]:
+    """Return an entry for the weighted average, with its weights; none where there is nothing to average."""
+    found = {name: read_json(REPORTS / name / "comparison.json") for name in ("official", "leak_free")}
+    shares = found["official"]["ensemble_weights"]
+    if not shares:
+        return []
+    scores = read_json(REPORTS / "official/metrics.json")[ENSEMBLE]
+    return [
+        {
+            "profile": profile.rpartition(".")[2],
+            "run": ENSEMBLE,
+            "weights": shares,
+            **{f"f1_{name}": of["intervals"][ENSEMBLE]["f1"] for name, of in found.items()},
+            "accuracy_official": scores["accuracy"],
+            "auc_official": scores["auc"],
+        }
+    ]
+
+
+def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries there were, but for those that the new ones replace, and the new ones.
+
+    The models whose scores on the test images were seen are never forgotten: those of before count on.
+    """
+    old = {(entry["profile"], entry["run"]): entry for entry in before}
+    new = {(entry["profile"], entry["run"]): entry for entry in entries}
+    for place, entry in new.items():
+        if "scored" in entry:
+            entry["scored"] = sorted({*old.get(place, {}).get("scored", ()), *entry["scored"]})
+            entry["times_scored"] = len(entry["scored"])
+    together = old | new
+    return [together[place] for place in sorted(together)]
 
 
 def main() -> None:
     """Rewrite results.json."""
-    try:
-        before = json.loads(RESULTS.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        before = {}
-    entries = collected()
-    write_json(RESULTS, {"runs": merged(before, entries)})
+    profile = params.active_profile()
+    if params.read(f"{profile}.source", str) == "sample":
+        raise UserError(
+            f"{profile}: its images are synthesised, so its scores have no place in residual/{RESULTS}:"
+            " set profile to small, cpu or paper and run `dvc repro` before"
+        )
+    before = read_json(RESULTS) if RESULTS.exists() else {}
+    entries = collected(profile)
+    write_json(
+        RESULTS,
+        {
+            "runs": merged(before.get("runs", []), entries),
+            "averages": merged(before.get("averages", []), average(profile)),
+        },
+    )
     print(f"residual/{RESULTS}: {len(entries)} runs brought up to date")
 
 

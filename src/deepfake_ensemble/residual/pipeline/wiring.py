@@ -18,6 +18,8 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.pipeline.wiring import ARCHITECTURES, REGISTRY, imported
 from deepfake_ensemble.residual.checkpoints import has_published
+from deepfake_ensemble.residual.names import title
+from deepfake_ensemble.residual.paper import RESNETS
 from deepfake_ensemble.residual.settings import Model, Runs
 
 FOLDER = Path("residual")
@@ -227,45 +229,46 @@ def stages(runs: Runs, models: Sequence[str]) -> dict[str, Stage]:
     }
 
 
+_SCHEDULES = [
+    f"resnet152_{weights}{marks}" for weights in ("imagenet", "random") for marks in ("", "_constant")
+]
+_CURVES: tuple[tuple[str, str, str, str, list[str]], ...] = (
+    (
+        "schedule",
+        "Figure 6: learning rate with the schedule and without",
+        "learning_rate",
+        "learning rate",
+        _SCHEDULES,
+    ),
+    ("schedule_loss", "Figure 7: training loss with the schedule and without", "loss", "loss", _SCHEDULES),
+    (
+        "schedule_val_log_loss",
+        "Figure 8: validation loss with the schedule and without",
+        "val_log_loss",
+        "loss",
+        _SCHEDULES,
+    ),
+    *(
+        (
+            f"{network}_plain_loss",
+            f"Figure 12: training loss of {title(network)} with residual connections and without",
+            "loss",
+            "loss",
+            [f"{network}_{weights}{marks}" for weights in ("imagenet", "random") for marks in ("", "_plain")],
+        )
+        for network in RESNETS
+    ),
+)
 PLOTS: list[dict[str, Any]] = [
     {
-        f"{name}": {
-            "title": title,
+        name: {
+            "title": heading,
             "x": "batch",
             "y": {f"reports/training/curves/{figure}.csv": columns},
             "y_label": label,
         }
     }
-    for name, title, figure, label, columns in (
-        (
-            "schedule",
-            "Figure 6: learning rate with the schedule and without",
-            "learning_rate",
-            "learning rate",
-            ["resnet152_random", "resnet152_random_constant"],
-        ),
-        (
-            "schedule_loss",
-            "Figure 7: training loss with the schedule and without",
-            "loss",
-            "loss",
-            ["resnet152_random", "resnet152_random_constant"],
-        ),
-        (
-            "schedule_val_log_loss",
-            "Figure 8: validation loss with the schedule and without",
-            "val_log_loss",
-            "loss",
-            ["resnet152_random", "resnet152_random_constant"],
-        ),
-        (
-            "plain_loss",
-            "Figure 12: training loss with residual connections and without",
-            "loss",
-            "loss",
-            ["resnet50_random", "resnet50_random_plain"],
-        ),
-    )
+    for name, heading, figure, label, columns in _CURVES
 ]
 
 
