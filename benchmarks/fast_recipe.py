@@ -5,11 +5,13 @@
 It trains one run of params.yaml on data/packed/train (`dvc repro pack` with profile cpu makes it) and prints
 a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
 data/packed/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md. `--batches` shrinks
-the recipe, schedule and all, for a quick look.
+the recipe, schedule and all, for a quick look. A run that the profile leaves out needs epochs: `--set
+profiles.cpu.runs.RUN.epochs=1`.
 """
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,19 @@ def shown(**figures: float) -> dict[str, float]:
     return rounded
 
 
+def built_as(run: Any, section: Any, size: int, stem: Any, batch_norm_momentum: float | None) -> Any:
+    """Return the network of a run with random weights, as its stage builds it."""
+    from deepfake_ensemble.models import architecture, detector
+    from deepfake_ensemble.residual import network, settings
+
+    model = params.check("model", section, settings.Model)
+    own: Any = params.check("network", model.network, architecture.find(run.model).network)
+    built = network.build(run.model, model, own, image_size=size, stem=stem)
+    if batch_norm_momentum is not None:
+        detector.set_batch_norm_momentum(built, batch_norm_momentum)
+    return network.connected(built, run.connections)
+
+
 def main() -> None:
     asked = arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -64,7 +79,7 @@ def main() -> None:
     from deepfake_ensemble.data.reading.batches import BatchReader
     from deepfake_ensemble.data.records import PackedImages
     from deepfake_ensemble.evaluation.metrics import metrics
-    from deepfake_ensemble.models import architecture, session
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor
     from deepfake_ensemble.residual import fitting, network, settings
     from deepfake_ensemble.residual.augmentation import AugmentedReader
@@ -72,27 +87,37 @@ def main() -> None:
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
     recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
-    model = params.check("model", whole["models"][run.model], settings.Model)
     extent = params.check("extent", profile["runs"][asked.run], settings.Extent)
-    own: Any = params.check("network", model.network, architecture.find(run.model).network)
-    size = profile["image_size"]
-    session.start(whole["seed"], profile["training"]["precision"])
-    built = network.build(run.model, model, own, image_size=size, stem=extent.stem)
-    multiplier = profile["training"]["learning_rate_multiplier"]["random"] if recipe.fine_tuning else 1
+    size, interpolation = profile["image_size"], whole["resizing"]["interpolation"]
+    adaptation = params.check("training", profile["training"], settings.Adaptation)
+    session.start(whole["seed"], adaptation.precision)
+    built = built_as(
+        run,
+        whole["models"][run.model],
+        size,
+        extent.stem,
+        adaptation.batch_norm_momentum if recipe.fine_tuning else None,
+    )
+    multiplier = adaptation.learning_rate_multiplier.random if recipe.fine_tuning else 1
     train, val = (PackedImages(Path("data/packed") / split) for split in ("train", "val"))
-    plan = fitting.plan(
-        len(train), recipe, epochs=recipe.epochs, evaluate_every=1, checkpoint_every=1, step="batch"
-    )
-    threads, start = settled.readers, time.monotonic()
+    epochs = recipe.epochs if extent.epochs is None else extent.epochs
+    plan = fitting.plan(len(train), recipe, epochs=epochs, evaluate_every=1, checkpoint_every=1, step="batch")
+    start = time.monotonic()
     reader = AugmentedReader(
-        train, size, "bilinear", crop_scale=recipe.crop_scale, symmetry=recipe.symmetry, threads=threads
+        train,
+        size,
+        interpolation,
+        crop_scale=recipe.crop_scale,
+        symmetry=recipe.symmetry,
+        threads=settled.readers,
     )
-    validation = BatchReader(val, size, threads=threads)
-    scored = network.mean_over(built, recipe.mean_over)
-    predictor = Predictor(scored)
+    validation = BatchReader(val, size, interpolation, settled.readers)
+    predictor = Predictor(network.mean_over(built, recipe.mean_over))
     step = fitting._Step(built, recipe, jit_compile=False)
     batches = reader.batches(recipe.batch_size, whole["seed"], 0, 0)
     last = min(asked.batches or plan.batches, plan.batches)
+    if not last:
+        sys.exit(f"{asked.run}: this profile leaves it out: --set its epochs under profiles")
     every = -(-last // asked.points)
     print(f"{asked.run}: {built.count_params():,} parameters, {last} of {plan.batches} batches")
     print(",".join(("minutes", "batch", "loss", *(f"val_{score}" for score in SCORES))))
@@ -115,8 +140,10 @@ def main() -> None:
             points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scores))
             start = time.monotonic()
     if asked.keep:
-        tried = measured_on() | {"run": asked.run, "changed": asked.set, "points": points}
-        write_json(DOCS / f"validation-{asked.keep}.json", tried)
+        write_json(
+            DOCS / f"validation-{asked.keep}.json",
+            measured_on() | {"run": asked.run, "changed": asked.set, "points": points},
+        )
 
 
 if __name__ == "__main__":

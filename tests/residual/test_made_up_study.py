@@ -38,7 +38,8 @@ ARITHMETIC = ("evaluate official test", "evaluate leak_free leak_free", "curves"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like residual/, up to the predictions, with what follows run there."""
-    folder = tmp_path_factory.mktemp("residual")
+    folder = tmp_path_factory.mktemp("project") / "residual"
+    folder.mkdir()
     yaml = YAML()
     params = yaml.load((ROOT / "residual/params.yaml").read_text(encoding="utf-8"))
     params["profiles"]["sample"]["counts"] = {"train": 120, "val": 40, "test": 160}
@@ -259,6 +260,9 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     (average,) = written["averages"]
     assert average["weights"] == compared["ensemble_weights"]
     assert average["f1_official"] == compared["intervals"]["ensemble"]["f1"]
+    kept = home.parent / "docs/measurements/residual/sample"
+    assert (kept / "report.html").read_bytes() == (home / "reports/report.html").read_bytes()
+    assert (kept / "evaluation/leak_free/comparison.json").exists() and not (kept / "pictures").exists()
 
 
 def test_the_sample_s_scores_are_no_results(home: Path) -> None:

@@ -4,9 +4,11 @@ Run `python -m deepfake_ensemble.residual.pipeline.results` in `residual/`. Scor
 reports/evaluation and, for what a regression on three simple properties of an image reaches, from the
 audit; times from measured/, which training fills; a run whose model is not the one that was
 timed is left out, with a line that says so. Runs that results.json already holds, of other profiles, stay.
-The sample's images say nothing about CIFAKE, so its scores have no place there.
+The sample's images say nothing about CIFAKE, so its scores have no place there. The profile's report and the
+files that it is made from are copied into docs/measurements/residual, but for its pictures of the images.
 """
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.residual import stopwatch, times_scored
 from deepfake_ensemble.residual.results_folder import why_empty
@@ -23,6 +25,8 @@ from deepfake_ensemble.residual.settings import Extent, Runs
 RESULTS = Path("results.json")
 REPORTS = Path("reports/evaluation")
 AUDIT = Path("reports/data/cifake.json")
+KEPT = Path("../docs/measurements/residual")
+NOT_KEPT = ("pictures", ".gitignore")
 
 
 def collected(profile: str) -> list[dict[str, Any]]:
@@ -136,6 +140,8 @@ def main() -> None:
         },
     )
     print(f"residual/{RESULTS}: {len(entries)} runs brought up to date")
+    with replacing_folder(KEPT / profile.rpartition(".")[2]) as partial:
+        shutil.copytree("reports", partial, ignore=shutil.ignore_patterns(*NOT_KEPT), dirs_exist_ok=True)
 
 
 if __name__ == "__main__":
