@@ -33,6 +33,7 @@ def recipe(**changes: Any) -> Recipe:
             "fine_tuning": True,
             "schedule": "linear",
             "warm_up": 0.1,
+            "optimizer": "adamw",
             "weight_decay": 0.01,
             "label_smoothing": 0.0,
             "crop_scale": [0.3, 1.0],

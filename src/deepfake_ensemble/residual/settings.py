@@ -9,6 +9,8 @@ from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
 
 # Which residual connections a network has: all of them, none, or all but the first of each stage.
 Connections = Literal["kept", "removed", "one_a_stage_removed"]
+# How gradients change the weights; muon is for convolutions' kernels, with adamw for everything else.
+Optimizer = Literal["adamw", "muon"]
 # How the learning rate falls.
 Shape = Literal["linear", "cosine", "constant"]
 # A network's first layers: as published, or such that they do not shrink the image.
@@ -35,11 +37,12 @@ class Recipe:
         epochs: passes over the training split.
         batch_size: images of which one gradient is computed.
         accumulation: so many gradients are averaged before the weights are updated.
+        optimizer: what changes the weights.
         learning_rate: the highest.
         fine_tuning: whether that is meant for fine-tuning, so that the profile's multiplier applies to it.
         schedule: how it rises and falls.
         warm_up: the share of updates in which it rises.
-        weight_decay: of AdamW, on everything but biases and normalisation.
+        weight_decay: times the learning rate, on everything but biases and normalisation.
         label_smoothing: labels become l (1 - s) + s / 2.
         crop_scale: the least and the greatest share of an image's area that is cut out and scaled up; null:
             none.
@@ -50,6 +53,7 @@ class Recipe:
     epochs: Count
     batch_size: Count
     accumulation: Count
+    optimizer: Optimizer
     learning_rate: Annotated[float, Gt(0)]
     fine_tuning: bool
     schedule: Shape

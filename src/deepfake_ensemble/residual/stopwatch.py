@@ -47,6 +47,6 @@ def write(run: str, digest: str, seconds: float, training_images: int) -> None:
             "minutes": round(seconds / 60, 2),
             "training_images": training_images,
             "machine": machine(),
-            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports")),
+            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports", "results.json")),
         },
     )
