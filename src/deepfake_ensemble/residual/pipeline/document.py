@@ -88,7 +88,7 @@ def _row(of: Mapping[str, Any]) -> list[str]:
     measured = [NONE] * 3
     if of["run"] != ENSEMBLE:
         trained = [str(of["epochs"]), NONE if of["model"] in WITHOUT_STEM else of["stem"]]
-        commit, _, changes = of["commit"].partition(", ")
+        commit, _, changes = (of["commit"] or NONE).partition(", ")
         measured = [f"{of['minutes']:.1f}", f"`{commit[:7]}`{', ' + changes if changes else ''}"]
         measured.append(str(of["times_scored"]))
     return [
