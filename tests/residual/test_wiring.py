@@ -59,7 +59,9 @@ def test_every_row_of_the_paper_s_tables_has_its_stage(resolved: dict[str, Pipel
         for marks, _ in paper.SCENARIOS.values()
         for depth in ("resnet18", "resnet50", "resnet101", "resnet152")
     }
-    details = {f"{'finetune' if 'imagenet' in run else 'train'}@{run}" for run, _ in paper.RESNET152.values()}
+    details = {
+        f"{'finetune' if 'imagenet' in run else 'train'}@{run}" for _, run, _ in paper.RESNET152.values()
+    }
     assert table_2 | scenarios | details | {"train@bird_lotfi_random"} <= resolved.keys()
     assert "finetune@resnet152_imagenet_constant" in resolved
 

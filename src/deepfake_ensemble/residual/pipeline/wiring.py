@@ -264,7 +264,7 @@ PLOTS: list[dict[str, Any]] = [
         name: {
             "title": heading,
             "x": "batch",
-            "y": {f"reports/training/curves/{figure}.csv": columns},
+            "y": {f"reports/training/curves/{figure}.csv": list(columns)},  # or YAML would have aliases
             "y_label": label,
         }
     }
