@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.residual.optimizer import optimizer
+from deepfake_ensemble.residual.optimizer import make_optimizer
 from deepfake_ensemble.residual.schedule import learning_rate
 
 DECAY, BETA_1, BETA_2, EPSILON = 0.1, 0.9, 0.999, 1e-7
@@ -49,7 +49,7 @@ def test_a_training_ends_where_the_definition_does(accumulation: int, left_over:
     batches = 10 * accumulation + (left_over if accumulation > 1 else 0)
     gradients = [[rng.normal(size=s.shape).astype(np.float32) for s in start] for _ in range(batches)]
     variables = keras_variables(*start)
-    adamw = optimizer("adamw", variables, weight_decay=DECAY, accumulation=accumulation)
+    adamw = make_optimizer("adamw", variables, weight_decay=DECAY, accumulation=accumulation)
     for batch, gradient in enumerate(gradients):
         adamw.learning_rate.assign(learning_rate(batch // accumulation, 10, PEAK, WARM_UP, "linear"))
         adamw.apply(gradient, variables)
@@ -61,7 +61,7 @@ def test_a_training_ends_where_the_definition_does(accumulation: int, left_over:
 def test_the_corners_of_the_schedule_are_seen_in_the_weights_with_accumulation() -> None:
     # A constant gradient makes each of Adam's steps as long as its learning rate.
     variables = keras_variables(np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
-    adamw = optimizer("adamw", variables, weight_decay=0.0, accumulation=4)
+    adamw = make_optimizer("adamw", variables, weight_decay=0.0, accumulation=4)
     one = [np.ones((1, 1), np.float32), np.ones(1, np.float32)]
     moves = []
     for batch in range(40):
@@ -91,7 +91,7 @@ def test_biases_and_normalisation_do_not_decay_and_kernels_do(name: Any) -> None
     )
     for variable in model.trainable_variables:
         variable.assign(np.ones(variable.shape, np.float32))
-    made = optimizer(name, model.trainable_variables, weight_decay=0.5, accumulation=1)
+    made = make_optimizer(name, model.trainable_variables, weight_decay=0.5, accumulation=1)
     made.learning_rate.assign(0.1)
     nothing = [np.zeros(v.shape, np.float32) for v in model.trainable_variables]
     made.apply(nothing, model.trainable_variables)
@@ -111,7 +111,7 @@ def test_muon_takes_a_step_of_the_same_length_along_every_direction_of_a_kernel(
     gradient *= np.linspace(1, 5, shape[2])[:, None].astype(np.float32)
     gradient *= np.linspace(1, 5, shape[3]).astype(np.float32)
     (kernel,) = variables = keras_variables(start, np.zeros(1, np.float32))[:1]
-    muon = optimizer("muon", variables, weight_decay=DECAY, accumulation=1)
+    muon = make_optimizer("muon", variables, weight_decay=DECAY, accumulation=1)
     muon.learning_rate.assign(PEAK)
     muon.apply([gradient], variables)
     rows, columns = sides = int(np.prod(shape[:-1])), shape[-1]
@@ -125,12 +125,13 @@ def test_muon_takes_a_step_of_the_same_length_along_every_direction_of_a_kernel(
     assert np.abs(off - np.diag(np.diag(off))).max() < 1e-5
 
 
-def test_muon_moves_what_is_no_kernel_of_a_convolution_as_adamw_does() -> None:
+@pytest.mark.parametrize("kernel", [(3, 2), (3, 3, 4, 1)])
+def test_muon_moves_matrices_and_depthwise_kernels_as_adamw_does(kernel: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
-    start = [rng.normal(size=(3, 2)).astype(np.float32), rng.normal(size=2).astype(np.float32)]
+    start = [rng.normal(size=kernel).astype(np.float32), rng.normal(size=2).astype(np.float32)]
     gradients = [[rng.normal(size=s.shape).astype(np.float32) for s in start] for _ in range(10)]
     variables = keras_variables(*start)
-    muon = optimizer("muon", variables, weight_decay=DECAY, accumulation=1)
+    muon = make_optimizer("muon", variables, weight_decay=DECAY, accumulation=1)
     for batch, gradient in enumerate(gradients):
         muon.learning_rate.assign(learning_rate(batch, 10, PEAK, WARM_UP, "linear"))
         muon.apply(gradient, variables)

@@ -105,8 +105,9 @@ def _with_additions(ablated: Any, original: Any) -> Any:
 
     def call(layer: Any, *inputs: Any, **options: Any) -> Any:
         block, _, end = layer.name.rpartition("_out")
-        if layer.name.endswith("_1_conv"):
-            entered.setdefault(layer.name.removesuffix("_1_conv"), inputs[0])
+        for first in ("_1_pad", "_1_conv"):  # whichever a block begins with
+            if layer.name.endswith(first):
+                entered.setdefault(layer.name.removesuffix(first), inputs[0])
         if not end and block and f"{block}_add" not in there:
             shortcut = entered[block]
             for projection in (f"{block}_0_conv", f"{block}_0_bn"):

@@ -15,7 +15,7 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models.predicting import Predictor
 from deepfake_ensemble.residual import schedule
 from deepfake_ensemble.residual.augmentation import AugmentedReader
-from deepfake_ensemble.residual.optimizer import optimizer
+from deepfake_ensemble.residual.optimizer import make_optimizer
 from deepfake_ensemble.residual.settings import Recipe
 from deepfake_ensemble.residual.stopwatch import Stopwatch
 from deepfake_ensemble.training import feeding
@@ -98,7 +98,7 @@ def fit(
 
     Args:
         detector: with its initial weights, frozen as it shall be, not compiled.
-        train: read shuffled, cropped and mirrored, by (seed, epoch).
+        train: read shuffled, cropped and turned, by (seed, epoch).
         validation: read in order, as it is.
         recipe: the protocol.
         learning_rate: the highest; the recipe's, times what the profile says.
@@ -205,7 +205,7 @@ class _Step:
         import tensorflow as tf
 
         variables = detector.trainable_variables
-        update = optimizer(
+        optimizer = make_optimizer(
             recipe.optimizer,
             variables,
             weight_decay=recipe.weight_decay,
@@ -213,8 +213,8 @@ class _Step:
         )
         loss_of = keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
         self._sums = [tf.Variable(0.0, dtype=tf.float64), tf.Variable(0.0, dtype=tf.float64)]
-        self.state = [*detector.variables, *update.variables, *self._sums]
-        self._rate = update.learning_rate
+        self.state = [*detector.variables, *optimizer.variables, *self._sums]
+        self._rate = optimizer.learning_rate
         self._name = detector.name
 
         def take(images: Any, labels: Any) -> Any:
@@ -222,7 +222,7 @@ class _Step:
                 loss = loss_of(tf.cast(labels, tf.float32), detector(images, training=True))
                 penalties = detector.losses
                 total = tf.add_n([loss, *penalties]) if penalties else loss
-            update.apply(tape.gradient(total, [v.value for v in variables]), variables)
+            optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)
             self._sums[0].assign_add(tf.cast(total, tf.float64))
             self._sums[1].assign_add(1.0)
 

@@ -10,11 +10,11 @@ from deepfake_ensemble.training.adam import adam
 if TYPE_CHECKING:
     import keras
 
-# Of Newton and Schulz' iteration: as many as in Jordan's own training of small convolutional networks.
+# Newton-Schulz iterations: as many as in Jordan's own training of small convolutional networks.
 MUON_STEPS = 3
 
 
-def optimizer(
+def make_optimizer(
     name: Optimizer, variables: Sequence["keras.Variable"], *, weight_decay: float, accumulation: int
 ) -> "keras.optimizers.Optimizer":
     """Return an optimizer for `variables`, with the learning rate 0: assign it.
@@ -48,11 +48,12 @@ def _muon(weight_decay: float) -> "keras.optimizers.Optimizer":
         """Keras' Muon for kernels (height, width, inputs, outputs), each as one matrix (…, outputs)."""
 
         def _should_use_adamw(self, variable: Any) -> bool:
-            return len(variable.shape) != 4
+            # A depthwise convolution's kernel has one output for each input: nothing to make orthogonal.
+            return len(variable.shape) != 4 or variable.shape[-1] == 1
 
         def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
-            # Keras' own takes the products of the longer side and transposes in every step: twice the time.
-            # In the precision of the network's arithmetic, as its authors do it.
+            # In the precision of the network's arithmetic, as its authors do it; Keras' own is in float32 and
+            # transposes in every step.
             matrix = tf.reshape(x, (-1, x.shape[-1]))
             is_wide = matrix.shape[0] < matrix.shape[1]
             tall = tf.transpose(matrix) if is_wide else matrix

@@ -7,19 +7,27 @@ from pathlib import Path
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.machine import commit, machine
 
+# What may differ from a commit: results, the documents made of them, and params, which the digest tells.
+RESULTS = ("params.yaml", "dvc.lock", "reports", "results.json", "../docs")
 FOLDER = Path("measured")  # in no commit: residual/results.json takes over what counts
 
 
 class Stopwatch:
-    """Adds up the seconds that a training takes, beside its interrupted state."""
+    """Adds up the seconds that a training takes, beside its interrupted state.
+
+    Attributes:
+        commit: on which the training began.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Go on with what is in `folder`, which is removed when the training has succeeded."""
         self._file = folder / "seconds.json"
+        self._here = commit(apart_from=RESULTS)
         try:
-            self._before = float(json.loads(self._file.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError):
-            self._before = 0.0
+            before = json.loads(self._file.read_text(encoding="utf-8"))
+            self._before, self.commit = float(before["seconds"]), before["commit"]
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            self._before, self.commit = 0.0, self._here
         self._start = time.monotonic()
 
     @property
@@ -28,17 +36,17 @@ class Stopwatch:
 
     def keep(self) -> None:
         """Write down the seconds so far."""
-        write_json(self._file, self.seconds)
+        write_json(self._file, {"seconds": self.seconds, "commit": self.commit})
 
     def reset(self) -> None:
         """Forget what was before: the training starts over."""
-        self._before = 0.0
+        self._before, self.commit = 0.0, self._here
 
 
-def write(run: str, digest: str, seconds: float, training_images: int) -> None:
+def write(run: str, digest: str, seconds: float, training_images: int, began_on: str | None) -> None:
     """Write `measured/RUN.json`: what results.json says of a run beside its scores.
 
-    `digest` tells what params it was made with, which need not be those of the commit.
+    `digest` tells what params it was made with, which need not be those of the commit that it began on.
     """
     write_json(
         FOLDER / f"{run}.json",
@@ -47,6 +55,6 @@ def write(run: str, digest: str, seconds: float, training_images: int) -> None:
             "minutes": round(seconds / 60, 2),
             "training_images": training_images,
             "machine": machine(),
-            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports", "results.json")),
+            "commit": began_on,
         },
     )

@@ -1,7 +1,7 @@
 """The symmetries of a square image: what augmentation draws from, and what an answer can be the mean over.
 
-None of them moves the borders of JPEG's blocks of 8 pixels in an image whose sides they divide, so the traces
-of compression stay what they are.
+None of them moves the borders of JPEG's blocks of 8 pixels in an image whose sides they divide. Transposing
+exchanges the quantisation of horizontal and of vertical frequencies, which JPEG's tables do not treat alike.
 """
 
 from typing import Any

@@ -83,7 +83,7 @@ def _results(results: Mapping[str, Any]) -> str:
 
 def _row(of: Mapping[str, Any]) -> list[str]:
     """Return a run's row, or that of a weighted average, which is nothing that was trained."""
-    printed = paper.f1_of(of["run"])
+    printed = paper.F1.get(of["run"])
     trained = [NONE] * 2
     measured = [NONE] * 3
     if of["run"] != ENSEMBLE:

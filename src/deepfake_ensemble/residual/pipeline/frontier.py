@@ -6,19 +6,18 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from deepfake_ensemble.report.drawing import FULL, empty, styled, svg
+from deepfake_ensemble.residual import paper
 from deepfake_ensemble.residual.names import title
 
-PAPER_BEST = 0.963
 TEST, VALIDATION, BEST = "#0072B2", "#D55E00", "#009E73"
 
 
 Run = Mapping[str, Any]
 
 
-def comparable(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs that were trained on two cores, the fastest first."""
-    on_two_cores = (run for run in runs if run["machine"]["cores"] == 2 and not run["machine"]["gpu"])
-    return sorted(on_two_cores, key=lambda run: run["minutes"])
+def on_two_cores(measured: Iterable[Run]) -> list[Run]:
+    """Return the runs or trials that were trained on two cores, without a GPU."""
+    return [each for each in measured if each["machine"]["cores"] == 2 and not each["machine"]["gpu"]]
 
 
 def front(runs: Sequence[Run]) -> list[Run]:
@@ -32,7 +31,7 @@ def front(runs: Sequence[Run]) -> list[Run]:
 
 def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
     """Return an SVG file: a point for each run, on the published test set, and each trial, on validation."""
-    runs = comparable(results["runs"])
+    runs = sorted(on_two_cores(results["runs"]), key=lambda run: run["minutes"])
     with styled():
         drawing, axes = empty(FULL, 4.2)
         best = front(runs)
@@ -50,14 +49,20 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
             # Beaten ones lie close to each other: every other one has its name on the left.
             left = run in beaten[::2]
             _label(axes, title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
-        for trial in trials:
+        for trial in on_two_cores(trials):
             end = trial["points"][-1]
             axes.plot(end["minutes"], end["val_f1"], "x", color=VALIDATION)
             _label(axes, named(trial), end["minutes"], end["val_f1"])
-        axes.axhline(PAPER_BEST, color=BEST, linewidth=1, linestyle=(0, (4, 3)))
-        _label(axes, "the paper's best", 1, PAPER_BEST)
+        axes.axhline(paper.BEST, color=BEST, linewidth=1, linestyle=(0, (4, 3)))
+        _label(axes, "the paper's best", 1, paper.BEST)
         axes.plot([], [], "o-", color=TEST, label="test set as published, 95 % interval")
-        axes.plot([], [], "x", color=VALIDATION, label="a trial, on validation")
+        axes.plot(
+            [],
+            [],
+            "x",
+            color=VALIDATION,
+            label="a trial, on validation; without the minutes of its evaluations",
+        )
         axes.set(
             xscale="log",
             yscale="logit",

@@ -109,7 +109,7 @@ def train(
         write_json(partial / "curves.json", {"best": fitting.best(curves, plan), **fitting.rounded(curves)})
         write_json(partial / "fingerprint.json", made_from)
         saved.save(built, partial / "model.keras", made_from)
-    stopwatch.write(run, made_from["digest"], seconds, len(training))
+    stopwatch.write(run, made_from["digest"], seconds, len(training), timed.commit)
     state.discard()
 
 
