@@ -14,7 +14,7 @@ from deepfake_ensemble.data import records
 from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.residual import fitting
+from deepfake_ensemble.residual import fitting, stopwatch
 from deepfake_ensemble.residual.augmentation import AugmentedReader
 from deepfake_ensemble.residual.settings import Recipe
 from deepfake_ensemble.residual.stopwatch import Stopwatch
@@ -183,9 +183,12 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
     assert taken == 24
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_killed_after_a_save_it_ends_with_the_same_bytes(
-    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
+    its = recipe(optimizer=optimizer)
+    expected = whole if its == recipe() else fit(packed, tmp_path / "whole", its=its)
     # What a kill leaves is what was saved last, so an error that nothing holds back stands for it.
     step, taken = fitting._Step.take, []
 
@@ -197,11 +200,27 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
 
     monkeypatch.setattr(fitting._Step, "take", take)
     with pytest.raises(MemoryError):
-        fit(packed, tmp_path, save_every=0)
-    model, curves, _, _ = fit(packed, tmp_path)
-    assert curves == whole[1]
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), whole[0].get_weights(), strict=True))
+        fit(packed, tmp_path, its=its, save_every=0)
+    model, curves, _, _ = fit(packed, tmp_path, its=its)
+    assert curves == expected[1]
+    weights = zip(model.get_weights(), expected[0].get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in weights)
     assert len(taken) == 25
+
+
+def test_a_training_goes_by_the_commit_that_it_began_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = iter(["first", "second", "third"])
+    monkeypatch.setattr(stopwatch, "commit", lambda apart_from: next(commits))
+    begun = Stopwatch(tmp_path)
+    begun.keep()
+    resumed = Stopwatch(tmp_path)
+    assert (begun.commit, resumed.commit) == ("first", "first")
+    assert resumed.seconds > begun.seconds - 1
+    again = Stopwatch(tmp_path)
+    again.reset()
+    assert again.commit == "third"
 
 
 def test_other_seeds_and_recipes_give_other_weights(packed: Path, whole: tuple, tmp_path: Path) -> None:

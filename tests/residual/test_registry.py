@@ -11,6 +11,7 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.architectures import resnet18
 from deepfake_ensemble.residual import checkpoints, network
+from deepfake_ensemble.residual.names import WITHOUT_STEM
 from deepfake_ensemble.residual.settings import Model
 
 # Trainable parameters of the published networks without their classifiers, in the unit of table 2, and layers
@@ -31,6 +32,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWa
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
 each = pytest.mark.parametrize("name", NETWORKS)
+
+
+def test_the_tables_show_no_stem_of_networks_that_it_does_not_change() -> None:
+    assert {name for name, (_, gone) in NETWORKS.items() if not gone} | {"compact"} == WITHOUT_STEM
 
 
 @cache

@@ -14,7 +14,7 @@ TITLES = {
     "fast_15": "compact network, 15 minutes",
     "fast_60": "compact network, 60 minutes",
 }
-# Whose first layers do not shrink an image, or not in a way of their own: `stem` changes nothing of them.
+# Networks that `stem` does not change: `surgery.with_small_stem` returns them as they are.
 WITHOUT_STEM = frozenset({"vgg16", "bird_lotfi", "compact"})
 _MARKS = {
     "imagenet": "ImageNet weights",

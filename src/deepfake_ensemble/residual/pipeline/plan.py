@@ -64,8 +64,10 @@ def _work(whole: schema.Params, stage: str, item: str, otherwise: str) -> Work:
         text, numbers = f"{counts}; half of them fake", {"images": dict(profile.counts)}
     if stage == "pack":
         text, numbers = f"{profile.counts[item]:,} images", {"images": profile.counts[item]}
-    if stage == "fetch" and not profile.imagenet:
-        text = "nothing: this profile starts from random weights"
+    if stage == "fetch" and not any(
+        run.model == item and _why(whole, profile, name) is None for name, run in whole.runs.imagenet.items()
+    ):
+        text = "nothing: no run of this profile starts from them"
     elif stage == "fetch":
         text = f"ImageNet weights from {'Hugging Face' if item in CHECKPOINTS else 'Keras'}"
     return text, numbers
