@@ -240,9 +240,10 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     for line in (*scored, ("cpu", "fast_15", "c"), ("sample", "fast_60", "d")):
         with (home / "measured/scored.tsv").open("a", encoding="utf-8") as log:
             log.write("\t".join(line) + "\n")
+    old = {"f1_official": {"value": 0.5}}
     before = [
-        {"profile": "cpu", "run": "fast_15"},
-        {"profile": "sample", "run": "fast_15", "scored": ["e", "b"]},
+        {"profile": "cpu", "run": "fast_15", **old},
+        {"profile": "sample", "run": "fast_15", "scored": ["e", "b"], **old},
     ]
     write_json(home / "results.json", {"runs": before})
     said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
@@ -250,6 +251,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     written = json.loads((home / "results.json").read_text(encoding="utf-8"))
     entries = written["runs"]
     assert [entry["profile"] for entry in entries] == ["cpu", "sample"]
+    assert written["superseded"] == before[1:]
     entry = entries[1]
     compared = read(home, "evaluation/official/comparison.json")
     assert entry["f1_official"] == compared["intervals"]["fast_15"]["f1"]
@@ -257,6 +259,9 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     # Whoever saw the scores of a model before saw them.
     assert (entry["minutes"], entry["cores"]) == (12.5, 2)
     assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
+    # Written again, nothing took the place of anything.
+    run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
+    assert json.loads((home / "results.json").read_text(encoding="utf-8")) == written
     (average,) = written["averages"]
     assert average["weights"] == compared["ensemble_weights"]
     assert average["f1_official"] == compared["intervals"]["ensemble"]["f1"]

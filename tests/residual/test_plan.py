@@ -139,7 +139,7 @@ def test_the_frontier_joins_the_runs_that_nothing_beats_in_less_time() -> None:
     assert frontier.on_two_cores(runs) == runs[:3]
     fastest_first = sorted(runs[:3], key=lambda run: run["minutes"])
     assert [run["run"] for run in frontier.front(fastest_first)] == ["fast_15", "fast_60"]
-    drawn = ElementTree.fromstring(frontier.draw({"runs": runs}, []))
+    drawn = ElementTree.fromstring(frontier.draw({"runs": runs, "superseded": runs}, []))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
 
 

@@ -49,6 +49,10 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
             # Beaten ones lie close to each other: every other one has its name on the left.
             left = run in beaten[::2]
             _label(axes, title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
+        for run in on_two_cores(results.get("superseded", ())):
+            minutes, f1 = run["minutes"], run["f1_official"]["value"]
+            axes.plot(minutes, f1, "o", color=TEST, fillstyle="none")
+            _label(axes, "before", minutes, f1, left=True, below=True)
         for trial in on_two_cores(trials):
             end = trial["points"][-1]
             axes.plot(end["minutes"], end["val_f1"], "x", color=VALIDATION)
@@ -56,12 +60,13 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
         axes.axhline(paper.BEST, color=BEST, linewidth=1, linestyle=(0, (4, 3)))
         _label(axes, "the paper's best", 1, paper.BEST)
         axes.plot([], [], "o-", color=TEST, label="test set as published, 95 % interval")
+        axes.plot([], [], "o", color=TEST, fillstyle="none", label="the same, a recipe that another replaced")
         axes.plot(
             [],
             [],
             "x",
             color=VALIDATION,
-            label="a trial, on validation; without the minutes of its evaluations",
+            label="a trial, on validation, less its evaluations' time",
         )
         axes.set(
             xscale="log",
@@ -73,7 +78,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
         axes.set_xticks([1, 2, 5, 15, 60, 150], ["1", "2", "5", "15", "60", "150"])
         axes.set_yticks([0.7, 0.8, 0.9, 0.95, 0.98, 0.99], ["0.7", "0.8", "0.9", "0.95", "0.98", "0.99"])
         axes.minorticks_off()
-        axes.legend(loc="lower left")
+        axes.legend(loc="upper left")
         inside = svg(drawing, "frontier").replace("currentColor", "black")
     # It stands alone: with its name spaces, and on white whatever the page.
     head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'

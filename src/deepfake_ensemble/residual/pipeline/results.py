@@ -3,13 +3,15 @@
 Run `python -m deepfake_ensemble.residual.pipeline.results` in `residual/`. Scores come from
 reports/evaluation and, for what a regression on three simple properties of an image reaches, from the
 audit; times from measured/, which training fills; a run whose model is not the one that was
-timed is left out, with a line that says so. What results.json already holds of other runs and profiles stays.
+timed is left out, with a line that says so. What results.json already holds of other runs and profiles stays,
+and under `superseded` what a later training of the same run took the place of.
 The sample's images say nothing about CIFAKE, so its scores have no place there. The profile's report and the
 files that it is made from are copied into docs/measurements/residual, but for its pictures of the images.
 """
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,17 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
     return [together[place] for place in sorted(together)]
 
 
+def superseded(before: Mapping[str, Any], runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries of trainings that another of the same run took the place of, once each."""
+    now = {(entry["profile"], entry["run"]): entry for entry in runs}
+    gone = [
+        entry
+        for entry in before.get("runs", [])
+        if entry["f1_official"] != now[entry["profile"], entry["run"]]["f1_official"]
+    ]
+    return [*before.get("superseded", []), *gone]
+
+
 def main() -> None:
     """Rewrite results.json."""
     profile = params.active_profile()
@@ -132,10 +145,12 @@ def main() -> None:
         return
     before = read_json(RESULTS) if RESULTS.exists() else {}
     entries = collected(profile)
+    runs = merged(before.get("runs", []), entries)
     write_json(
         RESULTS,
         {
-            "runs": merged(before.get("runs", []), entries),
+            "runs": runs,
+            "superseded": superseded(before, runs),
             "averages": merged(before.get("averages", []), average(profile)),
         },
     )
