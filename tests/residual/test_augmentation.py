@@ -15,6 +15,7 @@ from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.reading import order
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers, turns
+from deepfake_ensemble.residual.settings import Symmetry
 from deepfake_ensemble.residual.symmetry import TURNS, turned
 
 COUNT = 23
@@ -108,15 +109,27 @@ def test_half_of_the_images_are_mirrored(images: PackedImages) -> None:
     assert as_they_are == COUNT - order.flips(COUNT, 1, 0).sum()
 
 
-def test_a_square_s_eight_turns_are_drawn_alike_and_leave_the_pixels(images: PackedImages) -> None:
-    drawn = Counter(turns(8000, 1, 0, "square"))
-    assert len(drawn) == 8 and min(drawn.values()) > 900
-    assert turns(50, 1, 0, "square") != turns(50, 1, 1, "square")
-    assert set(turns(50, 1, 0, "none")) == {(False, False, False)}
-    batch = taken(reader(images, crop_scale=None, symmetry="square"), 1)[0][0]
+@pytest.mark.parametrize(("symmetry", "count"), [("rectangle", 4), ("square", 8)])
+def test_all_turns_are_drawn_alike_and_leave_the_pixels(
+    images: PackedImages, symmetry: Symmetry, count: int
+) -> None:
+    drawn = Counter(turns(1000 * count, 1, 0, symmetry))
+    assert len(drawn) == count and min(drawn.values()) > 900
+    assert turns(50, 1, 0, symmetry) != turns(50, 1, 1, symmetry)
+    batch = taken(reader(images, crop_scale=None, symmetry=symmetry), 1)[0][0]
     for row, position in enumerate(order.permutation(COUNT, 1, 0)[:5]):
-        turn = turns(COUNT, 1, 0, "square")[position]
+        turn = turns(COUNT, 1, 0, symmetry)[position]
         assert np.array_equal(batch[row], turned(pixels(images[int(position)], 32), turn))
+
+
+def test_without_symmetry_no_image_is_turned() -> None:
+    assert set(turns(50, 1, 0, "none")) == {(False, False, False)}
+
+
+def test_a_rectangle_has_the_four_of_them_that_keep_rows_rows() -> None:
+    image = np.arange(6).reshape(2, 3, 1)
+    its = {turned(image, turn).tobytes() for turn in TURNS["rectangle"]}
+    assert its == {each.tobytes() for each in (image, image[:, ::-1], image[::-1], image[::-1, ::-1])}
 
 
 def test_the_eight_turns_are_all_that_a_square_has() -> None:

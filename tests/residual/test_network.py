@@ -60,7 +60,7 @@ def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     assert network.connected(whole, "kept") is whole
 
 
-@pytest.mark.parametrize("symmetry", ["mirror", "square"])
+@pytest.mark.parametrize("symmetry", ["mirror", "rectangle", "square"])
 def test_the_mean_over_turns_is_that_of_the_turned_images(symmetry: Any) -> None:
     model = built("bird_lotfi")
     mean = network.mean_over(model, symmetry)

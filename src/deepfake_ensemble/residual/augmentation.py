@@ -34,13 +34,12 @@ def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
 
 def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
     """Return the turn of each of `count` images in an epoch; mirroring is the first study's."""
-    if symmetry == "square":
-        drawn = generator(seed, epoch, Purpose.TURN).integers(0, 8, count)
-    elif symmetry == "mirror":
+    group = TURNS[symmetry]
+    if symmetry == "mirror":
         drawn = order.flips(count, seed, epoch).astype(np.int64)
     else:
-        drawn = np.zeros(count, np.int64)
-    return [TURNS[symmetry][number] for number in drawn.tolist()]
+        drawn = generator(seed, epoch, Purpose.TURN).integers(0, len(group), count)
+    return [group[number] for number in drawn.tolist()]
 
 
 def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Box:

@@ -15,8 +15,8 @@ Optimizer = Literal["adamw", "muon"]
 Shape = Literal["linear", "cosine", "constant"]
 # A network's first layers: as published, or such that they do not shrink the image.
 Stem = Literal["imagenet", "small"]
-# Turns of a square image: none; left to right; these, upside down and transposed, eight in all.
-Symmetry = Literal["none", "mirror", "square"]
+# Turns of a square image: none; left to right; also upside down, four in all; also transposed, eight in all.
+Symmetry = Literal["none", "mirror", "rectangle", "square"]
 Share = Annotated[float, Gt(0), Le(1)]
 Count = Annotated[int, Ge(1)]
 

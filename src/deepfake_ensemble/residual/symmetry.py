@@ -13,6 +13,7 @@ Turn = tuple[bool, bool, bool]
 TURNS: dict[Symmetry, tuple[Turn, ...]] = {
     "none": ((False, False, False),),
     "mirror": ((False, False, False), (False, False, True)),
+    "rectangle": tuple((False, bool(n & 2), bool(n & 1)) for n in range(4)),
     "square": tuple((bool(n & 4), bool(n & 2), bool(n & 1)) for n in range(8)),
 }
 
