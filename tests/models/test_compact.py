@@ -7,7 +7,7 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models.architectures import compact
 
-TINY = {"stem_width": 8, "widths": [8, 8, 8], "blocks": 1}
+TINY = {"stem_width": 8, "stem_filters": "frequencies", "widths": [8, 8, 8], "blocks": 1}
 
 
 def test_the_first_filters_tell_the_frequencies_of_a_patch_apart() -> None:
@@ -28,13 +28,25 @@ def test_the_filters_after_them_are_their_negatives() -> None:
     assert (compact.frequency_filters(40) == filters[..., :40]).all()
 
 
-def test_the_network_begins_with_them_and_with_random_weights_elsewhere() -> None:
-    network = params.check("models.compact.network", TINY, compact.Network)
+def first_kernels(stem_filters: str, seed: int) -> list[np.ndarray]:
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    network = params.check("models.compact.network", TINY | {"stem_filters": stem_filters}, compact.Network)
     built = compact.backbone(32, network, None)
-    (kernel,) = built.get_layer("conv1_kernels").get_weights()
-    assert (kernel == compact.frequency_filters(8)).all()
-    (kernel,) = built.get_layer("conv2_kernels").get_weights()
-    assert len(np.unique(kernel)) > kernel.size / 2
+    return [built.get_layer(name).get_weights()[0] for name in ("conv1_kernels", "conv2_kernels")]
+
+
+def test_the_network_begins_with_them_and_with_random_weights_elsewhere() -> None:
+    (stem, next_one), (same, other) = first_kernels("frequencies", 1), first_kernels("frequencies", 2)
+    assert (stem == same).all() and (stem == compact.frequency_filters(8)).all()
+    assert not np.isclose(next_one, other).any()
+
+
+def test_or_with_random_ones() -> None:
+    (stem, next_one), (other, _) = first_kernels("random", 1), first_kernels("random", 2)
+    assert not np.isclose(stem, other).any()
+    assert (next_one == first_kernels("frequencies", 1)[1]).all()
 
 
 def test_more_filters_than_frequencies_and_their_negatives_are_refused() -> None:

@@ -1,14 +1,14 @@
 """A small residual network for images of 32 pixels, made to train fast on a processor (ours).
 
 A convolution at full resolution, whose few channels see every pixel and the fine traces that generators
-leave, and whose filters start as one frequency each, where such traces show (Frank et al. 2020, "Leveraging
-Frequency Analysis for Deep Fake Image Recognition"). Then three stages at 16, 8 and 4 pixels, each of which
-widens by a convolution with stride and adds residual blocks of two 3×3 convolutions (He et al. 2016): most of
-the work is done on maps that are small and deep, which processors multiply best.
+leave, and whose filters can start as one frequency each, where such traces show (Frank et al. 2020,
+"Leveraging Frequency Analysis for Deep Fake Image Recognition"). Then three stages at 16, 8 and 4 pixels,
+each of which widens by a convolution with stride and adds residual blocks of two 3×3 convolutions (He et al.
+2016): most of the work is done on maps that are small and deep, which processors multiply best.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len
 
@@ -28,9 +28,10 @@ FREQUENCIES = 27
 
 @section
 class Network:
-    """Channels at full resolution and of the three stages, and residual blocks in each stage."""
+    """Channels at full resolution and how their filters start, channels and residual blocks of each stage."""
 
     stem_width: Annotated[int, Ge(8), Le(2 * FREQUENCIES)]
+    stem_filters: Literal["frequencies", "random"]
     widths: Annotated[list[Width], Len(3, 3)]
     blocks: Annotated[int, Ge(1)]
 
@@ -52,7 +53,8 @@ def backbone(image_size: int, network: Network, weights: Path | None) -> "keras.
             x = layers.Add(name=f"{name}_add")([shortcut, _convolved(x, width, 1, f"{name}_2")])
             x = layers.ReLU(name=f"{name}_out")(x)
     built = keras.Model(image, layers.GlobalAveragePooling2D(name="avg_pool")(x), name="backbone")
-    built.get_layer("conv1_kernels").set_weights([frequency_filters(network.stem_width)])
+    if network.stem_filters == "frequencies":
+        built.get_layer("conv1_kernels").set_weights([frequency_filters(network.stem_width)])
     return built
 
 
