@@ -144,8 +144,10 @@ def test_another_numpy_gives_the_same_crops_and_turns() -> None:
     # As test_order.py has it of the order and of mirroring: other values would be other trained weights.
     drawn = random_numbers(1000, 42, 3)
     assert hashlib.sha256(drawn.astype("<f8").tobytes()).hexdigest()[:16] == "e1abd72ef4cb9bfb"
-    numbers = [TURNS["square"].index(turn) for turn in turns(16, 42, 0, "square")]
-    assert numbers == [5, 4, 0, 5, 5, 4, 3, 5, 4, 7, 1, 3, 4, 3, 0, 4]
+    eight = [TURNS["square"].index(turn) for turn in turns(16, 42, 0, "square")]
+    assert eight == [5, 4, 0, 5, 5, 4, 3, 5, 4, 7, 1, 3, 4, 3, 0, 4]
+    four = [TURNS["rectangle"].index(turn) for turn in turns(16, 42, 0, "rectangle")]
+    assert four == [2, 2, 0, 2, 2, 2, 1, 2, 2, 3, 0, 1, 2, 1, 0, 2]
 
 
 def test_images_are_brought_to_the_network_s_size(images: PackedImages) -> None:

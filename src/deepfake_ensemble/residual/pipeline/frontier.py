@@ -50,9 +50,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
             left = run in beaten[::2]
             _label(axes, title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
         for run in on_two_cores(results.get("superseded", ())):
-            minutes, f1 = run["minutes"], run["f1_official"]["value"]
-            axes.plot(minutes, f1, "o", color=TEST, fillstyle="none")
-            _label(axes, "before", minutes, f1, left=True, below=True)
+            axes.plot(run["minutes"], run["f1_official"]["value"], "o", color=TEST, fillstyle="none")
         for trial in on_two_cores(trials):
             end = trial["points"][-1]
             axes.plot(end["minutes"], end["val_f1"], "x", color=VALIDATION)
