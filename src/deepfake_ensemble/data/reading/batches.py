@@ -20,6 +20,10 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 Begun = Callable[[], Batch]
 """A batch that threads are at work on; called, it waits for it."""
 
+# Where memory begins at a multiple of 32 bytes, libjpeg-turbo's vectors write past the caches: right for a
+# batch, which nobody reads soon, wrong for pixels that are read again at once. Those begin so far beyond it.
+OFF_VECTORS = 8  # bytes
+
 AHEAD = 2  # batches that are begun before they are asked for, so that no thread waits for who takes them
 
 
@@ -92,23 +96,21 @@ class BatchReader(Batches):
         super().__init__(images.labels, size, threads)
         self._images = images
         self._interpolation = interpolation
-        self._for_mirroring = Memory()
+        self._beside = Memory()
         self._plain = bytearray(len(images))  # 1 where a header has been seen that leaves nothing to Pillow
 
     def _fill(
         self, batch: NDArray[np.uint8], positions: NDArray[np.int64], flipped: NDArray[np.bool_]
     ) -> None:
-        # Threads wait for Python's lock after whatever leaves it, if only to copy an image. So images that
-        # are to be mirrored are decoded beside the batch, and written into it all at once.
-        beside = self._for_mirroring.array(batch.shape)[: np.count_nonzero(flipped)]
-        to_mirror = iter(beside)
+        # An image to be mirrored is decoded beside the batch, to where it stays in the caches.
+        memory = self._beside.array((OFF_VECTORS + self.size * self.size * 3,))
+        beside = memory[OFF_VECTORS:].reshape(batch.shape[1:])
         for image, position, mirrored in zip(batch, positions.tolist(), flipped.tolist(), strict=True):
             if mirrored:
-                self._decode(next(to_mirror), position, "BGR")
+                self._decode(beside, position, "BGR")
+                put_mirrored(beside, image)
             else:
                 self._decode(image, position, "RGB")
-        if len(beside):
-            put_mirrored(beside, batch, flipped)
 
     def _decode(self, image: NDArray[np.uint8], position: int, colours: Colours) -> None:
         """Write the pixels of one image into `image`."""

@@ -35,19 +35,12 @@ def decode_into(data: bytes, pixels: NDArray[np.uint8], colours: Colours = "RGB"
     return True
 
 
-def put_mirrored(images: NDArray[np.uint8], batch: NDArray[np.uint8], flipped: NDArray[np.bool_]) -> None:
-    """Write images in BGR into `batch` in RGB, left and right exchanged; `images` hold anything afterwards.
+def put_mirrored(image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Write an image in BGR to `out` in RGB, left and right exchanged; both (height, width, 3), contiguous.
 
-    A row in BGR, read backwards, is the mirrored row in RGB. Eight bytes at a time are reversed where they
-    are, and then copied in the reverse order: much sooner than byte by byte.
-
-    Args:
-        images: (n, height, width, 3), contiguous.
-        batch: (batch, height, width, 3), contiguous.
-        flipped: which n of the batch they are (batch,).
+    A row in BGR, read backwards, is the mirrored row in RGB. Eight bytes at a time are taken for a number
+    and written the other way round, the last one first: much sooner than byte by byte.
     """
-    _, height, width, _ = images.shape
-    rows, number = (-1, height, 3 * width), np.uint8 if 3 * width % 8 else np.uint64
-    backwards = images.reshape(rows).view(number)
-    backwards.byteswap(inplace=True)
-    batch.reshape(rows).view(number)[flipped] = backwards[..., ::-1]
+    height, width, _ = image.shape
+    rows, number = (height, 3 * width), "u1" if 3 * width % 8 else "u8"
+    out.reshape(rows).view(f"<{number}")[...] = image.reshape(rows).view(f">{number}")[:, ::-1]
