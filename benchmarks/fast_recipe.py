@@ -108,6 +108,7 @@ def main() -> None:
         size,
         interpolation,
         crop_scale=recipe.crop_scale,
+        cut_mix=recipe.cut_mix,
         symmetry=recipe.symmetry,
         threads=settled.readers,
     )

@@ -14,7 +14,16 @@ from deepfake_ensemble.data import records
 from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.reading import order
 from deepfake_ensemble.data.records import PackedImages
-from deepfake_ensemble.residual.augmentation import RATIO, AugmentedReader, crop, random_numbers, turns
+from deepfake_ensemble.residual.augmentation import (
+    BLOCK,
+    RATIO,
+    AugmentedReader,
+    crop,
+    cuts,
+    mixed,
+    random_numbers,
+    turns,
+)
 from deepfake_ensemble.residual.settings import Symmetry
 from deepfake_ensemble.residual.symmetry import TURNS, turned
 
@@ -35,10 +44,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
 
 
 def reader(
-    images: PackedImages, crop_scale=(0.08, 1.0), symmetry: Any = "mirror", size=32, threads=2
+    images: PackedImages, crop_scale=(0.08, 1.0), symmetry: Any = "mirror", size=32, threads=2, cut_mix=0.0
 ) -> AugmentedReader:
     return AugmentedReader(
-        images, size, "bilinear", crop_scale=crop_scale, symmetry=symmetry, threads=threads
+        images, size, "bilinear", crop_scale=crop_scale, cut_mix=cut_mix, symmetry=symmetry, threads=threads
     )
 
 
@@ -140,7 +149,54 @@ def test_the_eight_turns_are_all_that_a_square_has() -> None:
     assert np.array_equal(turned(image, TURNS["mirror"][1]), image[:, ::-1])
 
 
-def test_another_numpy_gives_the_same_crops_and_turns() -> None:
+def test_cuts_are_of_whole_blocks_of_all_sizes_everywhere_but_never_the_whole_image() -> None:
+    boxes = cuts(20_000, seed=3, epoch=0, share=0.3, size=32)
+    assert (boxes % BLOCK == 0).all() and boxes.min() == 0 and boxes.max() == 32
+    left, upper, right, lower = boxes[boxes.any(axis=1)].T
+    assert len(left) == pytest.approx(6000, rel=0.05)
+    sides = Counter(zip(right - left, lower - upper, strict=True))
+    assert len(sides) == 15 and (32, 32) not in sides and min(sides.values()) > 300
+    assert len(set(zip(left, upper, strict=True))) == 16
+
+
+def test_none_or_all_of_the_images_are_cut_where_that_is_asked_for() -> None:
+    assert not cuts(100, 1, 0, share=0.0, size=32).any()
+    assert cuts(100, 1, 0, share=1.0, size=32).any(axis=1).all()
+
+
+def test_what_is_beyond_the_last_whole_block_stays() -> None:
+    assert cuts(1000, 1, 0, share=1.0, size=39).max() == 32
+
+
+def test_a_box_holds_what_the_image_before_has_there_and_the_label_is_weighted_by_area() -> None:
+    batch = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 16, 16, 3), np.uint8)
+    labels = np.array([[0], [1], [1]], np.float32)
+    boxes = np.array([(8, 0, 16, 8), (0, 0, 0, 0), (0, 0, 8, 16)])
+    images, shares = mixed(batch, labels, boxes)
+    assert (images[0, :8, 8:] == 2).all() and (images[0] == 2).sum() == 3 * 8 * 8
+    assert (images[1] == 1).all()
+    assert (images[2, :, :8] == 1).all() and (images[2, :, 8:] == 2).all()
+    assert shares.tolist() == [[0.25], [1.0], [1.0]] and shares.dtype == np.float32
+
+
+def test_a_neighbour_gives_what_it_had_before_it_was_cut_itself() -> None:
+    batch = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 16, 16, 3), np.uint8)
+    images, _ = mixed(batch, np.zeros((3, 1), np.float32), np.array([(0, 0, 8, 16)] * 3))
+    assert [sorted(set(image.flat)) for image in images] == [[0, 2], [0, 1], [1, 2]]
+
+
+def test_images_are_turned_before_they_are_cut(images: PackedImages) -> None:
+    plain, cut = (taken(reader(images, crop_scale=None, cut_mix=share), 5) for share in (0.0, 0.5))
+    boxes = cuts(COUNT, 1, 0, 0.5, 32)
+    visited = order.permutation(COUNT, 1, 0)
+    for number, (of, found) in enumerate(zip(plain, cut, strict=True)):
+        expected = mixed(*of, boxes[visited[5 * number : 5 * number + 5]])
+        assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+    assert {label for _, labels in plain for label in labels.flat} == {0.0, 1.0}
+    assert len({label for _, labels in cut for label in labels.flat}) > 2
+
+
+def test_another_numpy_gives_the_same_crops_turns_and_cuts() -> None:
     # As test_order.py has it of the order and of mirroring: other values would be other trained weights.
     drawn = random_numbers(1000, 42, 3)
     assert hashlib.sha256(drawn.astype("<f8").tobytes()).hexdigest()[:16] == "e1abd72ef4cb9bfb"
@@ -148,6 +204,8 @@ def test_another_numpy_gives_the_same_crops_and_turns() -> None:
     assert eight == [5, 4, 0, 5, 5, 4, 3, 5, 4, 7, 1, 3, 4, 3, 0, 4]
     four = [TURNS["rectangle"].index(turn) for turn in turns(16, 42, 0, "rectangle")]
     assert four == [2, 2, 0, 2, 2, 2, 1, 2, 2, 3, 0, 1, 2, 1, 0, 2]
+    boxes = cuts(1000, 42, 3, 0.5, 32)
+    assert hashlib.sha256(boxes.astype("<i8").tobytes()).hexdigest()[:16] == "03a5323dbe14c298"
 
 
 def test_images_are_brought_to_the_network_s_size(images: PackedImages) -> None:

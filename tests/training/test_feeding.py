@@ -27,11 +27,18 @@ def test_a_step_is_handed_the_reader_s_batches(reader: BatchReader) -> None:
     step = feeding.compiled(same, small(), jit_compile=False)
     shapes = []
     for batch in reader.epoch(BATCH, seed=4, epoch=0):
-        for handed, read in zip(step(batch), batch, strict=True):
-            assert handed.dtype.as_numpy_dtype == read.dtype
-            assert np.array_equal(handed.numpy(), read)
-        shapes.append(len(batch[0]))
+        images, labels = (handed.numpy() for handed in step(batch))
+        assert images.dtype == np.uint8 and np.array_equal(images, batch[0])
+        assert labels.dtype == np.float32 and np.array_equal(labels, batch[1])
+        shapes.append(len(images))
     assert shapes == [8, 8, 4]
+
+
+def test_a_label_between_real_and_fake_stays_what_it_is(reader: BatchReader) -> None:
+    images, _ = reader.read(np.arange(2))
+    between = np.array([[0.0625], [0.5]], np.float32)
+    _, labels = feeding.compiled(same, small(), jit_compile=False)((images, between))
+    assert np.array_equal(labels.numpy(), between)
 
 
 def test_one_graph_serves_batches_of_every_length(reader: BatchReader) -> None:

@@ -1,4 +1,4 @@
-"""Random resized crops and turns, as pure functions of (seed, epoch, image)."""
+"""Random resized crops, turns and cuts, as pure functions of (seed, epoch, image)."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +21,7 @@ from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
+BLOCK = 8  # pixels: the sides of JPEG's blocks, along which images are cut
 _AT_ONCE = 16  # images: to hand a small one alone to a thread takes longer than its work
 
 Sides = tuple[int, int]  # width and height
@@ -72,6 +73,52 @@ def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Bo
     return left, upper, left + across, upper + down
 
 
+def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[np.int64]:
+    """Return the part of each of `count` images whose place another image's takes in an epoch.
+
+    A part is any number of blocks high and wide, evenly, but less than the whole image, and anywhere in it.
+
+    Args:
+        count: of the images, by their position in the split.
+        seed: of the training.
+        epoch: from 0.
+        share: how many of the images get such a part.
+        size: of the images' sides, in pixels; what is beyond the last whole block stays.
+
+    Returns:
+        Boxes (count, 4), as `Box`; all zeros where the image stays as it is.
+    """
+    random = generator(seed, epoch, Purpose.CUT)
+    blocks = size // BLOCK
+    is_cut = random.random(count) < share
+    sides = random.integers(1, blocks + 1, (count, 2))
+    sides[(sides == blocks).all(axis=1), 1] -= 1
+    corners = (random.random((count, 2)) * (blocks - sides + 1)).astype(np.int64)
+    return np.where(is_cut[:, None], BLOCK * np.hstack([corners, corners + sides]), 0)
+
+
+def mixed(
+    images: NDArray[np.uint8], labels: NDArray[np.float32], boxes: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Put what the image before it has there into the box of each image (Yun et al. 2019, section 3.2).
+
+    Before the first comes the last. A label becomes the mean of both images', weighted by their areas.
+
+    Args:
+        images: (batch, size, size, 3); changed in place.
+        labels: (batch, 1).
+        boxes: (batch, 4), of `cuts`.
+    """
+    whole = images.copy()
+    left, upper, right, lower = boxes.T
+    area = ((right - left) * (lower - upper)).astype(np.float32)
+    for row in np.flatnonzero(area).tolist():
+        part = slice(upper[row], lower[row]), slice(left[row], right[row])
+        images[row][part] = whole[row - 1][part]
+    others = (area / np.float32(images.shape[1] * images.shape[2]))[:, None]
+    return images, labels * (1 - others) + np.roll(labels, 1, axis=0) * others
+
+
 class AugmentedReader:
     """Reads training batches: pixels (batch, size, size, 3) and labels (batch, 1).
 
@@ -86,6 +133,7 @@ class AugmentedReader:
         interpolation: Interpolation,
         *,
         crop_scale: Sequence[float] | None,
+        cut_mix: float,
         symmetry: Symmetry,
         threads: int,
     ) -> None:
@@ -97,7 +145,7 @@ class AugmentedReader:
         self.size = size
         self._interpolation: Interpolation = interpolation
         self._labels = images.labels
-        self._scale, self._symmetry = crop_scale, symmetry
+        self._scale, self._symmetry, self._cut_mix = crop_scale, symmetry, cut_mix
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
         self._memory = Memory()
@@ -118,8 +166,10 @@ class AugmentedReader:
         while True:
             visited = order.permutation(len(self), seed, epoch)
             change = self._changes(seed, epoch)
+            boxes = cuts(len(self), seed, epoch, self._cut_mix, self.size) if self._cut_mix else None
             for start in range(batch * batch_size, len(self), batch_size):
-                yield self._begin(visited[start : start + batch_size], change)
+                positions = visited[start : start + batch_size]
+                yield self._begin(positions, change, None if boxes is None else boxes[positions])
             epoch, batch = epoch + 1, 0
 
     def _changes(self, seed: int, epoch: int) -> Callable[[int], NDArray[np.uint8]]:
@@ -138,7 +188,12 @@ class AugmentedReader:
 
         return change
 
-    def _begin(self, positions: NDArray[np.int64], change: Callable[[int], NDArray[np.uint8]]) -> Begun:
+    def _begin(
+        self,
+        positions: NDArray[np.int64],
+        change: Callable[[int], NDArray[np.uint8]],
+        boxes: NDArray[np.int64] | None,
+    ) -> Begun:
         """Set the threads to work on a batch."""
         batch = self._memory.array((len(positions), self.size, self.size, 3))
 
@@ -150,7 +205,8 @@ class AugmentedReader:
 
         def finished() -> Batch:
             list(filled)
-            return batch, self._labels[positions, None]
+            labels = self._labels[positions, None].astype(np.float32)
+            return (batch, labels) if boxes is None else mixed(batch, labels, boxes)
 
         return finished
 

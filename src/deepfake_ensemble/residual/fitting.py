@@ -219,7 +219,7 @@ class _Step:
 
         def take(images: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:
-                loss = loss_of(tf.cast(labels, tf.float32), detector(images, training=True))
+                loss = loss_of(labels, detector(images, training=True))
                 penalties = detector.losses
                 total = tf.add_n([loss, *penalties]) if penalties else loss
             optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from deepfake_ensemble.data.reading.batches import Batch
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def compiled(
         print(f"{model.name}: not compiled by XLA, whose max pooling has no repeatable gradient", flush=True)
         jit_compile = False
     size = model.input_shape[1]
-    signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.int64))
+    signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.float32))
     graph = tf.function(step, input_signature=signature, autograph=False, jit_compile=jit_compile)
     return lambda batch: graph(*tensors(batch))
 
@@ -55,7 +57,7 @@ def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:
     """
     import tensorflow as tf
 
-    images, labels = batch
+    images, labels = batch[0], tf.constant(batch[1].astype(np.float32))
     if images.ctypes.data % ALIGNMENT:  # TensorFlow would end the process
-        return tf.constant(images), tf.constant(labels)
-    return tf.experimental.dlpack.from_dlpack(images.__dlpack__()), tf.constant(labels)
+        return tf.constant(images), labels
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__()), labels

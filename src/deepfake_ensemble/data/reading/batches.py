@@ -16,7 +16,9 @@ from deepfake_ensemble.data.reading.memory import Memory
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Labels = NDArray[np.int64] | NDArray[np.float32]
+"""1 for fake, 0 for real; of an image that is part fake, between them."""
+Batch = tuple[NDArray[np.uint8], Labels]
 Begun = Callable[[], Batch]
 """A batch that threads are at work on; called, it waits for it."""
 

@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     FLIP = 1
     CROP = 2
     TURN = 3
+    CUT = 4
 
 
 def permutation(count: int, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -91,6 +91,7 @@ def train(
             size,
             interpolation,
             crop_scale=recipe.crop_scale,
+            cut_mix=recipe.cut_mix,
             symmetry=recipe.symmetry,
             threads=processor.readers,
         ),
