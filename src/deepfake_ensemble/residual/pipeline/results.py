@@ -6,9 +6,12 @@ audit; times from measured/, which training fills; a run whose model is not the 
 timed is left out, with a line that says so. What results.json already holds of other runs and profiles stays,
 and under `superseded` what a later training of the same run took the place of.
 The sample's images say nothing about CIFAKE, so its scores have no place there. The profile's report and the
-files that it is made from are copied into docs/measurements/residual, but for its pictures of the images.
+files that it is made from are copied into a folder of docs/measurements/residual, but for its pictures of the
+images. The folder has the profile's name, or another (`--keep-as NAME`) where not all of the profile's runs
+were trained here and the report of all of them is to stay.
 """
 
+import argparse
 import shutil
 import sys
 from collections.abc import Mapping
@@ -135,8 +138,8 @@ def superseded(before: Mapping[str, Any], runs: list[dict[str, Any]]) -> list[di
     return [*before.get("superseded", []), *gone]
 
 
-def main() -> None:
-    """Rewrite results.json."""
+def main(keep_as: str | None = None) -> None:
+    """Rewrite results.json, and keep the report in the folder `keep_as` instead of the profile's own."""
     profile = params.active_profile()
     if params.read(f"{profile}.source", str) == "sample":
         print(
@@ -155,12 +158,16 @@ def main() -> None:
         },
     )
     print(f"residual/{RESULTS}: {len(entries)} runs brought up to date")
-    with replacing_folder(KEPT / profile.rpartition(".")[2]) as partial:
+    with replacing_folder(KEPT / (keep_as or profile.rpartition(".")[2])) as partial:
         shutil.copytree("reports", partial, ignore=shutil.ignore_patterns(*NOT_KEPT), dirs_exist_ok=True)
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Write residual/results.json from the runs' own files.")
+    parser.add_argument(
+        "--keep-as", metavar="NAME", help=f"keep the report in {KEPT}/NAME, not in the profile's"
+    )
     try:
-        main()
+        main(parser.parse_args().keep_as)
     except UserError as error:
         sys.exit(str(error))
