@@ -63,7 +63,7 @@ def test_an_epoch_is_the_order_and_the_flips_of_its_seed(reader: BatchReader) ->
         assert not np.array_equal(pictures[position], pictures[position][:, ::-1])
 
 
-@pytest.mark.parametrize("size", [16, 32, 40])
+@pytest.mark.parametrize("size", [16, 21, 32, 40])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_batch_is_what_pillow_decodes_whether_resized_or_not(
     images: PackedImages, size: int, threads: int
@@ -89,7 +89,10 @@ def test_images_that_are_no_plain_jpegs_stand_among_the_others(tmp_path: Path) -
     reader = BatchReader(PackedImages(tmp_path), 32)
     for _ in range(2):  # what is known of the files by then does not change what they give
         ((batch, _),) = reader.in_order(8)
-        assert np.array_equal(batch, np.stack([pixels(file, 32) for file in files]))
+        expected = np.stack([pixels(file, 32) for file in files])
+        assert np.array_equal(batch, expected)
+        mirrored, _ = reader.read(np.arange(len(files)), np.ones(len(files), np.bool_))
+        assert np.array_equal(mirrored, expected[:, :, ::-1])
 
 
 def test_batches_that_are_held_stay_as_they_are(reader: BatchReader) -> None:

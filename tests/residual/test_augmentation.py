@@ -1,4 +1,4 @@
-"""Crops and flips are those of the paper's transform, and functions of (seed, epoch, image) alone."""
+"""Crops and flips are those of the paper's transform; with turns and cuts they follow from seed and epoch."""
 
 import hashlib
 import io
@@ -97,9 +97,10 @@ def test_a_batch_s_pixels_follow_from_seed_epoch_and_image(images: PackedImages)
         assert np.array_equal(first[0][0][row], array[:, ::-1] if mirrored[position] else array)
 
 
-def test_it_goes_on_in_the_middle_of_an_epoch(images: PackedImages) -> None:
-    whole = taken(reader(images), 12)
-    rest = taken(reader(images, threads=1), 4, epoch=1, batch=3)
+@pytest.mark.parametrize("cut_mix", [0.0, 0.5])
+def test_it_goes_on_in_the_middle_of_an_epoch(images: PackedImages, cut_mix: float) -> None:
+    whole = taken(reader(images, cut_mix=cut_mix), 12)
+    rest = taken(reader(images, threads=1, cut_mix=cut_mix), 4, epoch=1, batch=3)
     for (a, labels_a), (b, labels_b) in zip(whole[8:], rest, strict=True):
         assert np.array_equal(a, b) and np.array_equal(labels_a, labels_b)
 

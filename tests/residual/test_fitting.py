@@ -185,11 +185,11 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
     assert taken == 24
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "muon", "cut_mix": 0.5}], ids=["adamw", "muon, cut"])
 def test_killed_after_a_save_it_ends_with_the_same_bytes(
-    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    its = recipe(optimizer=optimizer)
+    its = recipe(**changes)
     expected = whole if its == recipe() else fit(packed, tmp_path / "whole", its=its)
     # What a kill leaves is what was saved last, so an error that nothing holds back stands for it.
     step, taken = fitting._Step.take, []
@@ -227,7 +227,7 @@ def test_a_training_goes_by_the_commit_that_it_began_on(
 
 def test_other_seeds_and_recipes_give_other_weights(packed: Path, whole: tuple, tmp_path: Path) -> None:
     for number, its in enumerate(
-        (recipe(schedule="constant"), recipe(accumulation=1), recipe(symmetry="none"))
+        (recipe(schedule="constant"), recipe(accumulation=1), recipe(symmetry="none"), recipe(cut_mix=1.0))
     ):
         model, *_ = fit(packed, tmp_path / str(number), its=its)
         assert not all(

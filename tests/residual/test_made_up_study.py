@@ -260,7 +260,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert (entry["minutes"], entry["cores"]) == (12.5, 2)
     assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
     # Written again, nothing took the place of anything.
-    run(home, "deepfake_ensemble.residual.pipeline.results --keep-as some", blocked=False)
+    run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
     assert json.loads((home / "results.json").read_text(encoding="utf-8")) == written
     (average,) = written["averages"]
     assert average["weights"] == compared["ensemble_weights"]
@@ -268,7 +268,19 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     kept = home.parent / "docs/measurements/residual/sample"
     assert (kept / "report.html").read_bytes() == (home / "reports/report.html").read_bytes()
     assert (kept / "evaluation/leak_free/comparison.json").exists() and not (kept / "pictures").exists()
-    assert (kept.parent / "some/report.html").read_bytes() == (kept / "report.html").read_bytes()
+
+
+@pytest.mark.usefixtures("local")
+def test_a_report_is_kept_beside_the_profile_s_own_where_that_is_asked_for(home: Path) -> None:
+    kept = home.parent / "docs/measurements/residual"
+    (kept / "sample").mkdir(parents=True, exist_ok=True)
+    (kept / "sample/report.html").write_text("of all runs", encoding="utf-8")
+    run(home, "deepfake_ensemble.residual.pipeline.results --keep-as one_run", blocked=False)
+    assert (kept / "sample/report.html").read_text(encoding="utf-8") == "of all runs"
+    assert (kept / "one_run/report.html").read_bytes() == (home / "reports/report.html").read_bytes()
+    for name in (".", "..", "../elsewhere"):
+        said = run(home, f"deepfake_ensemble.residual.pipeline.results --keep-as {name}", False, True)
+        assert f"--keep-as {name}: not the name of a folder" in said and "Traceback" not in said
 
 
 def test_the_sample_s_scores_are_no_results(home: Path) -> None:

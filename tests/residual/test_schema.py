@@ -40,6 +40,7 @@ NEW = {"model": "vgg16", "connections": "kept", "recipe": "paper"}
         ("recipes.paper.warm_up", 1.0, "recipes.paper.warm_up: 1.0 is not allowed"),
         ("recipes.paper.momentum", 0.9, "recipes.paper.momentum: unknown key"),
         ("recipes.paper.schedule", "step", 'recipes.paper.schedule: "step" is not allowed'),
+        ("recipes.paper.cut_mix", 1.5, "recipes.paper.cut_mix: 1.5 is not allowed"),
         ("recipes.paper.crop_scale", [0.5, 0.1], "recipes.paper.crop_scale: [0.5, 0.1] is not allowed"),
         ("models.vgg99", {"input_scaling": "unit", "network": {}}, "models.vgg99: no such architecture"),
         ("models.bird_lotfi.input_scaling", "native", 'models.bird_lotfi.input_scaling: "native"'),

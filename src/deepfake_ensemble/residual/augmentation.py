@@ -1,4 +1,7 @@
-"""Random resized crops, turns and cuts, as pure functions of (seed, epoch, image)."""
+"""Random resized crops, turns and cuts, as pure functions of (seed, epoch, image).
+
+What fills a cut is of the image before it in its batch.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +24,7 @@ from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
-BLOCK = 8  # pixels: the sides of JPEG's blocks, along which images are cut
+BLOCK = 8  # pixels: the sides of JPEG's blocks of brightness, along which images are cut
 _AT_ONCE = 16  # images: to hand a small one alone to a thread takes longer than its work
 
 Sides = tuple[int, int]  # width and height
@@ -76,14 +79,16 @@ def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Bo
 def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[np.int64]:
     """Return the part of each of `count` images whose place another image's takes in an epoch.
 
-    A part is any number of blocks high and wide, evenly, but less than the whole image, and anywhere in it.
+    After CutMix (Yun et al. 2019), which draws the area, cuts at any pixel, and mixes all images of a batch
+    or none. Here the height and the width are drawn, in blocks, evenly and apart from each other; where both
+    would be the whole image's, the height is one block less. Then the place is drawn, evenly.
 
     Args:
         count: of the images, by their position in the split.
         seed: of the training.
         epoch: from 0.
         share: how many of the images get such a part.
-        size: of the images' sides, in pixels; what is beyond the last whole block stays.
+        size: of the images' sides, in pixels, two blocks at least; what is beyond the last whole one stays.
 
     Returns:
         Boxes (count, 4), as `Box`; all zeros where the image stays as it is.
@@ -100,14 +105,17 @@ def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[
 def mixed(
     images: NDArray[np.uint8], labels: NDArray[np.float32], boxes: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Put what the image before it has there into the box of each image (Yun et al. 2019, section 3.2).
+    """Fill the box of each image with what the image before it in the batch has there.
 
-    Before the first comes the last. A label becomes the mean of both images', weighted by their areas.
+    The one before the first is the last; an image alone stays as it is.
 
     Args:
         images: (batch, size, size, 3); changed in place.
         labels: (batch, 1).
         boxes: (batch, 4), of `cuts`.
+
+    Returns:
+        The images, and as labels the means of both images' (batch, 1), weighted by their areas.
     """
     whole = images.copy()
     left, upper, right, lower = boxes.T
@@ -120,7 +128,7 @@ def mixed(
 
 
 class AugmentedReader:
-    """Reads training batches: pixels (batch, size, size, 3) and labels (batch, 1).
+    """Reads training batches: pixels (batch, size, size, 3) and labels (batch, 1), float32.
 
     Every image is decoded once and kept as it is, before crop and resizing: CIFAKE's 95,000 images of 32
     pixels take 300 MB.

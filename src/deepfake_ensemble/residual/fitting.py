@@ -98,13 +98,13 @@ def fit(
 
     Args:
         detector: with its initial weights, frozen as it shall be, not compiled.
-        train: read shuffled, cropped and turned, by (seed, epoch).
+        train: read shuffled, cropped, turned and cut, by (seed, epoch).
         validation: read in order, as it is.
         recipe: the protocol.
         learning_rate: the highest; the recipe's, times what the profile says.
         plan: when it evaluates, and how long it is.
         jit_compile: whether XLA compiles the training step, where it can.
-        seed: of order, crops and flips; seed Keras for dropout before.
+        seed: of order, crops, turns and cuts; seed Keras for dropout before.
         unfinished: keeps the state of the training; discard it when the result is safe.
         stopwatch: runs since the training began, or goes on.
         save_every: seconds after which the state is kept.

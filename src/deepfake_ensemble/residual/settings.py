@@ -46,7 +46,7 @@ class Recipe:
         label_smoothing: labels become l (1 - s) + s / 2.
         crop_scale: the least and the greatest share of an image's area that is cut out and scaled up; null:
             none.
-        cut_mix: the share of images that get a part of another one.
+        cut_mix: the share of images that get a part of another one, and of its label as much.
         symmetry: the turns of which each image gets one at random; mirror is the paper's flip.
         mean_over: the turns of an image over which the finished model's answer is the mean.
     """

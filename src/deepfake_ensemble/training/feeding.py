@@ -20,6 +20,8 @@ def compiled(
 ) -> Step:
     """Compile what is done with the images (batch, size, size, 3) and the labels (batch, 1) of a batch.
 
+    Labels are float32 for the step, whatever they are in the batch.
+
     One graph for batches of any length: another would round otherwise, and a resumption would show.
 
     Args:
@@ -57,7 +59,8 @@ def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:
     """
     import tensorflow as tf
 
-    images, labels = batch[0], tf.constant(batch[1].astype(np.float32))
+    images, labels = batch
+    towards = tf.constant(labels.astype(np.float32, copy=False))
     if images.ctypes.data % ALIGNMENT:  # TensorFlow would end the process
-        return tf.constant(images), labels
-    return tf.experimental.dlpack.from_dlpack(images.__dlpack__()), labels
+        return tf.constant(images), towards
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__()), towards

@@ -22,9 +22,10 @@ Batch = tuple[NDArray[np.uint8], Labels]
 Begun = Callable[[], Batch]
 """A batch that threads are at work on; called, it waits for it."""
 
-# Where memory begins at a multiple of 32 bytes, libjpeg-turbo's vectors write past the caches: right for a
-# batch, which nobody reads soon, wrong for pixels that are read again at once. Those begin so far beyond it.
-OFF_VECTORS = 8  # bytes
+# libjpeg-turbo writes a row that begins at a multiple of 32 bytes past the caches (its jdcolext-avx2.asm):
+# right for a batch, which nobody reads soon; wrong for pixels that are read again at once. These begin so
+# many bytes beyond such a multiple, and with them every row that is itself a multiple of 32 bytes long.
+OFF_VECTORS = 8
 
 AHEAD = 2  # batches that are begun before they are asked for, so that no thread waits for who takes them
 
@@ -98,7 +99,7 @@ class BatchReader(Batches):
         super().__init__(images.labels, size, threads)
         self._images = images
         self._interpolation = interpolation
-        self._beside = Memory()
+        self._beside = Memory()  # of one image for each part that is at work
         self._plain = bytearray(len(images))  # 1 where a header has been seen that leaves nothing to Pillow
 
     def _fill(

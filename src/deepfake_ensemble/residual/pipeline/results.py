@@ -140,6 +140,8 @@ def superseded(before: Mapping[str, Any], runs: list[dict[str, Any]]) -> list[di
 
 def main(keep_as: str | None = None) -> None:
     """Rewrite results.json, and keep the report in the folder `keep_as` instead of the profile's own."""
+    if keep_as is not None and (not keep_as or keep_as.startswith(".") or Path(keep_as).name != keep_as):
+        raise UserError(f"--keep-as {keep_as}: not the name of a folder, without dots and slashes before it")
     profile = params.active_profile()
     if params.read(f"{profile}.source", str) == "sample":
         print(
@@ -163,7 +165,7 @@ def main(keep_as: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write residual/results.json from the runs' own files.")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument(
         "--keep-as", metavar="NAME", help=f"keep the report in {KEPT}/NAME, not in the profile's"
     )
