@@ -163,7 +163,9 @@ def page(results: Mapping[str, Any]) -> str:
     return f"""\
 `python benchmarks/feeding.py` on {here(results)}. Training steps of {BATCH} images: `fit` reads
 JPEGs of 256×256 pixels (quality 75), shuffled and half mirrored; the bare step has its batch in memory.
-Medians of {results["repeats"]} blocks of each in turn, smallest and largest in brackets.
+Medians of {results["repeats"]} blocks of each in turn, smallest and largest in brackets; the last column is
+the median of the ratios of each block to the one beside it, not the ratio of the medians, which moves more
+where a machine gets slower for a while.
 
 {table(header, rows)}
 """

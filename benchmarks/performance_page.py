@@ -2,15 +2,18 @@
 
     python benchmarks/performance_page.py
 
-A section for each file in docs/measurements that one of the benchmarks below has written, by its own `page`.
+A section for each file in docs/measurements that one of the benchmarks below has written, by its own `page`,
+and what the study would cost by them.
 """
 
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.json_files import read_json
+from deepfake_ensemble.pipeline import estimate, schema
 
 MEASUREMENTS = Path("docs/measurements")
 PAGE = Path("docs/performance.md")
@@ -43,9 +46,24 @@ def sections(measurements: Path) -> Iterator[str]:
             yield f"## {title}\n\n{importlib.import_module(name).page(read_json(file)).strip()}\n"
 
 
+def cost_of_the_study() -> str:
+    """Return what `make estimate` prints of profile paper, as a section."""
+    whole = params.check("", params.load() | {"profile": "paper"}, schema.Params)
+    text = estimate.page(whole, read_json(estimate.MEASURED), read_json(estimate.ON_GPU)["gpu"])
+    return f"""\
+## What the study would cost
+
+`make estimate` prints this of the active profile, with its params of that moment; of another by
+`python -m deepfake_ensemble.pipeline.estimate --profile paper`. It is computed, not measured.
+
+{text.strip()}
+"""
+
+
 def main() -> None:
     with replacing_file(PAGE) as partial:
-        partial.write_text("\n".join([HEAD, *sections(MEASUREMENTS)]), encoding="utf-8")
+        text = "\n".join([HEAD, *sections(MEASUREMENTS), cost_of_the_study()])
+        partial.write_text(text, encoding="utf-8")
     print(f"{PAGE}: written")
 
 

@@ -155,10 +155,24 @@ def page(results: Mapping[str, Any]) -> str:
 `python benchmarks/reading.py` on {here(results)}; {results["cores"]} cores were used.
 Batches of 32 from {results["images"]:,} JPEGs of {SIZE}×{SIZE} pixels ({sizes}), shuffled over all
 of them, half of them mirrored; medians of {results["repeats"]} turns, smallest and largest in brackets.
-libjpeg-turbo alone decodes and does nothing else.{absent}
+libjpeg-turbo alone decodes and does nothing else.{absent} {_verdict(qualities)}
 
 {table(header, rows)}
 """
+
+
+def _verdict(qualities: Mapping[str, Any]) -> str:
+    """Return in a sentence whether another loader that does the same work is faster than ours."""
+    own = {LIMIT, *(name for of in qualities.values() for name in of["rates"] if name.startswith(OURS))}
+    faster = sorted(
+        {
+            name
+            for of in qualities.values()
+            for name, rates in of["rates"].items()
+            if name not in own and statistics.median(rates) > statistics.median(of["rates"][OURS])
+        }
+    )
+    return f"Faster than ours: {', '.join(faster)}." if faster else "No other loader is faster than ours."
 
 
 def main() -> None:

@@ -252,7 +252,7 @@ def _repeats(tracked: Mapping[str, Any]) -> str:
         f"{len(of['loose']['add'])} round{'s' * (len(of['loose']['add']) > 1)} with {int(count):,}"
         for count, of in tracked.items()
     ]
-    return ", ".join(told)
+    return ", ".join(told) + ", which takes minutes"
 
 
 def _tracked_table(tracked: Mapping[str, Any]) -> str:

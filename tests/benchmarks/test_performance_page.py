@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import performance_page
 
 
@@ -20,3 +22,11 @@ def test_every_benchmark_of_the_page_is_run_by_make_bench() -> None:
     makefile = (Path(performance_page.__file__).parents[1] / "Makefile").read_text()
     (line,) = re.findall(r"\tfor name in (.*); do \\\n.*benchmarks/\$\$name", makefile.replace("@", ""))
     assert [*line.split(), "use"] == list(performance_page.SECTIONS)
+
+
+def test_the_page_has_the_cost_of_the_study_with_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(performance_page.__file__).parents[1])
+    section = performance_page.cost_of_the_study()
+    assert "Profile `paper`: 100,000 training images of 256 pixels" in section
+    for text in ("A100", "V100", "GPU memory", "Disk:", "Network:", "<https://"):
+        assert text in section
