@@ -124,9 +124,9 @@ one detector after the other, either way."""
         header = [f"{size}×{size}", "paper's", "ours", "ratio", "largest difference"]
         parts += [table(header, rows), "Ours by batch size, one round:", _by_batch(found)]
     parts.append(
-        f"`prediction_batch_size` is chosen by these tables: {BATCH} in every profile, at the size of the\n"
-        "sample's images because smaller batches are slower, at 256 pixels because none is faster by more than\n"
-        "the rounds above differ."
+        f"`prediction_batch_size` is chosen by these tables: {BATCH} in every profile, at the size of\n"
+        "the sample's images because smaller batches are slower, at 256 pixels because none is faster by\n"
+        "more than the rounds above differ."
     )
     return "\n\n".join(parts) + "\n"
 

@@ -1,6 +1,7 @@
 """From invented predictions and curves to the report: the stages that do arithmetic, run for real."""
 
 import csv
+import html
 import io
 import json
 import os
@@ -175,8 +176,10 @@ def test_the_best_run_is_chosen_by_validation_not_by_the_test_set(home: Path) ->
             rows = list(csv.DictReader(file))
         return f1_score([int(row["label"]) for row in rows], [float(row["p_fake"]) >= 0.5 for row in rows])
 
-    best = read(home, "evaluation/official/comparison.json")["best"]
+    compared = read(home, "evaluation/official/comparison.json")
+    best, on_validation = compared["best"], compared["validation"]
     assert f1(best) == max(map(f1, DONE))
+    assert {name: of["f1"] for name, of in on_validation.items()} == pytest.approx({n: f1(n) for n in DONE})
     assert read(home, "evaluation/leak_free/comparison.json")["best"] == best
 
 
@@ -205,7 +208,8 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
         # Its number stands wherever the table has what it is about.
         assert text.count(f'<a href="#contradiction-{number}">{number}</a>') >= len(each.at)
     assert text.count("not run") > 20
-    assert "These figures say nothing about CIFAKE" in text
+    assert "These figures say nothing about CIFAKE" in text and paper.CITED in html.unescape(text)
+    assert "Table 1: fine-tuning" in text
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
     assert f'<data value="{f1!r}">' in text
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None
@@ -256,6 +260,8 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     compared = read(home, "evaluation/official/comparison.json")
     assert entry["f1_official"] == compared["intervals"]["fast_15"]["f1"]
     assert (entry["model"], entry["weights"], entry["recipe"]) == ("compact", "random", "fast_15")
+    assert entry["settings"]["optimizer"] == "muon"
+    assert entry["validation"]["f1"] == compared["validation"]["fast_15"]["f1"]
     # Whoever saw the scores of a model before saw them.
     assert (entry["minutes"], entry["cores"]) == (12.5, 2)
     assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
@@ -267,7 +273,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert average["f1_official"] == compared["intervals"]["ensemble"]["f1"]
     kept = home.parent / "docs/measurements/residual/sample"
     assert (kept / "report.html").read_bytes() == (home / "reports/report.html").read_bytes()
-    assert (kept / "evaluation/leak_free/comparison.json").exists() and not (kept / "pictures").exists()
+    assert (kept / "evaluation/leak_free/comparison.json").exists() and not list(kept.rglob(".gitignore"))
 
 
 @pytest.mark.usefixtures("local")

@@ -65,11 +65,11 @@ def with_ensemble(test: Aligned, shares: Mapping[str, float]) -> Aligned:
     return Aligned(test.paths, test.labels, {**test.p_fake, ENSEMBLE: p_fake})
 
 
-def scores(test: Aligned, measuring: Measuring) -> dict[str, Any]:
-    """Return every run's metrics, ready for JSON."""
+def scores(of: Aligned, measuring: Measuring) -> dict[str, Any]:
+    """Return every run's metrics on a split, ready for JSON."""
     return {
-        name: rounded(metrics(test.labels, p, measuring.threshold, measuring.ece_bins))
-        for name, p in test.p_fake.items()
+        name: rounded(metrics(of.labels, p, measuring.threshold, measuring.ece_bins))
+        for name, p in of.p_fake.items()
     }
 
 

@@ -17,6 +17,7 @@ from deepfake_ensemble.residual.settings import Runs
 TITLE = "Residual networks on CIFAKE"
 SETS = {"official": "as published", "leak_free": "leak-free"}
 NOT_RUN = "not run"
+WEIGHTS = ("random", "imagenet")  # what runs start from, as their names have it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +80,11 @@ def render(study: Study) -> str:
         element("code", "dvc repro"),
         ", fetched by ",
         element("code", "dvc pull"),
-        "). Times and hardware vary from run to run and stand in ",
-        element("code", "results.json"),
-        ".",
+        "). How long the trainings on all of CIFAKE took, and on what, stands in ",
+        element("code", "residual/results.json"),
+        " and ",
+        element("code", "docs/residual.md"),
+        " of the project: such figures vary from run to run.",
     ]
     return document(TITLE, header, content, footer)
 
@@ -111,19 +114,24 @@ def _answer(study: Study) -> Child:
 
 
 def _about(study: Study) -> Child:
-    of = study.comparison["official"]
+    of, leak_free = study.comparison["official"], study.comparison["leak_free"]
     return element(
         "p",
         f"Profile {study.profile}: ",
         count(study.splits["train"]["images"]),
         " training images of ",
         count(study.params["profiles"]["image_size"]),
-        " pixels. Figures in small print are ",
+        f" pixels. The paper is {paper.CITED}; the data are CIFAKE (Bird & Lotfi 2024; its photographs are"
+        " CIFAR-10's, Krizhevsky 2009). Figures in small print are ",
         percent(of["confidence"], 2),
         " intervals from ",
         count(of["resamples"]),
-        " resamples of the test images; they say nothing of another training. The leak-free test set lacks",
-        " the files that also lie, byte for byte, in the training half. Click on a table's head to sort it.",
+        " resamples of the test images; they say nothing of another training. The leak-free test set lacks ",
+        count(of["n"] - leak_free["n"]),
+        " files, ",
+        count(of["n_fake"] - leak_free["n_fake"]),
+        " of them fakes, that also lie, byte for byte, in the training half. Click on a table's head to sort"
+        " it.",
         class_="about",
     )
 
@@ -266,11 +274,11 @@ def _ablation(study: Study) -> Child:
     losses = {
         network: {
             run: study.curves[run]
-            for run in (f"{network}_random", f"{network}_random_plain", f"{network}_imagenet_plain")
+            for run in (f"{network}_{weights}{plain}" for weights in WEIGHTS for plain in ("", "_plain"))
             if run in study.curves
         }
         for network in paper.RESNETS
-        if f"{network}_random_plain" in study.curves
+        if any(f"{network}_{weights}_plain" in study.curves for weights in WEIGHTS)
     }
     return [
         element(
@@ -500,6 +508,35 @@ def _making(study: Study) -> Child:
         [Markup(f"<code>{name}</code>"), setting(value)] for name, value in flat(study.params)
     ]
     return [
+        *_recipe(study),
         element("p", f"The paper's hardware: {paper.HARDWARE}. Its framework is PyTorch, ours Keras."),
         element("details", element("summary", "All parameters"), table("Parameters", ["key", "value"], rows)),
+    ]
+
+
+def _recipe(study: Study) -> list[Child]:
+    """Set the paper's recipe beside ours of that name; nothing if params.yaml no longer has it."""
+    recipe = study.params["recipes"].get("paper")
+    if recipe is None:
+        return []
+    training = study.params["profiles"]["training"]
+    times, momentum = training["learning_rate_multiplier"], training["batch_norm_momentum"]
+    return [
+        table(
+            "Table 1: fine-tuning",
+            ["", "paper", "ours"],
+            [[name, printed, setting(recipe[key])] for name, (printed, key) in paper.RECIPE.items()],
+        ),
+        element(
+            "p",
+            "This profile multiplies the learning rate by ",
+            setting(times["random"]),
+            " for random weights and by ",
+            setting(times["imagenet"]),
+            " for ImageNet's. Its precision is ",
+            element("code", training["precision"]),
+            ", and the momentum of batch normalisation ",
+            "each network's own" if momentum is None else setting(momentum),
+            ". How many epochs each run had is in the table of all runs.",
+        ),
     ]

@@ -59,7 +59,16 @@ def _results(results: Mapping[str, Any]) -> str:
     rows = [
         _row(run) for run in sorted(scored, key=lambda run: (run["profile"], -run["f1_official"]["value"]))
     ]
-    header = ["run", "paper: F1", "profile", "epochs", "stem", "F1, as published", "F1, leak-free"]
+    header = [
+        "run",
+        "paper: F1",
+        "profile",
+        "epochs",
+        "stem",
+        "F1, validation",
+        "F1, as published",
+        "F1, leak-free",
+    ]
     header += ["accuracy", "AUC", "minutes", "commit", "times scored"]
     machines = sorted({_machine(run["machine"]) for run in results["runs"]})
     count = len(results["runs"])
@@ -96,6 +105,7 @@ def _row(of: Mapping[str, Any]) -> list[str]:
         NONE if printed is None else f"{printed:.3f}",
         of["profile"],
         *trained,
+        f"{of['validation']['f1']:.4f}" if "validation" in of else NONE,
         _interval(of["f1_official"]),
         _interval(of["f1_leak_free"]),
         *(f"{of[score]:.4f}" if score in of else NONE for score in ("accuracy_official", "auc_official")),

@@ -5,10 +5,10 @@ reports/evaluation and, for what a regression on three simple properties of an i
 audit; times from measured/, which training fills; a run whose model is not the one that was
 timed is left out, with a line that says so. What results.json already holds of other runs and profiles stays,
 and under `superseded` what a later training of the same run took the place of.
-The sample's images say nothing about CIFAKE, so its scores have no place there. The profile's report and the
-files that it is made from are copied into a folder of docs/measurements/residual, but for its pictures of the
-images. The folder has the profile's name, or another (`--keep-as NAME`) where not all of the profile's runs
-were trained here and the report of all of them is to stay.
+The sample's images say nothing about CIFAKE, so its scores have no place there. The profile's report, its
+pictures, which CIFAKE's licence lets be shown, and the files that it is made from are copied into a folder of
+docs/measurements/residual. The folder has the profile's name, or another (`--keep-as NAME`) where not all of
+the profile's runs were trained here and the report of all of them is to stay.
 """
 
 import argparse
@@ -31,7 +31,7 @@ RESULTS = Path("results.json")
 REPORTS = Path("reports/evaluation")
 AUDIT = Path("reports/data/cifake.json")
 KEPT = Path("../docs/measurements/residual")
-NOT_KEPT = ("pictures", ".gitignore")
+NOT_KEPT = (".gitignore",)
 
 
 def collected(profile: str) -> list[dict[str, Any]]:
@@ -56,6 +56,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "run": name,
                 "model": run.model,
                 "recipe": run.recipe,
+                "settings": params.read(f"recipes.{run.recipe}", dict[str, Any]),
                 "weights": runs.weights(name),
                 "connections": run.connections,
                 "profile": profile.rpartition(".")[2],
@@ -67,6 +68,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "f1_leak_free": leak_free["intervals"][name]["f1"],
                 "accuracy_official": scores[name]["accuracy"],
                 "auc_official": scores[name]["auc"],
+                "validation": {of: official["validation"][name][of] for of in ("f1", "log_loss")},
                 "trivial_baseline": {of: baseline[of] for of in ("accuracy", "auc")},
                 "minutes": timed["minutes"],
                 "cores": timed["machine"]["cores"],

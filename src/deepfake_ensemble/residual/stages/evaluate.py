@@ -42,6 +42,7 @@ def main(test_set: str, split: str) -> None:
         {
             **evaluation.compared(test, measuring, test_set),
             "best": model_choice.best(val.labels, val.p_fake, measuring.threshold),
+            "validation": evaluation.scores(val, measuring),
             "ensemble_weights": shares,
             "left_out": {run: reason for run, reason in empty.items() if reason is not None},
         },
