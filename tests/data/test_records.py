@@ -158,6 +158,27 @@ def test_only_the_damaged_image_is_refused(folder: Path) -> None:
         images[2]
 
 
+def test_what_was_read_once_is_read_again_without_its_check_sums(folder: Path) -> None:
+    images = PackedImages(folder)
+    assert [images[i] for i in range(7)] == CONTENTS
+    shard = folder / "00001-of-00003.tfrecord"
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1  # of the check sum of the sixth image
+    shard.write_bytes(data)
+    assert [images[i] for i in range(7)] == CONTENTS
+    with pytest.raises(UserError, match=r"damaged at faces/5, or so\.jpg"):
+        PackedImages(folder)[5]
+
+
+def test_a_shard_that_is_cut_off_while_it_is_read_is_refused(folder: Path) -> None:
+    images = PackedImages(folder)
+    assert images[5] == CONTENTS[5]
+    shard = folder / "00001-of-00003.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-5])
+    with pytest.raises(UserError, match=r"damaged at faces/5, or so\.jpg"):
+        images[5]
+
+
 def test_a_shard_cut_off_anywhere_is_refused(folder: Path) -> None:
     shard = folder / "00001-of-00003.tfrecord"
     whole = shard.read_bytes()
