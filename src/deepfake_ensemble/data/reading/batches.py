@@ -61,10 +61,12 @@ class Batches(ABC):
         return self._begin(positions, flipped)()
 
     def _begin(self, positions: NDArray[np.int64], flipped: NDArray[np.bool_] | None = None) -> Begun:
-        """Set the threads to work on a batch."""
+        """Set threads to work on a batch."""
         batch = self._memory.array((len(positions), self.size, self.size, 3))
         mirrored = np.zeros(len(positions), np.bool_) if flipped is None else flipped
-        bounds = np.linspace(0, len(positions), self.threads + 1).astype(int)
+        # As many batches are at work at once as are begun in advance, and threads beyond them share a batch:
+        # to hand out parts, and to wait for them, takes time in which Python's lock is wanted by all.
+        bounds = np.linspace(0, len(positions), -(-self.threads // AHEAD) + 1).astype(int)
         parts = [
             self._pool.submit(self._fill, batch[start:end], positions[start:end], mirrored[start:end])
             for start, end in pairwise(bounds)
