@@ -1,13 +1,14 @@
 """How long one waits: for the sample's whole run, for a stage to start, for a changed weighting or plot.
 
-    python benchmarks/turning_round.py [run] [start] [weighting] [plot] [--repeats 5] [--set KEY=VALUE]
+    python benchmarks/turning_round.py [run] [start] [weighting] [plot] [--repeats 5] [--runs 1]
+        [--set KEY=VALUE]
 
-`run` is `dvc repro` in a fresh clone of the last commit, once, and where its time goes: the interpreter and
-its imports, building and tracing networks, work, and DVC between the stages. `start` runs each stage without
-TensorFlow by itself; `weighting` is `dvc exp run -S ensemble.weighting=... report`; `plot` is `dvc repro
-report` after a change of a figure's code. Without a name: all. With --clone FOLDER the last three use that
-clone, which has its results (`run` is then left out). Nothing else should run meanwhile. Writes
-docs/measurements/turning_round.json; what is not measured keeps its figures.
+`run` is `dvc repro` in a fresh clone of the last commit, `--runs` times, and where its time goes: the
+interpreter and its imports, building and tracing networks, work, and DVC between the stages. `start` runs
+each stage without TensorFlow by itself; `weighting` is `dvc exp run -S ensemble.weighting=... report`; `plot`
+is `dvc repro report` after a change of a figure's code. Without a name: all. With --clone FOLDER the last
+three use that clone, which has its results (`run` is then left out). Nothing else should run meanwhile.
+Writes docs/measurements/turning_round.json; what is not measured keeps its figures.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def whole_run(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
     start = time.time()
     taken = seconds(["dvc", "repro"], folder, _watching(log))
     return {"seconds": round(taken, 1), "stages": spent(stage_watch.read(log), start, start + taken)}
+
+
+def middle(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the seconds of all runs, and where the time went in the one in the middle."""
+    in_order = sorted(runs, key=lambda run: run["seconds"])
+    return {
+        "seconds": [run["seconds"] for run in runs],
+        "stages": in_order[(len(runs) - 1) // 2]["stages"],
+    }
 
 
 def _watching(log: Path) -> dict[str, str]:
@@ -194,9 +204,13 @@ def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
     parts = [f"`python benchmarks/turning_round.py` on {here(results)}."]
     if "run" in results:
-        told = f"`dvc repro` of the sample in a fresh clone: {results['run']['seconds']:,.0f} s (one run)."
+        taken = results["run"]["seconds"]
+        runs, them = (
+            ("one run", "they") if len(taken) == 1 else (f"{len(taken)} runs", "those of the middle one")
+        )
+        told = f"`dvc repro` of the sample in a fresh clone: {of_several(taken, 0)} s ({runs})."
         parts += [
-            f"{told} Where they go, in seconds; building is what loads, builds and traces networks:",
+            f"{told} Where {them} go, in seconds; building is what loads, builds and traces networks:",
             _spent_table(results["run"]["stages"]),
             DONE,
         ]
@@ -252,6 +266,7 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=1, help="fresh clones that are run; minutes each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another param")
     parser.add_argument("--clone", type=Path, help="a clone with its results, instead of a new one")
     parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
@@ -265,9 +280,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="turning-round-") as scratch:
         folder = (asked.clone or Path(scratch) / "clone").absolute()
         if asked.clone is None:
-            run = whole_run(folder, changes)
+            runs = [whole_run(folder, changes)]
+            for number in range(1, asked.runs if "run" in parts else 1):
+                with tempfile.TemporaryDirectory(prefix=f"turning-round-{number}-") as other:
+                    runs.append(whole_run(Path(other) / "clone", changes))
             if "run" in parts:
-                results["run"] = run
+                results["run"] = middle(runs)
         for part, measured in (("start", starts), ("weighting", weightings), ("plot", plots)):
             if part in parts:
                 results[part] = measured(folder, asked.repeats)

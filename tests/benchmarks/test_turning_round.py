@@ -61,3 +61,8 @@ def test_the_table_has_a_row_for_each_training_and_one_for_the_items_of_other_st
         "(after the last)",
         "**all**",
     ]
+
+
+def test_of_several_runs_it_is_told_of_the_one_in_the_middle_where_its_time_went():
+    runs = [{"seconds": taken, "stages": {"split": {"work": taken}}} for taken in (9.0, 5.0, 7.0)]
+    assert turning_round.middle(runs) == {"seconds": [9.0, 5.0, 7.0], "stages": {"split": {"work": 7.0}}}
