@@ -76,11 +76,11 @@ def whole_run(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def middle(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the seconds of all runs, and where the time went in the one in the middle."""
+    """Return the seconds of all runs, and where the time went in the middle one of an odd number."""
     in_order = sorted(runs, key=lambda run: run["seconds"])
     return {
         "seconds": [run["seconds"] for run in runs],
-        "stages": in_order[(len(runs) - 1) // 2]["stages"],
+        "stages": in_order[len(runs) // 2]["stages"],
     }
 
 
@@ -266,7 +266,7 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=1, help="fresh clones that are run; minutes each")
+    parser.add_argument("--runs", type=int, default=1, help="fresh clones that are run; an odd number")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another param")
     parser.add_argument("--clone", type=Path, help="a clone with its results, instead of a new one")
     parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
@@ -274,6 +274,8 @@ def main() -> None:
     parts = asked.parts or list(PARTS)
     if strange := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(strange))}")
+    if asked.runs < 1 or asked.runs % 2 == 0:
+        parser.error("--runs: an odd number, so that one is in the middle")
     changes = {key: yaml.safe_load(value) for key, _, value in (it.partition("=") for it in asked.set)}
     results = json.loads(asked.file.read_text(encoding="utf-8")) if asked.file.exists() else {}
     results |= measured_on()

@@ -61,13 +61,13 @@ def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:
     """
     images, labels = batch
     if images.ctypes.data % ALIGNMENT:
-        images = _aligned(images, np.uint8)
-    return _in_place(images), _in_place(_aligned(labels, np.float32))
+        images = _aligned(images, images.dtype)
+    return _in_place(images), _in_place(_aligned(labels, np.dtype(np.float32)))
 
 
-def _aligned(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+def _aligned(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a copy that begins where TensorFlow's tensors do: it would end the process over another."""
-    size = values.size * np.dtype(dtype).itemsize
+    size = values.size * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     aligned = memory[start : start + size].view(dtype).reshape(values.shape)
