@@ -78,10 +78,7 @@ def whole_run(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
 def middle(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the seconds of all runs, and where the time went in the middle one of an odd number."""
     in_order = sorted(runs, key=lambda run: run["seconds"])
-    return {
-        "seconds": [run["seconds"] for run in runs],
-        "stages": in_order[len(runs) // 2]["stages"],
-    }
+    return {"seconds": [run["seconds"] for run in runs], "stages": in_order[len(runs) // 2]["stages"]}
 
 
 def _watching(log: Path) -> dict[str, str]:

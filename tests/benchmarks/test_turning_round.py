@@ -3,6 +3,7 @@
 import pytest
 
 import turning_round
+from measured_pages import HERE
 from stage_watch import Watched
 
 
@@ -66,3 +67,15 @@ def test_the_table_has_a_row_for_each_training_and_one_for_the_items_of_other_st
 def test_of_several_runs_it_is_told_of_the_one_in_the_middle_where_its_time_went():
     runs = [{"seconds": taken, "stages": {"split": {"work": taken}}} for taken in (9.0, 5.0, 7.0)]
     assert turning_round.middle(runs) == {"seconds": [9.0, 5.0, 7.0], "stages": {"split": {"work": 7.0}}}
+
+
+@pytest.mark.parametrize(
+    ("taken", "told"),
+    [
+        ([7.0], "fresh clone: 7 s (one run). Where they go"),
+        ([9.0, 5.0, 7.0], "fresh clone: 7 (5–9) s (3 runs)."),
+    ],
+)
+def test_the_page_says_of_how_many_runs_its_seconds_are(taken, told):
+    stages = turning_round.spent([process("split", 2, 5)], start=0, end=7)
+    assert told in turning_round.page(HERE | {"run": {"seconds": taken, "stages": stages}})
