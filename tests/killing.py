@@ -1,5 +1,6 @@
 """Run the pipeline and kill it at a chosen moment, as a power cut or a lack of memory does."""
 
+import contextlib
 import os
 import random
 import signal
@@ -85,7 +86,7 @@ def run_and_kill(there: Clone, kill: Kill) -> tuple[str, bool]:
             refuses(there, kill.stage, running.pid)
     finally:
         for process in _group(running.pid):
-            process.kill()
+            _end(process)
             process.wait()
     return _text(log), in_time
 
@@ -141,7 +142,12 @@ def _kill(pid: int, victim: Victim) -> None:
     else:
         for process in _group(pid):
             if process.pid != pid:
-                process.kill()
+                _end(process)
+
+
+def _end(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself since it was listed
+        process.kill()
 
 
 def _group(pid: int) -> list[psutil.Process]:

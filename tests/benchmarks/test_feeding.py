@@ -18,7 +18,7 @@ def test_steps_of_fit_and_bare_steps_take_turns() -> None:
     with pytest.raises(feeding.Enough):
         for _ in range(100):
             turns("fit")
-    assert taken == 2 * ["bare"] + 3 * ["bare", "bare", "fit", "fit", "fit", "fit"]
+    assert taken == 2 * ["bare"] + 3 * (2 * ["bare"] + (feeding.AHEAD + 2) * ["fit"])
     assert {kind: len(seconds) for kind, seconds in turns.seconds.items()} == {"bare": 3, "fit": 3}
 
 

@@ -1,6 +1,7 @@
 """Batches: the same bytes whoever reads them, from whichever step, by however many threads."""
 
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from deepfake_ensemble.data import records
 from deepfake_ensemble.data.images import pixels
 from deepfake_ensemble.data.reading import order
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.batches import Batches, BatchReader
 from deepfake_ensemble.data.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 from pictures import encoded, pack, picture
@@ -144,12 +145,30 @@ def test_epochs_and_seeds_differ(reader: BatchReader) -> None:
         assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("threads", [0, 1, 2, 4, 16])
+@pytest.mark.parametrize("threads", [0, 1, 2, 3, 4, 16])
 def test_the_number_of_threads_does_not_change_a_byte(images: PackedImages, threads: int) -> None:
     reference = joined(BatchReader(images, SIZE).epoch(BATCH, 42, 0))
     pictures, labels = joined(BatchReader(images, SIZE, threads=threads).epoch(BATCH, 42, 0))
     assert pictures.tobytes() == reference[0].tobytes()
     assert labels.tobytes() == reference[1].tobytes()
+
+
+class Together(Batches):
+    """Goes on only when as many threads as it has are at work at the same time."""
+
+    def __init__(self, count: int, threads: int) -> None:
+        super().__init__(np.zeros(count, np.int64), size=1, threads=threads)
+        self._barrier = threading.Barrier(threads)
+
+    def _fill(self, batch: np.ndarray, positions: np.ndarray, flipped: np.ndarray) -> None:
+        self._barrier.wait(timeout=60)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 8])
+def test_all_threads_are_at_work(threads: int) -> None:
+    batches = Together(2 * 2 * BATCH, threads)
+    assert len(list(batches.in_order(BATCH))) == 4
+    assert len(batches.read(np.arange(2 * BATCH))[0]) == 2 * BATCH
 
 
 def test_two_readers_side_by_side_do_not_disturb_each_other(reader: BatchReader) -> None:

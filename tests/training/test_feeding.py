@@ -71,7 +71,19 @@ def test_images_may_lie_anywhere_in_memory(offset: int) -> None:
     memory = np.zeros(2 * SIZE * SIZE * 3 + 2 * feeding.ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % feeding.ALIGNMENT + offset
     images = memory[start:][: 2 * SIZE * SIZE * 3].reshape(2, SIZE, SIZE, 3)
-    assert (step((images, np.zeros((2, 1), np.int64))).numpy() == 1).all()
+    images[...] = np.random.default_rng(0).integers(0, 255, images.shape)
+    assert np.array_equal(step((images, np.zeros((2, 1), np.int64))).numpy(), images + 1)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_labels_stay_what_they_were_when_they_were_handed_over(reader: BatchReader, dtype: type) -> None:
+    images, _ = reader.read(np.arange(3))
+    labels = np.array([[1], [0], [1]], dtype)
+    _, handed = feeding.tensors((images, labels))
+    labels[...] = 7
+    for _ in range(20):
+        feeding.tensors((images, labels))
+    assert handed.numpy().tolist() == [[1], [0], [1]]
 
 
 def with_max_pooling() -> Any:

@@ -45,6 +45,8 @@ def environment(processor: Processor) -> dict[str, str]:
     variables: dict[str, str] = {}
     if processor.cpu_isa != "native":
         variables |= {
+            # By itself TensorFlow takes oneDNN only where the processor has AVX-512, and Eigen elsewhere.
+            "TF_ENABLE_ONEDNN_OPTS": "1",
             "ONEDNN_MAX_CPU_ISA": _ONEDNN[processor.cpu_isa],
             "NPY_DISABLE_CPU_FEATURES": _NUMPY_WITHOUT[processor.cpu_isa],
             "OPENBLAS_CORETYPE": _OPENBLAS[processor.cpu_isa],

@@ -27,7 +27,8 @@ Begun = Callable[[], Batch]
 # many bytes beyond such a multiple, and with them every row that is itself a multiple of 32 bytes long.
 OFF_VECTORS = 8
 
-AHEAD = 2  # batches that are begun before they are asked for, so that no thread waits for who takes them
+AT_WORK = 2  # batches that threads are at work on at once
+AHEAD = AT_WORK + 1  # batches begun before they are asked for, so that no thread waits for who takes them
 
 
 class Batches(ABC):
@@ -36,7 +37,7 @@ class Batches(ABC):
     Attributes:
         labels: of the images (n,), in the split's order.
         size: of the images' sides, in pixels.
-        threads: how many share the work on a batch.
+        threads: how many read images.
     """
 
     def __init__(self, labels: NDArray[np.int64], size: int, threads: int) -> None:
@@ -58,13 +59,23 @@ class Batches(ABC):
 
     def read(self, positions: NDArray[np.int64], flipped: NDArray[np.bool_] | None = None) -> Batch:
         """Return the images at `positions` (batch,), mirrored left to right where `flipped` (batch,) says."""
-        return self._begin(positions, flipped)()
+        return self._begin(positions, flipped, self.threads)()
 
-    def _begin(self, positions: NDArray[np.int64], flipped: NDArray[np.bool_] | None = None) -> Begun:
-        """Set the threads to work on a batch."""
+    def _begin(
+        self,
+        positions: NDArray[np.int64],
+        flipped: NDArray[np.bool_] | None = None,
+        threads: int | None = None,
+    ) -> Begun:
+        """Set threads to work on a batch: so many, or its share of them when AT_WORK batches are at work.
+
+        With a part of each batch for every thread an epoch takes longer: to hand a part out, and to be told
+        that it is done, takes time in which all want Python's lock.
+        """
         batch = self._memory.array((len(positions), self.size, self.size, 3))
         mirrored = np.zeros(len(positions), np.bool_) if flipped is None else flipped
-        bounds = np.linspace(0, len(positions), self.threads + 1).astype(int)
+        share = -(-self.threads // AT_WORK) if threads is None else threads
+        bounds = np.linspace(0, len(positions), share + 1).astype(int)
         parts = [
             self._pool.submit(self._fill, batch[start:end], positions[start:end], mirrored[start:end])
             for start, end in pairwise(bounds)
