@@ -13,10 +13,15 @@ from onnx import helper
 import networks
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.portable.graph import graph, numbered
+from deepfake_ensemble.portable.graph import converted, joined, numbered
 
 MODELS = list(params.read("models", dict, Path(__file__).parents[2] / "params.yaml"))
 WEIGHTS = {name: 1 / len(MODELS) for name in MODELS}
+
+
+def graph(weights, scaling="unit") -> onnx.ModelProto:
+    members = {name: converted(name, networks.shared(name, scaling)) for name in weights}
+    return joined(members, weights, networks.SIZE)
 
 
 def session(model: onnx.ModelProto):
@@ -37,7 +42,7 @@ def test_a_detector_says_the_same_in_onnx(name, scaling):
     detector = networks.shared(name, scaling)
     images = np.random.default_rng(3).integers(0, 256, (3, networks.SIZE, networks.SIZE, 3), dtype=np.uint8)
     expected = detector(images.astype(np.float32), training=False).numpy()[:, 0]
-    found = session(graph({name: detector}, {name: 1.0})).run([name, "ensemble"], {"image": images})
+    found = session(graph({name: 1.0}, scaling)).run([name, "ensemble"], {"image": images})
     assert np.ptp(expected) > 0
     for p_fake in found:
         assert p_fake == pytest.approx(expected, abs=1e-5)
@@ -46,7 +51,7 @@ def test_a_detector_says_the_same_in_onnx(name, scaling):
 @pytest.mark.networks
 def test_the_ensemble_is_the_weighted_sum_for_any_number_of_images():
     weights = {"cnn": 0.25, "resnet50": 0.75}
-    run = session(graph({name: networks.shared(name) for name in weights}, weights))
+    run = session(graph(weights))
     for count in (1, 5):
         images = np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
         found = dict(zip(("cnn", "resnet50", "ensemble"), run.run(None, {"image": images}), strict=True))
@@ -61,8 +66,8 @@ import networks
 rng = random.Random({seed})  # objects here and there, so that others lie elsewhere in memory
 scattered = [[1] * rng.randrange(40) for _ in range(200_000)]
 scattered[:] = [it for it in scattered if rng.random() < 0.5]
-from deepfake_ensemble.portable.graph import graph
-model = graph({{"efficientnet_b4": networks.shared("efficientnet_b4")}}, {{"efficientnet_b4": 1.0}})
+from deepfake_ensemble.portable.graph import converted
+model = converted("efficientnet_b4", networks.shared("efficientnet_b4"))
 print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())
 """
 
@@ -94,7 +99,7 @@ def test_converting_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch
     if before is not None:
         monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", before)
     methods = Node.__hash__, Node.update_proto
-    graph({"cnn": networks.shared("cnn")}, {"cnn": 1.0})
+    converted("cnn", networks.shared("cnn"))
     assert os.environ.get("TF2ONNX_CATCH_ERRORS") == before
     assert (Node.__hash__, Node.update_proto) == methods
 

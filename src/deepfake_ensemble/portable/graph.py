@@ -18,33 +18,30 @@ _IMAGES = "n"  # what the graph calls the number of images
 _CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def graph(members: "Mapping[str, keras.Model]", weights: Mapping[str, float]) -> "onnx.ModelProto":
+def joined(
+    members: "Mapping[str, onnx.GraphProto]", weights: Mapping[str, float], size: int
+) -> "onnx.ModelProto":
     """Return a model (n, size, size, 3) of RGB, uint8, 0-255 → P(fake) (n,) of each member and the ensemble.
 
-    Each member is converted by itself: tf2onnx takes many times longer for all at once, and what one member's
-    nodes are called does not depend on the others.
-
     Args:
-        members: the detectors by name, as `models.detector` builds them, all of the same input shape.
+        members: the detectors by name, as `converted` returns them, all of the same input shape.
         weights: of the same names.
+        size: width and height of an image, in pixels.
     """
     import onnx
     from onnx import TensorProto, helper
 
-    size = next(iter(members.values())).input_shape[1]
     image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [_IMAGES, size, size, 3])
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [_IMAGES]) for name in (*members, ENSEMBLE)
     ]
     nodes, constants = [], []
-    with _repeatable_and_sooner():
-        for name, member in members.items():
-            converted = _converted(name, member)
-            nodes += converted.node
-            constants += converted.initializer
-            weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
-            constants.append(_scalar(weight, weights[name]))
-            nodes.append(helper.make_node("Mul", [name, weight], [share], name=share))
+    for name, member in members.items():
+        nodes += member.node
+        constants += member.initializer
+        weight, share = f"{ENSEMBLE}/{name}/weight", f"{ENSEMBLE}/{name}/share"
+        constants.append(_scalar(weight, weights[name]))
+        nodes.append(helper.make_node("Mul", [name, weight], [share], name=share))
     for bound, value in (("least", 0.0), ("most", 1.0)):
         constants.append(_scalar(f"{ENSEMBLE}/{bound}", value))
     total, shares = f"{ENSEMBLE}/total", [f"{ENSEMBLE}/{name}/share" for name in members]
@@ -78,8 +75,13 @@ def _scalar(name: str, value: float) -> "onnx.TensorProto":
     return numpy_helper.from_array(np.array(value, np.float32), name)
 
 
-def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
-    """Convert one detector: INPUT in, its own name out, and its name in front of all that is between."""
+def converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
+    """Convert one detector: INPUT in, its own name out, and its name in front of all that is between.
+
+    Args:
+        name: what the detector is called in the whole.
+        member: as `models.detector` builds it.
+    """
     import tensorflow as tf
     import tf2onnx
 
@@ -89,8 +91,9 @@ def _converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
         return {name: member(tf.cast(image, tf.float32), training=False)[:, 0]}
 
     run = tf.function(p_fake, input_signature=[specification], autograph=False)
-    converted, _ = tf2onnx.convert.from_function(run, input_signature=[specification], opset=OPSET)
-    return numbered(converted.graph, name)
+    with _repeatable_and_sooner():
+        found, _ = tf2onnx.convert.from_function(run, input_signature=[specification], opset=OPSET)
+    return numbered(found.graph, name)
 
 
 @contextmanager
@@ -122,7 +125,7 @@ def _repeatable_and_sooner() -> Iterator[None]:
             os.environ[_CATCH_ERRORS] = before
 
 
-def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
+def numbered(found: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
     """Return a graph with one output in an order, and with names, that follow from what it computes alone.
 
     tf2onnx numbers what it adds as Python's sets hand it out, which is another order in another process. Here
@@ -131,11 +134,11 @@ def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
     """
     from onnx import GraphProto
 
-    maker = {edge: node for node in converted.node for edge in node.output}
-    constants = {constant.name: constant for constant in converted.initializer}
+    maker = {edge: node for node in found.node for edge in node.output}
+    constants = {constant.name: constant for constant in found.initializer}
     called = {"": ""}  # an optional input that is left out
     graph = GraphProto()
-    stack = [(maker[converted.output[0].name], False)]
+    stack = [(maker[found.output[0].name], False)]
     while stack:
         node, ready = stack.pop()
         if node.output[0] in called:
@@ -151,7 +154,7 @@ def numbered(converted: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
                 graph.initializer.add().CopyFrom(constants[edge])
                 graph.initializer[-1].name = called[edge]
         called |= {edge: f"{number}.{i}" for i, edge in enumerate(node.output) if edge}
-        if node.output[0] == converted.output[0].name:
+        if node.output[0] == found.output[0].name:
             called[node.output[0]] = name
         made = graph.node.add()
         made.CopyFrom(node)

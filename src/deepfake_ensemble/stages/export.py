@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.models import saved
 from deepfake_ensemble.sources.origin import DataSet, Source
 
 FILE = Path("models/ensemble.onnx")
@@ -27,11 +26,11 @@ def main() -> None:
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_file, sha256
     from deepfake_ensemble.json_files import read_json
-    from deepfake_ensemble.models import session
     from deepfake_ensemble.portable import account, likeness, parity
     from deepfake_ensemble.portable.classifier import Classifier
+    from deepfake_ensemble.portable.conversion import convert
     from deepfake_ensemble.portable.facts import FORMAT, Facts
-    from deepfake_ensemble.portable.graph import graph, to_bytes
+    from deepfake_ensemble.portable.graph import joined, to_bytes
 
     used: dict[str, Any] = {
         f"{profile}.image_size": (size := params.read(f"{profile}.image_size", ImageSize)),
@@ -65,8 +64,8 @@ def main() -> None:
         }
     usual = likeness.typical(seen["val"])
 
-    session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    network = graph({model: saved.load(file) for model, file in files.items()}, weights)
+    with count_progress("convert detectors", len(files)) as advance:
+        network = joined(convert(files, processor.threads or len(files), advance), weights, size)
     facts = Facts(
         format=FORMAT,
         labels={"0": "real", "1": "fake"},
