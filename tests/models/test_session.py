@@ -1,5 +1,6 @@
 """A session seeds all generators and makes every operation repeatable."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -40,6 +41,24 @@ def test_keras_does_without_what_is_not_used_here() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "enabled", "frozen"), [("pass", True, True), ("gc.disable()", False, False)]
+)
+def test_garbage_is_collected_as_before_but_not_among_what_the_import_made(before, enabled, frozen) -> None:
+    code = f"import gc; from deepfake_ensemble.models import session; {before}; session.start(0);"
+    code += "print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(enabled), str(frozen)]
+
+
+def test_what_is_made_after_the_import_is_never_frozen() -> None:
+    session.start(0)
+    frozen = gc.get_freeze_count()
+    session.start(0)
+    assert gc.get_freeze_count() == frozen
+    assert gc.isenabled()
 
 
 def test_operations_are_repeatable() -> None:
