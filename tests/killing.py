@@ -140,7 +140,7 @@ def _kill(pid: int, victim: Victim) -> None:
     elif victim == "group":
         os.killpg(pid, signal.SIGKILL)
     else:
-        for process in _group(pid):
+        for process in reversed(_group(pid)):  # a child that waits for the one it came from would complain
             if process.pid != pid:
                 _end(process)
 

@@ -51,11 +51,9 @@ def test_a_file_that_is_no_model_ends_all(files, tmp_path: Path, content: bytes 
     file = tmp_path / "broken.keras"
     if content is not None:
         file.write_bytes(content)
-    start = time.monotonic()
     with pytest.raises(UserError, match=str(file)):
         convert({"broken": file, "resnet50": files["resnet50"]}, 2, lambda count: None)
     assert multiprocessing.active_children() == []
-    assert time.monotonic() - start < 60
 
 
 def test_a_process_that_is_killed_is_told_of(files):
@@ -66,7 +64,7 @@ def test_a_process_that_is_killed_is_told_of(files):
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(UserError, match=r"was killed, .*memory"):
+    with pytest.raises(UserError, match=r"converts (cnn|resnet50) was killed, .*memory"):
         convert(files, 2, lambda count: None)
     killer.join()
     assert multiprocessing.active_children() == []
@@ -95,6 +93,7 @@ def test_no_process_outlives_the_one_that_asked_for_it(files, tmp_path: Path, en
             children = psutil.Process(asked.pid).children()
             time.sleep(0.05)
         os.kill(asked.pid, ended_by)
+        asked.wait(timeout=8)  # to convert takes longer
     assert asked.returncode != 0
-    _, alive = psutil.wait_procs(children, timeout=30)
-    assert alive == []
+    _, left = psutil.wait_procs(children, timeout=8)
+    assert [it for it in left if it.status() != psutil.STATUS_ZOMBIE] == []

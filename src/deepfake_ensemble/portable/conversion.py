@@ -10,8 +10,9 @@ import signal
 import threading
 import zipfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,25 +37,27 @@ def convert(
     Raises:
         UserError: if a file is missing, damaged, or holds code, or a process was killed.
     """
-    # The one that takes longest comes first: last, it would go on alone at the end.
-    longest_first = sorted(files, key=lambda name: _description_bytes(files[name]), reverse=True)
-    spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads would not be there after a fork
+    # The one that takes longest is begun first: last, it would go on alone at the end.
+    waiting = sorted(files, key=lambda name: _description_bytes(files[name]))
+    running: dict[Connection, tuple[str, SpawnProcess]] = {}
     done = {}
-    with ProcessPoolExecutor(min(processes, len(files)), spawn, _end_with_parent) as pool:
-        try:
-            names = {pool.submit(_converted, name, files[name]): name for name in longest_first}
-            for future in as_completed(names):
-                done[names[future]] = future.result()
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                name = waiting.pop()
+                receiver, process = _started(name, files[name])
+                running[receiver] = name, process
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                name, process = running[ready]
+                done[name] = _received(ready, name, process)
+                process.join()
+                del running[ready]
                 advance(1)
-        except BrokenProcessPool:
-            raise UserError(
-                "a process that converts a detector was killed, most likely for want of memory: end what else"
-                " takes memory and run it again"
-            ) from None
-        except BaseException:
-            for process in multiprocessing.active_children():
-                process.kill()  # or leaving the pool would wait until it has converted
-            raise
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.join()
     return {name: done[name] for name in files}
 
 
@@ -67,18 +70,48 @@ def _description_bytes(file: Path) -> int:
         return 0  # to load it says what is wrong with it
 
 
+def _started(name: str, file: Path) -> tuple[Connection, SpawnProcess]:
+    spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads would not be there after a fork
+    receiver, sender = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_convert, args=(name, file, sender), daemon=True)
+    resource_tracker.ensure_running()  # to begin it, as the first process would, lets Ctrl-C through again
+    # Ctrl-C reaches all processes of a terminal. In the new ones it stays blocked: this one ends them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    sender.close()  # the only one left is the process's, so that its death is the end of what is received
+    return receiver, process
+
+
+def _received(receiver: Connection, name: str, process: SpawnProcess) -> "onnx.GraphProto":
+    try:
+        result = receiver.recv()
+    except (EOFError, OSError):
+        process.join()
+        if process.exitcode == -signal.SIGKILL:
+            raise UserError(
+                f"the process that converts {name} was killed, most likely for want of memory: end what else"
+                " takes memory and run it again"
+            ) from None
+        raise RuntimeError(f"converting {name} ended with exit code {process.exitcode}") from None
+    if isinstance(result, UserError):
+        raise result
+    return result
+
+
+def _convert(name: str, file: Path, sender: Connection) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # nothing is computed, and one process would take all of a GPU
+    try:
+        session.start(seed=0)  # nothing is random here; the operations are made repeatable
+        sender.send(graph.converted(name, saved.load(file)))
+    except UserError as error:
+        sender.send(error)
+
+
 def _end_with_parent() -> None:
-    # Ctrl-C reaches all processes of a terminal; the parent ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end() -> None:
-        if parent := multiprocessing.parent_process():
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end, daemon=True).start()
-
-
-def _converted(name: str, file: Path) -> "onnx.GraphProto":
-    session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    return graph.converted(name, saved.load(file))
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    os._exit(1)
