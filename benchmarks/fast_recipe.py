@@ -77,7 +77,7 @@ def main() -> None:
     processor.pin(settled)
 
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.evaluation.metrics import metrics
     from deepfake_ensemble.models import session
     from deepfake_ensemble.models.predicting import Predictor

@@ -16,7 +16,7 @@ import simplejpeg
 
 from deepfake_ensemble.data.decoded import DecodedReader
 from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from training_steps import BATCH
 
 SEED = 42

@@ -47,7 +47,7 @@ def pictures(quality: int) -> list[bytes]:
 
 def lay_out(folder: Path, files: list[bytes], count: int) -> None:
     """Write `count` files, loose in a folder a class, and packed as the pipeline packs them."""
-    from deepfake_ensemble.data import records
+    from deepfake_ensemble.data.reading import records
 
     classes = ("real", "fake")
     for name in classes:

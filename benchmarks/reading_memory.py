@@ -30,7 +30,7 @@ def epoch(folder: Path) -> dict[str, float]:
     """Read one epoch and return what that took."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.records import PackedImages
     from loaders import as_in_fit
 
     reader = BatchReader(PackedImages(folder), SIZE)

@@ -28,11 +28,11 @@ from typing import Any
 from dvc.utils.serialize import modify_yaml
 
 import stand_ins
-from deepfake_ensemble.data import records
 from deepfake_ensemble.data.archive import open_archive
 from deepfake_ensemble.data.index import read_split
 from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading import records
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.generated import table

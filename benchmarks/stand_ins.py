@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepfake_ensemble.data import records
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading import records
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.sources import photographs
 from deepfake_ensemble.sources.sample import Entry
 

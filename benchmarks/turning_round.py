@@ -50,8 +50,7 @@ STARTED = (
     "curves",
     "weigh",
     "evaluate@internal",
-    "compare@internal",
-    "drop@cifake",
+    "compare",
     "robustness",
     "report",
 )

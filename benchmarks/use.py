@@ -34,7 +34,7 @@ from typing import Any
 import httpx
 import psutil
 
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, combine
 from deepfake_ensemble.evaluation.predictions import aligned, read
 from deepfake_ensemble.foundation.files import write_json
@@ -134,7 +134,7 @@ KERAS = """
 import sys
 from pathlib import Path
 import numpy as np
-from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.reading.images import pixels
 from deepfake_ensemble.models import saved
 ensemble = saved.load(Path("models/ensemble.keras"))
 image = pixels(sys.stdin.buffer.read(), ensemble.input_shape[1])

@@ -29,9 +29,9 @@ from typing import Any
 
 from deepfake_ensemble.data.archive import Limits, open_archive
 from deepfake_ensemble.data.audit import AuditParams, audit
-from deepfake_ensemble.data.images import BadImage, pixels
 from deepfake_ensemble.data.index import read_index, read_split
 from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.data.reading.images import BadImage, pixels
 from deepfake_ensemble.ensemble import weights_file
 from deepfake_ensemble.evaluation import predictions
 from deepfake_ensemble.foundation import params

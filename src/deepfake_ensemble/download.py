@@ -28,8 +28,8 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Retry
 
-from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import require_room
 from deepfake_ensemble.progress import bytes_progress
 
 BLOCK = 1 << 16  # bytes; at most so many of those that arrived are lost when a connection breaks

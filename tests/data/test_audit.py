@@ -15,9 +15,9 @@ from PIL import Image
 
 from deepfake_ensemble.data.archive import open_archive
 from deepfake_ensemble.data.audit import Audit, AuditParams, audit
-from deepfake_ensemble.data.images import decode
 from deepfake_ensemble.data.index import IndexRow
 from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.data.reading.images import decode
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 from pictures import encoded, picture

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data import records
-from deepfake_ensemble.data.images import pixels
-from deepfake_ensemble.data.reading import order
+from deepfake_ensemble.data.reading import order, records
 from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.images import pixels
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 from pictures import encoded, pack, picture
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.reading.images import pixels
 from deepfake_ensemble.data.reading.jpeg import decode_into, is_plain, put_mirrored
 from pictures import encoded, picture
 

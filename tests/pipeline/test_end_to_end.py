@@ -259,7 +259,7 @@ ENSEMBLE = """
 import io, sys, zipfile
 import keras, numpy as np
 from PIL import Image
-from deepfake_ensemble.data.images import resize
+from deepfake_ensemble.data.reading.images import resize
 out, size, *names = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 with zipfile.ZipFile("data/raw/faces.zip") as archive:
     files = [resize(Image.open(io.BytesIO(archive.read(name))).convert("RGB"), size) for name in names]
@@ -322,7 +322,6 @@ CONDITIONAL = (
     "src/deepfake_ensemble/sources/",
     "src/deepfake_ensemble/models/imagenet.py",
     "src/deepfake_ensemble/download.py",
-    "src/deepfake_ensemble/disk.py",
     "src/deepfake_ensemble/progress.py",
 )
 
@@ -350,7 +349,7 @@ def source_of(here: Clone, module: str) -> str:
 def test_the_arithmetic_needs_no_tensorflow(here, tmp_path):
     for library in ("tensorflow", "keras"):
         (tmp_path / f"{library}.py").write_text(f"raise ImportError('{library} is not for this stage')\n")
-    arithmetic = ("curves", "weigh", "evaluate", "compare", "drop", "robustness", "report")
+    arithmetic = ("curves", "weigh", "evaluate", "compare", "robustness", "report")
     for name, stage in lock(here).items():
         if name.partition("@")[0] in arithmetic:
             command = stage["cmd"].split()
@@ -395,7 +394,7 @@ def test_going_back_takes_everything_from_the_run_cache(lower_rate):
 def test_another_weighting_runs_no_network(workspace):
     before = weights(workspace)
     log = workspace.dvc("exp", "run", "--set-param", "ensemble.weighting=uniform", "report")
-    assert {name.partition("@")[0] for name in ran(log)} == {"weigh", "evaluate", "compare", "drop", "report"}
+    assert {name.partition("@")[0] for name in ran(log)} == {"weigh", "evaluate", "compare", "report"}
     assert before != weights(workspace) == dict.fromkeys(MODELS, 0.25)
 
 

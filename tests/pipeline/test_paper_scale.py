@@ -17,7 +17,7 @@ from PIL import Image
 import kaggle_server
 import stand_ins
 from clones import Clone, clone
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.sources.sample import write_zip
 from pictures import encoded
 

@@ -134,7 +134,7 @@ def test_another_data_set_is_an_item_of_every_stage_that_has_one_for_each(anothe
     before, after = stages(BEFORE), stages(text)
     for stage in ("download", "audit"):
         assert after[stage]["matrix"] == {"data_set": [*SETS, name]}
-    for stage in ("pack", "evaluate", "compare", "drop"):
+    for stage in ("pack", "evaluate"):
         assert after[stage]["foreach"] == before[stage]["foreach"] | {name: name}
 
 

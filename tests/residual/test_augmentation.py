@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data import records
-from deepfake_ensemble.data.images import pixels
-from deepfake_ensemble.data.reading import order
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading import order, records
+from deepfake_ensemble.data.reading.images import pixels
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.residual.augmentation import (
     BLOCK,
     RATIO,

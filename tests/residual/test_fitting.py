@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data import records
+from deepfake_ensemble.data.reading import records
 from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.residual import fitting, stopwatch
 from deepfake_ensemble.residual.augmentation import AugmentedReader

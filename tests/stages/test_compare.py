@@ -77,7 +77,7 @@ def test_the_same_predictions_give_the_same_bytes(study, tmp_path):
         source, target = study / name, tmp_path / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    made_up.run(tmp_path, "compare", "internal")
+    made_up.run(tmp_path, "compare")
     for file in (tmp_path / "reports/comparison").rglob("*"):
         if file.is_file():
             assert file.read_bytes() == (study / file.relative_to(tmp_path)).read_bytes(), file.name

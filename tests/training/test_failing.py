@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble.data import records
+from deepfake_ensemble.data.reading import records
 from deepfake_ensemble.data.reading.batches import Batch, BatchReader
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.training import feeding
 from errors_page import Documented

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data import records
 from deepfake_ensemble.data.decoded import decoded_once
+from deepfake_ensemble.data.reading import records
 from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.training import curves, fitting
 from deepfake_ensemble.training.adam import adam

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import model_file
-from deepfake_ensemble.data.images import pixels
+from deepfake_ensemble.data.reading.images import pixels
 from deepfake_ensemble.portable.facts import Facts
 from pictures import encoded, picture
 from use_images import BAD, GOOD

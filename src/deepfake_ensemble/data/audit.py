@@ -11,11 +11,11 @@ from PIL.JpegImagePlugin import get_sampling
 
 from deepfake_ensemble.data.archive import Archive
 from deepfake_ensemble.data.baselines import Features, baselines, features
-from deepfake_ensemble.data.images import BadImage, open_image, to_rgb
 from deepfake_ensemble.data.index import CLASS_NAMES, USABLE, IndexRow
 from deepfake_ensemble.data.layouts import Layout, Place
 from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.quantisation import Tables, tables
+from deepfake_ensemble.data.reading.images import BadImage, open_image, to_rgb
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.section import Seed32, section
 

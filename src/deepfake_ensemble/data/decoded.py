@@ -10,8 +10,8 @@ from rich.filesize import decimal
 
 from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.reading.batches import Batches
-from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import require_room
 
 AT_ONCE = 64  # images
 

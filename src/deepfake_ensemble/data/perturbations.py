@@ -15,7 +15,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from PIL import Image, ImageFilter
 
-from deepfake_ensemble.data.images import Interpolation, resize
+from deepfake_ensemble.data.reading.images import Interpolation, resize
 from deepfake_ensemble.foundation.section import Seed, section
 
 Quality = Annotated[int, Ge(1), Le(100)]

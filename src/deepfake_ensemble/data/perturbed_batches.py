@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.data.images import Interpolation
 from deepfake_ensemble.data.perturbations import Change
 from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.data.reading.images import Interpolation
 from deepfake_ensemble.data.reading.jpeg import Colours
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 
 
 def chosen(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -6,6 +6,8 @@ from annotated_types import Ge, Gt, Lt
 
 from deepfake_ensemble.foundation.section import Seed, section
 
+INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
+
 
 @section
 class EvaluationParams:
@@ -38,5 +40,5 @@ class ComparisonParams:
 
 
 def split_of(evaluation: str) -> str:
-    """Return the split that an evaluation measures: test for `internal`, else the one of its data set."""
-    return "test" if evaluation == "internal" else evaluation
+    """Return the split that an evaluation measures: test for INTERNAL, else the one of its data set."""
+    return "test" if evaluation == INTERNAL else evaluation

@@ -1,4 +1,4 @@
-"""Write files so that they are either complete or absent, and the same bytes every time."""
+"""Write files that are either complete or absent, and the same bytes every time; ask for room before."""
 
 import csv
 import hashlib
@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rich.filesize import decimal
+
+from deepfake_ensemble.foundation.errors import UserError
 
 
 @contextmanager
@@ -51,6 +55,20 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 def _partial(path: Path) -> Path:
     # One name per target: what a killed run left behind is overwritten by the next one, never piled up.
     return path.with_name(f".partial-{path.name}")
+
+
+def require_room(folder: Path, needed: int, what: str) -> None:
+    """Make sure that `needed` more bytes fit into `folder`, which must exist.
+
+    Raises:
+        UserError: if they do not: better told before a large file is written than found at its end.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{folder}: {what} needs {decimal(needed)} of disk and {decimal(free)} are free: "
+            "make room and run the same command again"
+        )
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -4,6 +4,7 @@ The loader knows no section by itself. A wing declares its section (see `section
 it here: `read("training", Recipe)`.
 """
 
+import copy
 import dataclasses
 import difflib
 import functools
@@ -88,7 +89,7 @@ def load(file: Path = FILE) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     try:
-        data = yaml.load(text, Loader=_Loader)
+        data = copy.deepcopy(_parsed(text))
     except RecursionError:
         raise UserError(f"{file}: nested too deeply; restore it from git") from None
     except yaml.YAMLError as error:
@@ -99,6 +100,12 @@ def load(file: Path = FILE) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UserError(f"{file}: holds no keys; restore it from git")
     return data
+
+
+@functools.cache
+def _parsed(text: str) -> Any:
+    """Parse a text once: a stage reads section by section, and each parsing takes a fortieth of a second."""
+    return yaml.load(text, Loader=_Loader)
 
 
 def read(path: str, type_: TypeForm[T], file: Path = FILE) -> T:

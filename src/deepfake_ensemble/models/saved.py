@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import replacing_file
+from deepfake_ensemble.foundation.files import replacing_file, require_room
 
 if TYPE_CHECKING:
     import keras

@@ -30,7 +30,8 @@ def _uncollected() -> Iterator[None]:
     """Leave what the first import of TensorFlow makes to itself.
 
     It makes half a million objects that stay for good; Python's search among them for what nobody uses, again
-    and again, takes a quarter of that import's time and a little of all that follows.
+    and again, takes a quarter of that import's time and a little of all that follows. The little that a stage
+    has made before is no longer searched either.
     """
     if "tensorflow" in sys.modules or not gc.isenabled():
         yield

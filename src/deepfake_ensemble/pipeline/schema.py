@@ -15,11 +15,11 @@ from typing import Annotated, Any
 from annotated_types import Ge, MinLen
 
 from deepfake_ensemble.data.audit import AuditParams
-from deepfake_ensemble.data.images import ImageSize, Interpolation
 from deepfake_ensemble.data.layouts import LAYOUTS
 from deepfake_ensemble.data.perturbations import Robustness, conditions
+from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method
-from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams
 from deepfake_ensemble.explanation.choice import ExplanationParams
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
@@ -31,7 +31,6 @@ from deepfake_ensemble.sources.origin import DataSet, Source
 from deepfake_ensemble.training.recipe import Adaptation, Decoded, Recipe, Resume
 
 TRAINED = ["train", "val", "test"]
-INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
 
 
 @section

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from deepfake_ensemble.evaluation.settings import INTERNAL, split_of
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
@@ -94,7 +95,7 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
     splits = {split: name for name, data_set in data_sets.items() for split in data_set.splits}
     outside = {name: it.splits[0] for name, it in data_sets.items() if it.is_outside}
     evaluations = stages["evaluate"]["foreach"]
-    old_outside = {name: split for name, split in evaluations.items() if name != "internal"}
+    old_outside = {name: split for name, split in evaluations.items() if name != INTERNAL}
     if not outside:
         raise UserError(f"{params.FILE}: data_sets: none is left to evaluate on across data sets; add one")
 
@@ -103,8 +104,7 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
     across: Names = (list(old_outside), list(outside))
     loops = [
         (stages["pack"]["foreach"], splits),
-        (evaluations, {"internal": "test"} | outside),
-        (old_outside, outside),
+        (evaluations, {INTERNAL: split_of(INTERNAL)} | outside),
     ]
 
     lines = text.splitlines(keepends=True)

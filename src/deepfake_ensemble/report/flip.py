@@ -9,7 +9,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from deepfake_ensemble.data.images import Interpolation, resize
+from deepfake_ensemble.data.reading.images import Interpolation, resize
 from deepfake_ensemble.sources import photographs
 
 _PHOTOGRAPH = "skimage/data/astronaut.png"

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.data.images import BadImage, Interpolation, decode, resize
 from deepfake_ensemble.data.progress import count_progress
 from deepfake_ensemble.data.reading import order
 from deepfake_ensemble.data.reading.batches import Batch, Begun, in_advance, unreadable
+from deepfake_ensemble.data.reading.images import BadImage, Interpolation, decode, resize
 from deepfake_ensemble.data.reading.memory import Memory
 from deepfake_ensemble.data.reading.order import Purpose, generator
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.residual.settings import Symmetry
 from deepfake_ensemble.residual.symmetry import TURNS, Turn, turned
 

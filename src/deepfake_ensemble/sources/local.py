@@ -5,9 +5,8 @@ from pathlib import Path
 
 from dvc_objects.fs.system import reflink
 
-from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import replacing_file
+from deepfake_ensemble.foundation.files import replacing_file, require_room
 from deepfake_ensemble.progress import bytes_progress
 
 BLOCK = 1 << 24  # bytes

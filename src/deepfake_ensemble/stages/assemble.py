@@ -14,9 +14,9 @@ def main() -> None:
     processor = command.settle(profile)
     import numpy as np
 
-    from deepfake_ensemble.data.images import Interpolation
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.assembling import assemble
     from deepfake_ensemble.ensemble.weighting import combine

@@ -1,41 +1,68 @@
-"""Compare the detectors and their ensemble on one data set: intervals, tests, what each member adds."""
+"""Compare the detectors and their ensemble: intervals, tests, what each member adds, what is lost elsewhere.
+
+One stage for all data sets: to begin a stage and to write down that it ran takes DVC longer than all of this.
+"""
 
 from pathlib import Path
 
 from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.sources.origin import DataSet
 
 
-def main(evaluation: str) -> None:
+def main() -> None:
     command.settle(params.active_profile())
+    from deepfake_ensemble.data.layouts import LAYOUTS
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation import comparison_tables
-    from deepfake_ensemble.evaluation.comparison import compare
+    from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.foundation.files import write_json
 
     settings = params.read("comparison", ComparisonParams)
     measuring = params.read("evaluation", EvaluationParams)
+    data_sets = params.read("data_sets", dict[str, DataSet])
+    outside = {name: LAYOUTS[of.layout] for name, of in data_sets.items() if of.is_outside}
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
-    test, val = (
-        {model: read(Path("predictions") / model / f"{of}.csv") for model in weights}
-        for of in (split_of(evaluation), "val")
-    )
-    compared = compare(
-        test,
-        val,
-        weights,
-        data_set=evaluation,
-        seed=settings.seed,
-        resamples=settings.resamples,
-        confidence=settings.confidence,
-        threshold=measuring.threshold,
-        ece_bins=measuring.ece_bins,
-    )
+    predictions = {
+        split: {model: read(Path("predictions") / model / f"{split}.csv") for model in weights}
+        for split in ("val", *(split_of(evaluation) for evaluation in (INTERNAL, *outside)))
+    }
     folder = Path("reports/comparison")
-    comparison_tables.write(folder / evaluation, compared)
-    write_json(folder / evaluation / "intervals.json", compared["detectors"])
-    write_json(folder / f"{evaluation}.json", compared)
+    for evaluation in (INTERNAL, *outside):
+        compared = compare(
+            predictions[split_of(evaluation)],
+            predictions["val"],
+            weights,
+            data_set=evaluation,
+            seed=settings.seed,
+            resamples=settings.resamples,
+            confidence=settings.confidence,
+            threshold=measuring.threshold,
+            ece_bins=measuring.ece_bins,
+        )
+        comparison_tables.write(folder / evaluation, compared)
+        write_json(folder / evaluation / "intervals.json", compared["detectors"])
+        write_json(folder / f"{evaluation}.json", compared)
+    for data_set, layout in outside.items():
+        there = predictions[split_of(data_set)]
+        lost = cross_data_set(
+            predictions[split_of(INTERNAL)],
+            there,
+            weights,
+            names=(INTERNAL, data_set),
+            subjects=[layout.subject(path) for path in next(iter(there.values())).paths],
+            seed=settings.seed,
+            resamples=settings.resamples,
+            confidence=settings.confidence,
+            threshold=measuring.threshold,
+        )
+        drops = {
+            name: {metric: of["drop"] for metric, of in metrics.items()}
+            for name, metrics in lost["drops"].items()
+        }
+        write_json(folder / data_set / "drop_intervals.json", drops)
+        write_json(folder / data_set / "drop.json", lost)
 
 
 if __name__ == "__main__":

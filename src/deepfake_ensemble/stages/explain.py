@@ -10,10 +10,10 @@ from deepfake_ensemble.sources.origin import DataSet
 def main() -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of

@@ -10,7 +10,7 @@ from deepfake_ensemble.models import architecture, detector, saved
 def main(model: str) -> None:
     profile = params.active_profile()
     command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize
+    from deepfake_ensemble.data.reading.images import ImageSize
     from deepfake_ensemble.models import session
 
     session.start(params.read("seed", Seed32))

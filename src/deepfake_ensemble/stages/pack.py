@@ -7,14 +7,13 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from deepfake_ensemble.data import records
 from deepfake_ensemble.data.archive import Archive, open_archive
 from deepfake_ensemble.data.index import SplitRow, read_split
 from deepfake_ensemble.data.progress import count_progress
-from deepfake_ensemble.disk import require_room
+from deepfake_ensemble.data.reading import records
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import replacing_folder
+from deepfake_ensemble.foundation.files import replacing_folder, require_room
 
 
 def main(split: str, data_set: str) -> None:

@@ -13,11 +13,11 @@ def main(model: str) -> None:
     processor = command.settle(profile)
     import numpy as np
 
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.perturbations import Robustness, change, conditions
     from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
     from deepfake_ensemble.data.progress import count_progress
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.models import saved, session

@@ -13,10 +13,10 @@ from deepfake_ensemble.sources.origin import DataSet
 def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.models import session

@@ -10,7 +10,7 @@ from deepfake_ensemble.sources.origin import DataSet
 def main() -> None:
     profile = params.active_profile()
     command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_file, write_json
     from deepfake_ensemble.json_files import read_json

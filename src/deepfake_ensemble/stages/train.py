@@ -14,9 +14,9 @@ def main(model: str) -> None:
     profile = params.active_profile()
     processor = command.settle(profile)
     from deepfake_ensemble.data.decoded import decoded_once
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_folder
     from deepfake_ensemble.models import session

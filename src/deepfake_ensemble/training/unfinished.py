@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.disk import require_room
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import replacing_file
+from deepfake_ensemble.foundation.files import replacing_file, require_room
 
 if TYPE_CHECKING:
     import keras

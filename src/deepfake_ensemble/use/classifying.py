@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.images import BadImage
+from deepfake_ensemble.data.reading.images import BadImage
 from deepfake_ensemble.portable import likeness
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.facts import Facts

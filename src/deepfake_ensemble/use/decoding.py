@@ -4,16 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from deepfake_ensemble.data.images import Interpolation, open_image, resize, to_rgb
+from deepfake_ensemble.data.reading.images import Interpolation, open_image, resize, to_rgb
 
 
 def pixels(data: bytes, size: int, interpolation: Interpolation) -> NDArray[np.uint8]:
     """Return the RGB pixels (size, size, 3) of an encoded image, turned as its EXIF orientation says.
 
-    An image without one gives the same pixels as `data.images.pixels`: the data sets' images have none.
+    An image without one, as all of the data sets are, gives the same pixels as `data.reading.images.pixels`.
 
     Raises:
-        BadImage: as `data.images.open_image`.
+        BadImage: as `data.reading.images.open_image`.
     """
     return np.asarray(resize(to_rgb(_upright(open_image(data))), size, interpolation))
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from deepfake_ensemble.data.archive import Limits, open_archive
-from deepfake_ensemble.data.images import BadImage
+from deepfake_ensemble.data.reading.images import BadImage
 from deepfake_ensemble.foundation.errors import UserError
 
 STANDARD_INPUT = "-"

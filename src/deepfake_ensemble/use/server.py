@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepfake_ensemble.data.images import BadImage
+from deepfake_ensemble.data.reading.images import BadImage
 from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Classifier

@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.images import BadImage, Interpolation, pixels
 from deepfake_ensemble.data.reading import order
+from deepfake_ensemble.data.reading.images import BadImage, Interpolation, pixels
 from deepfake_ensemble.data.reading.jpeg import Colours, decode_into, is_plain, put_mirrored
 from deepfake_ensemble.data.reading.memory import Memory
-from deepfake_ensemble.data.records import PackedImages
+from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
 
 Labels = NDArray[np.int64] | NDArray[np.float32]

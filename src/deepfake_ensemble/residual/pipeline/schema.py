@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, MinLen
 
 from deepfake_ensemble.data.audit import AuditParams
-from deepfake_ensemble.data.images import ImageSize
+from deepfake_ensemble.data.reading.images import ImageSize
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError

@@ -12,7 +12,7 @@ from deepfake_ensemble.residual.settings import Extent, Model, Runs
 def main() -> None:
     profile = params.active_profile()
     command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize
+    from deepfake_ensemble.data.reading.images import ImageSize
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.models import session
     from deepfake_ensemble.residual import complexity

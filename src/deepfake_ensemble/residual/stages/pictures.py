@@ -13,9 +13,9 @@ def main() -> None:
     processor = command.settle(profile)
     import numpy as np
 
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import EvaluationParams
     from deepfake_ensemble.foundation.errors import UserError

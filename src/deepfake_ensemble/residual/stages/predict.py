@@ -20,10 +20,10 @@ def main(run: str) -> None:
     if reason:
         results_folder.leave_out(folder, reason)
         return
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.progress import count_progress
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.json_files import read_json

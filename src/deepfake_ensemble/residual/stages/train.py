@@ -27,9 +27,9 @@ def train(
     weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.Extent
 ) -> None:
     processor = command.settle(profile)
-    from deepfake_ensemble.data.images import ImageSize, Interpolation
     from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.records import PackedImages
+    from deepfake_ensemble.data.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.models import session

@@ -2,7 +2,7 @@
 
 Pillow does both: its JPEG decoder is libjpeg-turbo with the accurate integer transform (TensorFlow's
 default is a faster, different one), its resizing works in fixed-point integers, so the pixels are the same
-on every processor. `reading/jpeg.py` gives the same pixels of plain JPEGs that need no resizing, faster, as
+on every processor. `jpeg.py` gives the same pixels of plain JPEGs that need no resizing, faster, as
 `tests/data/test_jpeg.py` shows.
 """
 
