@@ -4,19 +4,14 @@ tf2onnx keeps one core busy and no more. It takes many times longer for all in o
 are called does not depend on the others.
 """
 
-import multiprocessing
 import os
-import signal
-import threading
 import zipfile
 from collections.abc import Callable, Mapping
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble import processes
 from deepfake_ensemble.models import saved, session
 from deepfake_ensemble.portable import graph
 
@@ -25,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def convert(
-    files: Mapping[str, Path], processes: int, advance: Callable[[int], None]
+    files: Mapping[str, Path], at_once: int, advance: Callable[[int], None]
 ) -> "dict[str, onnx.GraphProto]":
     """Convert the detectors in `files` by name; see `graph.converted`.
 
     Args:
         files: .keras files.
-        processes: how many at once; all end with this one, however that ends.
+        at_once: how many processes; all end with this one, however that ends.
         advance: is told of each detector that is done.
 
     Raises:
@@ -39,25 +34,22 @@ def convert(
     """
     # The one that takes longest is begun first: last, it would go on alone at the end.
     waiting = sorted(files, key=lambda name: _description_bytes(files[name]))
-    running: dict[Connection, tuple[str, SpawnProcess]] = {}
+    running: dict[str, processes.Beside] = {}
     done = {}
     try:
         while waiting or running:
-            while waiting and len(running) < processes:
+            while waiting and len(running) < at_once:
                 name = waiting.pop()
-                receiver, process = _started(name, files[name])
-                running[receiver] = name, process
-            for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
-                name, process = running[ready]
-                done[name] = _received(ready, name, process)
-                process.join()
-                del running[ready]
+                # TensorFlow's threads would not be there after a fork.
+                running[name] = processes.begun("spawn", f"converts {name}", _convert, name, files[name])
+            arrived = wait([beside.receiver for beside in running.values()])
+            for name in [name for name, beside in running.items() if beside.receiver in arrived]:
+                done[name] = cast("onnx.GraphProto", processes.result(running[name]))
+                del running[name]
                 advance(1)
     finally:
-        for _, process in running.values():
-            process.kill()
-            process.join()
+        for beside in running.values():
+            processes.end(beside)
     return {name: done[name] for name in files}
 
 
@@ -70,48 +62,7 @@ def _description_bytes(file: Path) -> int:
         return 0  # to load it says what is wrong with it
 
 
-def _started(name: str, file: Path) -> tuple[Connection, SpawnProcess]:
-    spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads would not be there after a fork
-    receiver, sender = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_convert, args=(name, file, sender), daemon=True)
-    resource_tracker.ensure_running()  # to begin it, as the first process would, lets Ctrl-C through again
-    # Ctrl-C reaches all processes of a terminal. In the new ones it stays blocked: this one ends them.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    sender.close()  # the only one left is the process's, so that its death is the end of what is received
-    return receiver, process
-
-
-def _received(receiver: Connection, name: str, process: SpawnProcess) -> "onnx.GraphProto":
-    try:
-        result = receiver.recv()
-    except (EOFError, OSError):
-        process.join()
-        if process.exitcode == -signal.SIGKILL:
-            raise UserError(
-                f"the process that converts {name} was killed, most likely for want of memory: end what else"
-                " takes memory and run it again"
-            ) from None
-        raise RuntimeError(f"converting {name} ended with exit code {process.exitcode}") from None
-    if isinstance(result, UserError):
-        raise result
-    return result
-
-
-def _convert(name: str, file: Path, sender: Connection) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _convert(name: str, file: Path) -> "onnx.GraphProto":
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # nothing is computed, and one process would take all of a GPU
-    try:
-        session.start(seed=0)  # nothing is random here; the operations are made repeatable
-        sender.send(graph.converted(name, saved.load(file)))
-    except UserError as error:
-        sender.send(error)
-
-
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-    os._exit(1)
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    return graph.converted(name, saved.load(file))

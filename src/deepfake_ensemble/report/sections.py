@@ -12,6 +12,7 @@ from deepfake_ensemble.report.detectors import METHODS, title
 from deepfake_ensemble.report.html import Child, Markup, element, figure, table
 from deepfake_ensemble.report.numbers import count, difference, p_value, plain, points, share
 from deepfake_ensemble.report.pipeline_figure import pipeline
+from deepfake_ensemble.report.side_by_side import side_by_side
 from deepfake_ensemble.report.study import Evaluation, Study
 
 METRICS = {
@@ -411,9 +412,10 @@ def training(study: Study) -> Child:
         [title(model), *(count(of[key]) if "epoch" in key else share(of[key]) for key in columns)]
         for model, of in study.training.items()
     ]
+    svgs = side_by_side(lambda curve: figures.learning(study, curve, curves[curve][0]), list(curves))
     drawn = [
-        figure(figures.learning(study, curve, axis), f"{caption}. The best epoch is marked.")
-        for curve, (axis, caption) in curves.items()
+        figure(svg, f"{caption}. The best epoch is marked.")
+        for svg, (_, caption) in zip(svgs, curves.values(), strict=True)
     ]
     return [
         element("div", drawn, class_="pair"),
@@ -510,13 +512,14 @@ def making(study: Study, flip: tuple[bytes, bytes]) -> Child:
 
 def pair(study: Study, draw: Callable[[Evaluation], str], caption: str) -> Markup:
     """Return a figure of each data set, side by side if there is room; `{}` in the caption is its place."""
-    drawn = [figure(draw(each), caption.format(each.place)) for each in study.evaluations]
-    return element("div", drawn, class_="pair")
+    drawn = zip(study.evaluations, side_by_side(draw, study.evaluations), strict=True)
+    return element("div", [figure(svg, caption.format(each.place)) for each, svg in drawn], class_="pair")
 
 
 def wide(study: Study, draw: Callable[[Evaluation], str], caption: str) -> Child:
     """Return a figure of each data set, one below the other; `{}` in the caption is its place."""
-    return [figure(draw(each), caption.format(each.place), wide=True) for each in study.evaluations]
+    drawn = zip(study.evaluations, side_by_side(draw, study.evaluations), strict=True)
+    return [figure(svg, caption.format(each.place), wide=True) for each, svg in drawn]
 
 
 def _text(*content: Child) -> Markup:
