@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.pipeline.generated import table
 from stage_watch import Watched
-from timing import ENVIRONMENT, here, measured_on, of_several, rounds, seconds
+from timing import ENVIRONMENT, here, measured_on, of_several, seconds
 
 FILE = Path("docs/measurements/turning_round.json")
 PARTS = ("run", "start", "weighting", "plot")
@@ -155,36 +155,46 @@ def _commands(folder: Path) -> dict[str, str]:
 
 
 def weightings(folder: Path, repeats: int) -> dict[str, Any]:
-    """Return how long an experiment with another weighting takes up to the report, and what ran."""
-    log = folder / ".watch/log.jsonl"
-    taken, ran = [], []
-    for number in range(repeats):
+    """Return how long an experiment with another weighting takes up to the report, and what runs."""
+
+    def once(number: int, environment: Mapping[str, str] = ENVIRONMENT) -> float:
         shutil.rmtree(folder / ".dvc/cache/runs", ignore_errors=True)  # else it is only looked up
         weighting = ("uniform", "log_loss")[number % 2]
         command = ["dvc", "exp", "run", "--set-param", f"ensemble.weighting={weighting}", "report"]
-        taken.append(round(seconds(command, folder, _watching(log)), 2))
+        taken = seconds(command, folder, environment)
         used = json.loads((folder / "reports/run.json").read_text(encoding="utf-8"))["params"]
         if used["ensemble"]["weighting"] != weighting:
             raise UserError(f"dvc exp run: the report is not of the weighting {weighting}")
-        ran = [process.stage for process in stage_watch.read(log)]
-    return {"seconds": taken, "ran": ran}
+        return taken
+
+    return _timed_and_watched(folder, repeats, once)
 
 
 def plots(folder: Path, repeats: int) -> dict[str, Any]:
-    """Return how long the report takes after a change of a figure's code, and what ran."""
-    log = folder / ".watch/log.jsonl"
+    """Return how long the report takes after a change of a figure's code, and what runs."""
     seconds(["dvc", "repro", "report"], folder)
     text = (folder / FIGURES).read_text(encoding="utf-8")
 
-    def once() -> float:
-        with (folder / FIGURES).open("a", encoding="utf-8") as file:
-            file.write("# another line\n")
-        return seconds(["dvc", "repro", "report"], folder, _watching(log))
+    def once(number: int, environment: Mapping[str, str] = ENVIRONMENT) -> float:
+        (folder / FIGURES).write_text(f"{text}# another line: {number}\n", encoding="utf-8")
+        return seconds(["dvc", "repro", "report"], folder, environment)
 
-    taken = rounds(repeats, once)
-    ran = [process.stage for process in stage_watch.read(log)]
+    found = _timed_and_watched(folder, repeats, once)
     (folder / FIGURES).write_text(text, encoding="utf-8")
-    return {"seconds": taken, "ran": ran}
+    return found
+
+
+def _timed_and_watched(folder: Path, repeats: int, once: Callable[..., float]) -> dict[str, Any]:
+    """Time something several times, and watch it once more: that takes time of its own."""
+    log = folder / ".watch/log.jsonl"
+    taken = [round(once(number), 2) for number in range(repeats)]
+    once(repeats, _watching(log))
+    processes = stage_watch.read(log)
+    return {
+        "seconds": taken,
+        "ran": [process.stage for process in processes],
+        "own_seconds": round(sum(process.seconds for process in processes), 1),
+    }
 
 
 # What the table of the sample's run led to.
@@ -195,6 +205,12 @@ pixels that are decoded once (`cache: decoded`), at most 8 epochs, and graphs th
 TensorFlow is imported while Python does not search for garbage, which takes a quarter of the time from that;
 `export` converts the detectors in processes side by side. The stages after `predict` that work on tables are
 not in the list: their results come with git, and nothing that they depend on has changed."""
+
+# What the path of a changed weighting or plot led to.
+SHORTENED = """\
+For every stage that runs DVC reads and writes dvc.lock anew, with a library in Python, which takes the longer
+the more deps there are: so one stage compares all data sets, a package that a stage uses whole is one dep, and
+modules that are used together are in one package. The report draws its figures in processes side by side."""
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -230,9 +246,13 @@ def page(results: Mapping[str, Any]) -> str:
         ("plot", "`dvc repro report` after a change of a figure's code"),
     ):
         if key in results:
+            of = results[key]
             parts.append(
-                f"{told}: {of_several(results[key]['seconds'])} s; it runs {', '.join(results[key]['ran'])}."
+                f"{told}: {of_several(of['seconds'])} s; {of['own_seconds']} s of it are the stages' own"
+                f" ({', '.join(of['ran'])}), the rest DVC's."
             )
+    if "weighting" in results:
+        parts.append(SHORTENED)
     return "\n\n".join(parts) + "\n"
 
 

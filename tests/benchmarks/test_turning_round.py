@@ -79,3 +79,9 @@ def test_of_several_runs_it_is_told_of_the_one_in_the_middle_where_its_time_went
 def test_the_page_says_of_how_many_runs_its_seconds_are(taken, told):
     stages = turning_round.spent([process("split", 2, 5)], start=0, end=7)
     assert told in turning_round.page(HERE | {"run": {"seconds": taken, "stages": stages}})
+
+
+def test_the_page_tells_the_stages_own_time_from_dvcs():
+    of = {"seconds": [18.0, 20.0, 19.0], "own_seconds": 7.5, "ran": ["weigh", "report"]}
+    told = "19.0 (18.0–20.0) s; 7.5 s of it are the stages' own (weigh, report), the rest DVC's."
+    assert told in turning_round.page(HERE | {"weighting": of})
