@@ -208,9 +208,10 @@ not in the list: their results come with git, and nothing that they depend on ha
 
 # What the path of a changed weighting or plot led to.
 SHORTENED = """\
-For every stage that runs DVC reads and writes dvc.lock anew, with a library in Python, which takes the longer
-the more deps there are: so one stage compares all data sets, a package that a stage uses whole is one dep, and
-modules that are used together are in one package. The report draws its figures in processes side by side."""
+For every stage that runs DVC reads and writes dvc.lock anew, with a library in Python, which takes the
+longer the more deps there are: so one stage compares all data sets, a package that a stage uses whole is
+one dep, and modules that are used together are in one package. The report draws its figures in processes
+side by side."""
 
 
 def page(results: Mapping[str, Any]) -> str:
