@@ -60,11 +60,13 @@ def test_one_that_is_not_wanted_any_more_can_be_ended(method):
     assert multiprocessing.active_children() == []
 
 
+# Where tests run in a shell's background, Ctrl-C is ignored, and by all that they start.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 sys.path[:0] = [{source!r}]
 from deepfake_ensemble import processes
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     beside = [processes.begun({method!r}, "sleeps", time.sleep, 60) for _ in range(2)]
     print("begun", flush=True)
     processes.result(beside[0])

@@ -70,12 +70,14 @@ def test_a_process_that_is_killed_is_told_of(files):
     assert multiprocessing.active_children() == []
 
 
+# Where tests run in a shell's background, Ctrl-C is ignored, and by all that they start.
 PROGRAM = """
-import sys
+import signal, sys
 from pathlib import Path
 sys.path[:0] = [{source!r}]
 from deepfake_ensemble.portable.conversion import convert
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     files = {{name: Path(file) for name, file in {files!r}.items()}}
     convert(files, 2, lambda count: None)
 """
