@@ -179,9 +179,10 @@ def plots(folder: Path, repeats: int) -> dict[str, Any]:
         (folder / FIGURES).write_text(f"{text}# another line: {number}\n", encoding="utf-8")
         return seconds(["dvc", "repro", "report"], folder, environment)
 
-    found = _timed_and_watched(folder, repeats, once)
-    (folder / FIGURES).write_text(text, encoding="utf-8")
-    return found
+    try:
+        return _timed_and_watched(folder, repeats, once)
+    finally:
+        (folder / FIGURES).write_text(text, encoding="utf-8")
 
 
 def _timed_and_watched(folder: Path, repeats: int, once: Callable[..., float]) -> dict[str, Any]:

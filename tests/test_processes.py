@@ -61,23 +61,33 @@ def test_one_that_is_not_wanted_any_more_can_be_ended(method):
 
 
 # Where tests run in a shell's background, Ctrl-C is ignored, and by all that they start.
-PROGRAM = """
+BEGINNING = """
 import signal, sys, time
 sys.path[:0] = [{source!r}]
 from deepfake_ensemble import processes
+def terminated(signum, frame):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminated)
+"""
+PROGRAM = """
     beside = [processes.begun({method!r}, "sleeps", time.sleep, 60) for _ in range(2)]
     print("begun", flush=True)
     processes.result(beside[0])
 """
 
 
+def program_of(lines: str, method: str) -> str:
+    return (BEGINNING + lines.removeprefix("\n")).format(source=str(ROOT / "src"), method=method)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_none_outlives_the_process_that_began_it(tmp_path: Path, method: str, ended_by: signal.Signals):
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.format(source=str(ROOT / "src"), method=method))
+    program.write_text(program_of(PROGRAM, method))
     with subprocess.Popen(
         [sys.executable, str(program)],
         stdout=subprocess.PIPE,
@@ -96,7 +106,7 @@ def test_none_outlives_the_process_that_began_it(tmp_path: Path, method: str, en
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_in_a_terminal_is_left_to_the_process_that_began_it(tmp_path: Path, method: str):
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.format(source=str(ROOT / "src"), method=method))
+    program.write_text(program_of(PROGRAM, method))
     command = [sys.executable, str(program)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -105,3 +115,56 @@ def test_ctrl_c_in_a_terminal_is_left_to_the_process_that_began_it(tmp_path: Pat
         os.killpg(asked.pid, signal.SIGINT)
         _, told = asked.communicate(timeout=20)
     assert told.count("KeyboardInterrupt") == 1
+
+
+# What is begun first, and starts Python's own tracker of resources, is no exception.
+UNDER_A_SIGNAL = """
+    print(processes.result(processes.begun({method!r}, "gets Ctrl-C", signal.raise_signal, signal.SIGINT)))
+    print(processes.result(processes.begun({method!r}, "looks", signal.getsignal, signal.SIGTERM)).name)
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_at_work_does_nothing_on_ctrl_c_and_ends_on_a_termination(tmp_path: Path, method: str):
+    program = tmp_path / "program.py"
+    program.write_text(program_of(UNDER_A_SIGNAL, method))
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("None\nSIG_DFL\n", "")
+
+
+# More than a pipe holds, which nobody reads.
+LEAVING = """
+    processes.begun({method!r}, "repeats", str.__mul__, "x", 2**20)
+    time.sleep(0.5)
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_who_leaves_without_the_result_does_not_wait_for_it(tmp_path: Path, method: str):
+    program = tmp_path / "program.py"
+    program.write_text(program_of(LEAVING, method))
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode != 0 and "KeyboardInterrupt" in done.stderr
+
+
+AT_ONCE = """
+    for _ in range(20):
+        beside = processes.begun({method!r}, "sleeps", time.sleep, 60)
+        beside.process.terminate()
+        beside.process.join(timeout=20)
+        assert beside.process.exitcode == -signal.SIGTERM, beside.process.exitcode
+"""
+
+
+def test_a_fork_can_be_ended_before_it_is_at_work(tmp_path: Path):
+    program = tmp_path / "program.py"
+    program.write_text(program_of(AT_ONCE, "fork"))
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -30,15 +30,16 @@ def begun(method: Literal["fork", "spawn"], what: str, work: Callable[..., Any],
         method: a fork has all that is imported at once, but not the threads of libraries such as TensorFlow;
             what is spawned starts from nothing.
         what: the work as a sentence has it after "the process that".
-        work: a module's function; its result, and for "spawn" its arguments, can be pickled.
+        work: for "spawn" a module's function, whose arguments can be pickled; its result can be in any case.
     """
     context: Any = multiprocessing.get_context(method)  # the class of both has no Process, by its type hints
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(sender, work, arguments), daemon=True)
     if method == "spawn":
         resource_tracker.ensure_running()  # the first process would begin it, and let Ctrl-C through again
-    # Ctrl-C reaches all processes of a terminal. In the new one it stays blocked: this one ends it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Ctrl-C reaches all processes of a terminal. In the new one it stays blocked: this one ends it. SIGTERM
+    # is blocked until the new one has put aside the handler that a fork inherits.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         process.start()
     finally:
@@ -79,6 +80,7 @@ def end(beside: Beside) -> None:
 
 def _work(sender: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send(work(*arguments))

@@ -64,6 +64,16 @@ def refusal(folder: Path, **replaced: str) -> str:
     return str(refused.value).removeprefix(f"{folder / 'params.yaml'}: ")
 
 
+def test_what_a_caller_does_to_what_was_loaded_is_not_loaded_again(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(GOOD)
+    before = params.load(file)
+    params.load(file)["inner"]["share"] = 0.75
+    assert params.load(file) == before
+    file.write_text(GOOD.replace("epochs: 15", "epochs: 16"))
+    assert params.load(file) == before | {"epochs": 16}
+
+
 def test_a_section_is_read_into_its_dataclass(tmp_path: Path) -> None:
     assert outer(tmp_path) == Outer(
         epochs=15,

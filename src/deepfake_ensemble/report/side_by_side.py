@@ -13,7 +13,14 @@ def side_by_side(draw: Callable[[T], str], of: Sequence[T]) -> list[str]:
 
     Raises:
         UserError: if one of them was killed.
+        RuntimeError: if one of them failed; it has then printed how.
     """
     first, *others = of
-    drawing = [processes.begun("fork", "draws a figure", draw, each) for each in others]
-    return [draw(first), *map(processes.result, drawing)]
+    drawing: list[processes.Beside] = []
+    try:
+        for each in others:
+            drawing.append(processes.begun("fork", "draws a figure", draw, each))
+        return [draw(first), *map(processes.result, drawing)]
+    finally:
+        for beside in drawing:
+            processes.end(beside)

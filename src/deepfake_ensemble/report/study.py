@@ -19,7 +19,7 @@ Columns = Mapping[str, list[Any]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One data set's figures, as the stages `evaluate`, `compare` and `drop` wrote them.
+    """One data set's figures, as the stages `evaluate` and `compare` wrote them.
 
     metrics[detector] and compared are the JSON files; roc, precision_recall[detector] and confusion are
     tables; drop is None for the internal test, which has nowhere to drop from.

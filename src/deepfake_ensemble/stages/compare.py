@@ -1,6 +1,7 @@
 """Compare the detectors and their ensemble: intervals, tests, what each member adds, what is lost elsewhere.
 
-One stage for all data sets: to begin a stage and to write down that it ran takes DVC longer than all of this.
+One stage for all data sets: to begin a stage and to write down that it ran takes DVC longer than all of this
+at the sample's size, and at the study's size it takes seconds.
 """
 
 from pathlib import Path

@@ -21,7 +21,7 @@ def main() -> None:
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.ensemble.weighting import with_ensemble
     from deepfake_ensemble.evaluation.predictions import aligned, read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
     from deepfake_ensemble.fingerprint import fingerprint
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_file, sha256
@@ -45,7 +45,7 @@ def main() -> None:
     weights = weights_file.read(weights_path)
     files = {model: Path("models") / f"{model}.keras" for model in weights}
     trained = next(name for name, it in data_sets.items() if not it.is_outside)
-    measured_on = {"internal": trained} | {name: name for name, it in data_sets.items() if it.is_outside}
+    measured_on = {INTERNAL: trained} | {name: name for name, it in data_sets.items() if it.is_outside}
     comparisons = {name: Path("reports/comparison") / f"{name}.json" for name in measured_on}
     compared = {name: read_json(path) for name, path in comparisons.items()}
 
@@ -76,7 +76,7 @@ def main() -> None:
         profile=profile.rpartition(".")[2],
         demonstration=source == "sample",
         trained_on=account.described(trained, data_sets[trained], source),
-        operating_points=account.operating_points(compared["internal"]),
+        operating_points=account.operating_points(compared[INTERNAL]),
         measured=tuple(
             account.measured(
                 name,
