@@ -79,17 +79,25 @@ PROGRAM = """
 """
 
 
-def program_of(lines: str, method: str) -> str:
-    return (BEGINNING + lines.removeprefix("\n")).format(source=str(ROOT / "src"), method=method)
+def command(folder: Path, lines: str, method: str) -> list[str]:
+    """Write a program that goes on with `lines`, and return how to run it."""
+    program = folder / "program.py"
+    program.write_text((BEGINNING + lines.removeprefix("\n")).format(source=str(ROOT / "src"), method=method))
+    return [sys.executable, str(program)]
+
+
+def ran(folder: Path, lines: str, method: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(
+        command(folder, lines, method), capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_none_outlives_the_process_that_began_it(tmp_path: Path, method: str, ended_by: signal.Signals):
-    program = tmp_path / "program.py"
-    program.write_text(program_of(PROGRAM, method))
     with subprocess.Popen(
-        [sys.executable, str(program)],
+        command(tmp_path, PROGRAM, method),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -105,11 +113,12 @@ def test_none_outlives_the_process_that_began_it(tmp_path: Path, method: str, en
 
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_in_a_terminal_is_left_to_the_process_that_began_it(tmp_path: Path, method: str):
-    program = tmp_path / "program.py"
-    program.write_text(program_of(PROGRAM, method))
-    command = [sys.executable, str(program)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(tmp_path, PROGRAM, method),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as asked:
         assert asked.stdout is not None and asked.stdout.readline() == "begun\n"
         os.killpg(asked.pid, signal.SIGINT)
@@ -126,11 +135,7 @@ UNDER_A_SIGNAL = """
 
 @pytest.mark.parametrize("method", METHODS)
 def test_one_at_work_does_nothing_on_ctrl_c_and_ends_on_a_termination(tmp_path: Path, method: str):
-    program = tmp_path / "program.py"
-    program.write_text(program_of(UNDER_A_SIGNAL, method))
-    done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = ran(tmp_path, UNDER_A_SIGNAL, method)
     assert (done.stdout, done.stderr) == ("None\nSIG_DFL\n", "")
 
 
@@ -144,11 +149,7 @@ LEAVING = """
 
 @pytest.mark.parametrize("method", METHODS)
 def test_who_leaves_without_the_result_does_not_wait_for_it(tmp_path: Path, method: str):
-    program = tmp_path / "program.py"
-    program.write_text(program_of(LEAVING, method))
-    done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = ran(tmp_path, LEAVING, method)
     assert done.returncode != 0 and "KeyboardInterrupt" in done.stderr
 
 
@@ -162,9 +163,5 @@ AT_ONCE = """
 
 
 def test_a_fork_can_be_ended_before_it_is_at_work(tmp_path: Path):
-    program = tmp_path / "program.py"
-    program.write_text(program_of(AT_ONCE, "fork"))
-    done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = ran(tmp_path, AT_ONCE, "fork")
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline.generated import table
 
@@ -43,7 +44,7 @@ def read(folder: Path) -> Reports | None:
         UserError: if one of them is missing or not JSON.
     """
     evaluations = sorted(
-        (folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != "internal"
+        (folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
     )
     if not evaluations:
         return None
@@ -82,7 +83,7 @@ def _trivial(reports: Reports) -> list[str]:
 
 def baseline(reports: Reports, evaluation: str) -> dict[str, float] | None:
     """Return what the audit's logistic regression reached on the data set behind an evaluation."""
-    data_set = reports.trained_on if evaluation == "internal" else evaluation
+    data_set = reports.trained_on if evaluation == INTERNAL else evaluation
     return reports.audits[data_set]["baselines"]["logistic"]
 
 
@@ -108,4 +109,4 @@ def headline(profile: str, settings: Mapping[str, Any]) -> str:
 
 def title(evaluation: str) -> str:
     """Return what people call an evaluation."""
-    return {"internal": "internal test", "cifake": "CIFAKE"}.get(evaluation, evaluation)
+    return {INTERNAL: "internal test", "cifake": "CIFAKE"}.get(evaluation, evaluation)

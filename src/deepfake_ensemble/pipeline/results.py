@@ -12,6 +12,7 @@ from typing import Any
 
 from deepfake_ensemble.data.perturbations import likened
 from deepfake_ensemble.evaluation.robustness import PARTS
+from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.json_files import read_json
 from deepfake_ensemble.pipeline import generated, measured
@@ -137,7 +138,7 @@ def _remarks(reports: Reports) -> Iterable[str]:
                 f" set; {beaten or 'none'} of the {len(detectors)} detectors"
                 f" {'has' if beaten < 2 else 'have'} more."
             )
-            if evaluation != "internal":
+            if evaluation != INTERNAL:
                 told += " It was fitted to this data set, the detectors were not."
         yield told
 

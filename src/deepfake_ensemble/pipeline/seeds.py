@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.evaluation.spread import GAIN, Spread, spreads
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
@@ -103,7 +104,7 @@ def main() -> None:
         seeds = params.read("seeds", Annotated[list[Seed32], MinLen(2)])
         data_sets = params.read("data_sets", dict[str, DataSet])
         outside = [name for name, data_set in data_sets.items() if data_set.is_outside]
-        figures = repeat(seeds, ["internal", *outside])
+        figures = repeat(seeds, [INTERNAL, *outside])
         write_json(MEASUREMENTS / f"{profile}.json", rounded({"figures": figures}))
     before = PAGE.read_text(encoding="utf-8")
     after = generated.filled(before, parts(MEASUREMENTS), PAGE)

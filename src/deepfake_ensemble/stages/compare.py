@@ -16,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation import comparison_tables
     from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
-    from deepfake_ensemble.evaluation.predictions import read
+    from deepfake_ensemble.evaluation.predictions import Predictions, read
     from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.foundation.files import write_json
 
@@ -25,15 +25,17 @@ def main() -> None:
     data_sets = params.read("data_sets", dict[str, DataSet])
     outside = {name: LAYOUTS[of.layout] for name, of in data_sets.items() if of.is_outside}
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
-    predictions = {
-        split: {model: read(Path("predictions") / model / f"{split}.csv") for model in weights}
-        for split in ("val", *(split_of(evaluation) for evaluation in (INTERNAL, *outside)))
-    }
+
+    def predicted(split: str) -> dict[str, Predictions]:
+        return {model: read(Path("predictions") / model / f"{split}.csv") for model in weights}
+
+    val = predicted("val")
+    tests = {evaluation: predicted(split_of(evaluation)) for evaluation in (INTERNAL, *outside)}
     folder = Path("reports/comparison")
-    for evaluation in (INTERNAL, *outside):
+    for evaluation, test in tests.items():
         compared = compare(
-            predictions[split_of(evaluation)],
-            predictions["val"],
+            test,
+            val,
             weights,
             data_set=evaluation,
             seed=settings.seed,
@@ -46,13 +48,13 @@ def main() -> None:
         write_json(folder / evaluation / "intervals.json", compared["detectors"])
         write_json(folder / f"{evaluation}.json", compared)
     for data_set, layout in outside.items():
-        there = predictions[split_of(data_set)]
+        paths = next(iter(tests[data_set].values())).paths
         lost = cross_data_set(
-            predictions[split_of(INTERNAL)],
-            there,
+            tests[INTERNAL],
+            tests[data_set],
             weights,
             names=(INTERNAL, data_set),
-            subjects=[layout.subject(path) for path in next(iter(there.values())).paths],
+            subjects=[layout.subject(path) for path in paths],
             seed=settings.seed,
             resamples=settings.resamples,
             confidence=settings.confidence,

@@ -16,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.ensemble import weights_file
     from deepfake_ensemble.evaluation.predictions import aligned, read
-    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
     from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
     from deepfake_ensemble.explanation.gallery import account, galleries
     from deepfake_ensemble.foundation.errors import UserError
@@ -32,7 +32,7 @@ def main() -> None:
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
 
     members, readers = {}, {}
-    for name in ["internal", *outside]:
+    for name in [INTERNAL, *outside]:
         split = split_of(name)
         packed = Path("data/packed") / split
         images = PackedImages(packed)
