@@ -126,8 +126,7 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
                 learning_rate=1e-6,
                 jit_compile=adaptation.jit_compile,
                 seed=0,
-                unfinished=Unfinished(Path(scratch) / "unfinished", {}),
-                save_every=math.inf,
+                unfinished=Unfinished(Path(scratch) / "unfinished", {}, save_every=math.inf),
             )
         except Enough:
             return turns[0].seconds  # the first compiled is that of training

@@ -44,10 +44,8 @@ def fit(
 ) -> fitting.History:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
     save_every = options.pop("save_every", math.inf)
-    unfinished = Unfinished(scratch, {"recipe": asdict(recipe), "options": options})
-    return fitting.fit(
-        model, train, validation, recipe=recipe, unfinished=unfinished, save_every=save_every, **options
-    )
+    unfinished = Unfinished(scratch, {"recipe": asdict(recipe), "options": options}, save_every)
+    return fitting.fit(model, train, validation, recipe=recipe, unfinished=unfinished, **options)
 
 
 def changed(**keys: int) -> Recipe:

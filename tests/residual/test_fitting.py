@@ -1,6 +1,7 @@
 """Trainings follow their plan, keep the checkpoint with the best F1, and survive interruptions."""
 
 import io
+import math
 import os
 import signal
 from pathlib import Path
@@ -110,9 +111,8 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
         plan=plan,
         jit_compile=False,
         seed=3,
-        unfinished=Unfinished(folder, {"recipe": "this"}),
+        unfinished=Unfinished(folder, {"recipe": "this"}, changes.pop("save_every", math.inf)),
         stopwatch=Stopwatch(folder),
-        save_every=changes.pop("save_every", 1e9),
     )
     return model, curves, plan, seconds
 
@@ -208,6 +208,17 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
     weights = zip(model.get_weights(), expected[0].get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in weights)
     assert len(taken) == 25
+
+
+def test_a_finished_training_that_was_not_discarded_is_not_repeated(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, curves, *_ = fit(packed, tmp_path)
+    monkeypatch.setattr(fitting._Step, "take", None)
+    again, same, *_ = fit(packed, tmp_path)
+    assert same == curves
+    for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_a_training_goes_by_the_commit_that_it_began_on(

@@ -18,7 +18,7 @@ from deepfake_ensemble.data.reading import records
 from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.models import detector
-from deepfake_ensemble.training import curves, fitting
+from deepfake_ensemble.training import curves, fitting, unfinished
 from deepfake_ensemble.training.adam import adam
 from deepfake_ensemble.training.unfinished import Unfinished
 from pictures import encoded
@@ -135,7 +135,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(easy, contrary, tmp_path: Path)
     assert_same(model.get_weights(), best.get_weights())
     assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
     checkpoint = small()
-    Unfinished(tmp_path, {}).load_best(checkpoint.variables)
+    Unfinished(tmp_path, {}, math.inf).load_best(checkpoint.variables)
     assert_same(checkpoint.get_weights(), model.get_weights())
 
 
@@ -320,6 +320,30 @@ def test_a_finished_training_that_was_not_discarded_is_not_repeated(
         capfd.readouterr().out
         == "small: goes on with an interrupted training, after 2 epochs and 0 of 3 steps\n"
     )
+
+
+def test_of_epochs_shorter_than_a_pause_only_the_first_and_the_last_are_kept(
+    train, validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    def save_and_copy(self, variables, progress, save=Unfinished.save) -> None:
+        save(self, variables, progress)
+        kept.append(progress.epochs)
+        shutil.copytree(tmp_path / "whole", tmp_path / f"kept-{progress.epochs}")
+
+    four = changed(epochs=4, early_stopping_patience=4)
+    whole = small()
+    with monkeypatch.context() as patched:
+        patched.setattr(unfinished, "PAUSE", math.inf)
+        patched.setattr(Unfinished, "save", save_and_copy)
+        history = fit(whole, train, validation, tmp_path / "whole", four)
+    assert kept == [1, 4]
+    assert curves.summary(history)["best_epoch"] > 1
+    for epochs in kept:
+        resumed = small()
+        assert fit(resumed, train, validation, tmp_path / f"kept-{epochs}", four) == history
+        assert_same(whole.get_weights(), resumed.get_weights())
 
 
 def test_a_log_has_a_line_an_epoch(train, validation, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:

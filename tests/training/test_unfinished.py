@@ -1,6 +1,7 @@
 """An interrupted training is kept whole, used only for the same training, and says so otherwise."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,12 @@ def variables(*values: Any) -> list[Any]:
     return [Variable(value) for value in values]
 
 
+def unfinished_in(folder: Path, made_from: dict[str, Any] = MADE_FROM, save_every: float = 600) -> Unfinished:
+    return Unfinished(folder, made_from, save_every)
+
+
 def kept(folder: Path) -> Unfinished:
-    training = Unfinished(folder, MADE_FROM)
+    training = unfinished_in(folder)
     (folder / "best.npz").write_bytes(b"the best weights")
     training.save(variables(np.float32([1.5, 2.5]), np.int64(3)), HALFWAY)
     return training
@@ -47,12 +52,12 @@ def kept(folder: Path) -> Unfinished:
 def test_what_was_kept_comes_back_as_it_was(tmp_path: Path) -> None:
     kept(tmp_path)
     here = variables(np.float32([0, 0]), np.int64(0))
-    assert Unfinished(tmp_path, MADE_FROM).load(here) == HALFWAY
+    assert unfinished_in(tmp_path).load(here) == HALFWAY
     assert [variable.value.tolist() for variable in here] == [[1.5, 2.5], 3]
 
 
 def test_where_nothing_was_kept_training_starts(tmp_path: Path) -> None:
-    assert Unfinished(tmp_path / "new", MADE_FROM).load([]) == START
+    assert unfinished_in(tmp_path / "new").load([]) == START
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,7 @@ def test_a_state_of_another_training_is_left_aside_and_says_why(
 ) -> None:
     kept(tmp_path)
     here = variables(np.float32([0, 0]), np.int64(0))
-    assert Unfinished(tmp_path, other).load(here) == START
+    assert unfinished_in(tmp_path, other).load(here) == START
     assert here[1].value == 0
     assert capsys.readouterr().err == (
         f"{tmp_path}/state.npz: an interrupted training, but with another {named}: training starts over\n"
@@ -83,7 +88,7 @@ def test_a_state_that_cannot_be_read_is_left_aside(
     kept(tmp_path)
     file = tmp_path / "state.npz"
     file.write_bytes(damage(file.read_bytes()))
-    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert capsys.readouterr().err.startswith(f"{file}: cannot be read (")
 
 
@@ -92,7 +97,7 @@ def test_a_state_whose_best_weights_are_gone_is_left_aside(
 ) -> None:
     kept(tmp_path)
     (tmp_path / "best.npz").unlink()
-    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert capsys.readouterr().err == (
         f"{tmp_path}/state.npz: cannot be read (best.npz is missing): training starts over\n"
     )
@@ -113,7 +118,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture)
     content = bytearray(file.read_bytes())
     content[content.index(np.float32([1.5, 2.5]).tobytes())] ^= 1
     file.write_bytes(content)
-    assert Unfinished(tmp_path, MADE_FROM).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert "Bad CRC-32" in capsys.readouterr().err
 
 
@@ -129,6 +134,41 @@ def test_a_full_disk_costs_nothing_that_was_kept(tmp_path: Path, monkeypatch: py
         training.save(variables(np.float32([9, 9]), np.int64(9)), START)
     assert (tmp_path / "state.npz").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "state.npz"]
+
+
+def test_the_best_weights_are_written_with_the_state_and_not_before(tmp_path: Path) -> None:
+    training, network = unfinished_in(tmp_path), variables(np.float32([1, 2]))
+    training.hold_best(network)
+    network[0].value += 7  # the training goes on with them
+    assert not (tmp_path / "best.npz").exists()
+    training.save(network, HALFWAY)
+    for one in (training, unfinished_in(tmp_path)):
+        best = variables(np.float32([0, 0]))
+        one.load_best(best)
+        assert best[0].value.tolist() == [1, 2]
+    written = (tmp_path / "best.npz").stat().st_ino
+    training.save(network, HALFWAY)
+    assert (tmp_path / "best.npz").stat().st_ino == written
+
+
+def test_it_is_due_when_keeping_takes_no_more_than_a_twentieth_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0, 5, 10, 12, 49, 50, 50, 611, 612])  # begun; asked; saved in 2 s; asked from then on
+    monkeypatch.setattr(unfinished, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    training = unfinished_in(tmp_path)
+    assert training.is_due()
+    training.save(variables(np.float32([1])), START)
+    assert [training.is_due() for _ in range(2)] == [False, True]
+    assert [training.is_overdue() for _ in range(3)] == [False, False, True]
+
+
+def test_what_is_overdue_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0, 0, 100, 699, 700])  # to keep it takes 100 s
+    monkeypatch.setattr(unfinished, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    training = unfinished_in(tmp_path)
+    training.save(variables(np.float32([1])), START)
+    assert [training.is_due() for _ in range(2)] == [False, True]
 
 
 def test_it_is_gone_once_the_training_has_succeeded(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Train one network of the second study by a recipe, from wherever an interruption left it."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -90,7 +89,6 @@ def fit(
     seed: int,
     unfinished: Unfinished,
     stopwatch: Stopwatch,
-    save_every: float,
 ) -> tuple[Curves, float]:
     """Train `detector` in place and leave it with the weights of its best checkpoint, by F1 on validation.
 
@@ -107,7 +105,6 @@ def fit(
         seed: of order, crops, turns and cuts; seed Keras for dropout before.
         unfinished: keeps the state of the training; discard it when the result is safe.
         stopwatch: runs since the training began, or goes on.
-        save_every: seconds after which the state is kept.
 
     Returns:
         FIGURES for each evaluation, and the seconds that the training took, its evaluations included.
@@ -137,7 +134,6 @@ def fit(
     epoch, batch = divmod(progress.step, per_epoch)
     batches = train.batches(recipe.batch_size, seed, epoch, batch)
     predictor = Predictor(detector)
-    saved = time.monotonic()
     bar = terminal_progress(detector.name, plan.batches - progress.step)
     with held_back() as asked_to_stop, bar as advance:
         while progress.step < plan.batches:
@@ -160,14 +156,13 @@ def fit(
                     predictor, validation, progress, rate=rate, loss=step.mean_loss(), plan=plan
                 )
                 if plan.is_checkpoint(progress.step) and _is_best(progress.curves, plan):
-                    unfinished.save_best(detector.variables)
-                    # Or a resumption would go on beside another best.
-                    saved = -math.inf
-            if asked_to_stop() or time.monotonic() - saved >= save_every:
+                    unfinished.hold_best(detector.variables)
+            finished = progress.step == plan.batches
+            due = unfinished.is_due() if plan.is_evaluated(progress.step) else unfinished.is_overdue()
+            if due or finished or asked_to_stop():
                 unfinished.save(step.state, progress)
                 stopwatch.keep()
-                saved = time.monotonic()
-                if asked_to_stop() and progress.step < plan.batches:
+                if asked_to_stop() and not finished:
                     raise KeyboardInterrupt
     unfinished.load_best(detector.variables)
     return progress.curves, stopwatch.seconds

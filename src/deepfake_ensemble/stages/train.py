@@ -56,7 +56,9 @@ def main(model: str) -> None:
     }
     made_from = fingerprint(used, [*packed, weights])
     scratch = Path("models/unfinished") / model
-    state = unfinished.Unfinished(scratch, made_from)
+    state = unfinished.Unfinished(
+        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
+    )
     train: Batches
     val: Batches
     train, val = (
@@ -74,7 +76,6 @@ def main(model: str) -> None:
         jit_compile=adaptation.jit_compile,
         seed=seed,
         unfinished=state,
-        save_every=60 * params.read("resume", Resume).save_minutes,
     )
     with replacing_folder(Path("models/curves") / model) as folder:
         curves.write(folder, history)

@@ -1,7 +1,6 @@
 """Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
@@ -32,7 +31,6 @@ def fit(
     jit_compile: bool,
     seed: int,
     unfinished: Unfinished,
-    save_every: float,
 ) -> History:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
 
@@ -46,9 +44,8 @@ def fit(
         learning_rate: Adam's.
         jit_compile: whether XLA compiles the training step, where it can.
         seed: of order and flips; seed Keras for dropout before.
-        unfinished: keeps the state of the training, at the end of every epoch and on Ctrl-C or SIGTERM;
-            discard it when the result is safe.
-        save_every: seconds after which the state is kept within an epoch, too.
+        unfinished: keeps the state of the training, when it is due and on Ctrl-C or SIGTERM; discard it
+            when the result is safe.
 
     Returns:
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
@@ -65,7 +62,6 @@ def fit(
         learning_rate=learning_rate,
         jit_compile=jit_compile,
         unfinished=unfinished,
-        save_every=save_every,
     )
     try:
         return training.run(train, validation, seed)
@@ -87,7 +83,6 @@ class _Training:
         learning_rate: float,
         jit_compile: bool,
         unfinished: Unfinished,
-        save_every: float,
     ) -> None:
         import keras
 
@@ -111,8 +106,6 @@ class _Training:
         self._means = [*loss.variables, *accuracy.variables]
         self._state = [*detector.variables, *detector.optimizer.variables, *self._means]
         self._unfinished = unfinished
-        self._save_every = save_every
-        self._saved = time.monotonic()
 
     def run(self, train: Batches, validation: Batches, seed: int) -> History:
         recipe, progress = self._recipe, self._unfinished.load(self._state)
@@ -121,7 +114,7 @@ class _Training:
             done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
             print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
         with held_back() as asked_to_stop:
-            while progress.validated < recipe.epochs and progress.since_best < recipe.early_stopping_patience:
+            while not _is_finished(progress, recipe):
                 if progress.epochs == progress.validated:
                     batches = train.epoch(recipe.batch_size, seed, progress.epochs, progress.step)
                     progress = self._train_epoch(batches, progress, steps, asked_to_stop)
@@ -129,14 +122,11 @@ class _Training:
                 progress = self._validate(batches, progress, asked_to_stop)
                 print(_line(progress, recipe), flush=True)
                 if progress.since_best == 0:
-                    self._unfinished.save_best(self._detector.variables)
-                self._save(progress)
+                    self._unfinished.hold_best(self._detector.variables)
+                if self._unfinished.is_due() or asked_to_stop() or _is_finished(progress, recipe):
+                    self._unfinished.save(self._state, progress)
         self._unfinished.load_best(self._detector.variables)
         return progress.curves
-
-    def _save(self, progress: Progress) -> None:
-        self._unfinished.save(self._state, progress)
-        self._saved = time.monotonic()
 
     def _reset_means(self) -> None:
         # `reset_metrics` leaves alone what Keras has not used yet, and would what was loaded, too.
@@ -156,8 +146,8 @@ class _Training:
                 advance(1)
                 if not math.isfinite(figures["loss"]):
                     _refuse(name, f"the loss became {figures['loss']} in epoch {epoch}, step {step}")
-                if step < steps and (asked_to_stop() or time.monotonic() - self._saved >= self._save_every):
-                    self._save(replace(progress, step=step))
+                if step < steps and (asked_to_stop() or self._unfinished.is_overdue()):
+                    self._unfinished.save(self._state, replace(progress, step=step))
                     if asked_to_stop():
                         raise KeyboardInterrupt
         return progress.followed_by(loss=figures["loss"], accuracy=figures["accuracy"])
@@ -169,12 +159,16 @@ class _Training:
         for batch in batches:
             figures = _numbers(self._test_step(batch))
             if asked_to_stop():
-                self._save(progress)
+                self._unfinished.save(self._state, progress)
                 raise KeyboardInterrupt
         if not math.isfinite(figures["loss"]):
             what = f"the validation loss became {figures['loss']} in epoch {progress.epochs}"
             _refuse(self._detector.name, what)
         return progress.followed_by(val_loss=figures["loss"], val_accuracy=figures["accuracy"])
+
+
+def _is_finished(progress: Progress, recipe: Recipe) -> bool:
+    return progress.validated >= recipe.epochs or progress.since_best >= recipe.early_stopping_patience
 
 
 def _numbers(figures: Mapping[str, "tf.Tensor"]) -> dict[str, float]:

@@ -3,12 +3,14 @@
 Where it stands is one file, replaced as a whole: every number that the next step depends on (weights,
 optimizer, dropout's generators, running means of the epoch's figures), how far it is, the learning curves so
 far, and what the training is made from. Order and flips of the images are functions of (seed, epoch), and
-early stopping one of the curves, so they need no place in it. Beside it lie the best weights so far.
+early stopping one of the curves, so they need no place in it. Beside it lie the best weights so far, which
+are written with it: between two times they are held in memory.
 """
 
 import json
 import shutil
 import sys
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +64,7 @@ class Progress:
         )
 
 
+PAUSE = 19  # times as long as keeping took: it may take a twentieth of the time where epochs are short
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []})
 
@@ -69,22 +72,53 @@ START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accura
 class Unfinished:
     """The folder that holds one training until it has succeeded."""
 
-    def __init__(self, folder: Path, made_from: Mapping[str, Any]) -> None:
-        """Name the folder, and give a JSON-able account of all that the training depends on."""
+    def __init__(self, folder: Path, made_from: Mapping[str, Any], save_every: float) -> None:
+        """Name the folder, and give a JSON-able account of all that the training depends on.
+
+        Args:
+            folder: is made where it is missing.
+            made_from: a state that was made from anything else is not used.
+            save_every: seconds after which the training is to be kept, wherever it stands.
+        """
         self._folder = folder
         self._file = folder / "state.npz"
         self._made_from = json.loads(json.dumps(made_from))
-        self._best = folder / "best.npz"
+        self._best_file = folder / "best.npz"
+        self._best: list[NDArray[Any]] | None = None
+        self._best_is_kept = True
+        self._save_every = save_every
+        self._saved = time.monotonic()
+        self._pause = 0.0  # seconds
         folder.mkdir(parents=True, exist_ok=True)
 
+    def is_overdue(self) -> bool:
+        """Return whether the training is to be kept now, wherever it stands."""
+        return time.monotonic() - self._saved >= self._save_every
+
+    def is_due(self) -> bool:
+        """Return whether the training is to be kept where that is natural, as at the end of an epoch.
+
+        Not where epochs are so short that keeping each would take more than a twentieth of the time.
+        """
+        return time.monotonic() - self._saved >= min(self._pause, self._save_every)
+
     def save(self, variables: Sequence["keras.Variable"], progress: Progress) -> None:
-        """Keep where the training stands; what was kept before is replaced when this is safely on the disk.
+        """Keep where the training stands, and the best weights so far.
+
+        What was kept before is replaced when this is safely on the disk.
 
         Raises:
             UserError: if the disk has no room for it; what was kept before stays.
         """
+        start = time.monotonic()
+        if self._best is not None and not self._best_is_kept:
+            self._keep(self._best_file, self._best, "the best weights of the training")
+            self._best_is_kept = True
         head = {"made_from": self._made_from, "curves": dict(progress.curves), "step": progress.step}
-        self._keep(self._file, variables, "the state of the training", head=np.array(json.dumps(head)))
+        state = [np.asarray(variable.numpy()) for variable in variables]
+        self._keep(self._file, state, "the state of the training", head=np.array(json.dumps(head)))
+        self._saved = time.monotonic()
+        self._pause = PAUSE * (self._saved - start)
 
     def load(self, variables: Sequence["keras.Variable"]) -> Progress:
         """Bring a kept training back into `variables` and say how far it is; START where there is none.
@@ -94,8 +128,8 @@ class Unfinished:
         try:
             with np.load(self._file, allow_pickle=False) as kept:
                 head = json.loads(str(kept["head"]))
-                if head["curves"].get("val_loss") and not self._best.is_file():
-                    raise ValueError(f"{self._best.name} is missing")
+                if head["curves"].get("val_loss") and not self._best_file.is_file():
+                    raise ValueError(f"{self._best_file.name} is missing")
                 other = next(differences(head["made_from"], self._made_from), None)
                 if other is None:
                     arrays = _arrays(kept, variables)
@@ -113,37 +147,34 @@ class Unfinished:
         _assign(variables, arrays)
         return Progress(curves=head["curves"], step=head["step"])
 
-    def save_best(self, variables: Sequence["keras.Variable"]) -> None:
-        """Keep the variables of the network as the best so far.
-
-        Raises:
-            UserError: if the disk has no room for them; those that were kept before stay.
-        """
-        self._keep(self._best, variables, "the best weights of the training")
+    def hold_best(self, variables: Sequence["keras.Variable"]) -> None:
+        """Take the variables of the network as the best so far, to be kept when the training next is."""
+        self._best = [np.array(variable.numpy()) for variable in variables]
+        self._best_is_kept = False
 
     def load_best(self, variables: Sequence["keras.Variable"]) -> None:
         """Give the network's variables the best weights.
 
         Raises:
-            UserError: if the file is damaged.
+            UserError: if they are in the file alone, and that is damaged.
         """
-        try:
-            with np.load(self._best, allow_pickle=False) as kept:
-                arrays = _arrays(kept, variables)
-        except UNREADABLE:
-            raise UserError(
-                f"{self._best}: the best weights of the interrupted training are damaged: remove"
-                f" {self._folder} and run the same command again, to train anew"
-            ) from None
+        arrays = self._best
+        if arrays is None:
+            try:
+                with np.load(self._best_file, allow_pickle=False) as kept:
+                    arrays = _arrays(kept, variables)
+            except UNREADABLE:
+                raise UserError(
+                    f"{self._best_file}: the best weights of the interrupted training are damaged: remove"
+                    f" {self._folder} and run the same command again, to train anew"
+                ) from None
         _assign(variables, arrays)
 
-    def _keep(
-        self, file: Path, variables: Sequence["keras.Variable"], what: str, **more: NDArray[Any]
-    ) -> None:
-        arrays = {str(i): np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
-        require_room(self._folder, sum(array.nbytes for array in arrays.values()) + 2**20, what)
+    def _keep(self, file: Path, arrays: Sequence[NDArray[Any]], what: str, **more: NDArray[Any]) -> None:
+        require_room(self._folder, sum(array.nbytes for array in arrays) + 2**20, what)
+        numbered = {str(i): array for i, array in enumerate(arrays)}
         with replacing_file(file, durable=True) as partial, partial.open("wb") as target:
-            np.savez(target, allow_pickle=False, **more, **arrays)
+            np.savez(target, allow_pickle=False, **more, **numbered)
 
     def discard(self) -> None:
         """Remove the folder: the training has succeeded."""

@@ -82,7 +82,9 @@ def train(
         step=adaptation.step,
     )
     scratch = Path("models/unfinished") / run
-    state = unfinished.Unfinished(scratch, made_from)
+    state = unfinished.Unfinished(
+        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
+    )
     timed = stopwatch.Stopwatch(scratch)  # the reader's decoding counts
     curves, seconds = fitting.fit(
         built,
@@ -103,7 +105,6 @@ def train(
         seed=seed,
         unfinished=state,
         stopwatch=timed,
-        save_every=60 * params.read("resume", Resume).save_minutes,
     )
     built = network.mean_over(built, recipe.mean_over)
     with replacing_folder(Path("models") / run) as partial:
