@@ -202,10 +202,11 @@ def _timed_and_watched(folder: Path, repeats: int, once: Callable[..., float]) -
 DONE = """\
 Trainings take most of it, EfficientNet-B4's the largest part. For them the sample's profile has images of 40
 pixels that are decoded once (`cache: decoded`), at most 8 epochs, and graphs that TensorFlow does not rewrite
-(`optimize_graph: false`: to rewrite one took longer than it saved); Adam is one operation a variable.
-TensorFlow is imported while Python does not search for garbage, which takes a quarter of the time from that;
-`export` converts the detectors in processes side by side. The stages after `predict` that work on tables are
-not in the list: their results come with git, and nothing that they depend on has changed."""
+(`optimize_graph: false`: to rewrite one took longer than it saved); Adam is one operation a variable, and
+the state of a training is not written at the end of every such short epoch. TensorFlow is
+imported while Python does not search for garbage, which takes a quarter of the time from that; `export`
+converts the detectors in processes side by side. The stages after `predict` that work on tables are not in
+the list: their results come with git, and nothing that they depend on has changed."""
 
 # What the path of a changed weighting or plot led to.
 SHORTENED = """\

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deepfake_ensemble.residual import fitting, stopwatch
 from deepfake_ensemble.residual.augmentation import AugmentedReader
 from deepfake_ensemble.residual.settings import Recipe
 from deepfake_ensemble.residual.stopwatch import Stopwatch
+from deepfake_ensemble.training import unfinished
 from deepfake_ensemble.training.unfinished import Unfinished
 
 TRAIN, VAL, SIZE = 45, 16, 32
@@ -208,6 +210,28 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
     weights = zip(model.get_weights(), expected[0].get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in weights)
     assert len(taken) == 25
+
+
+def test_between_two_evaluations_that_are_due_nothing_is_kept(
+    packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    def save_and_copy(self: Any, variables: Any, progress: Any, save: Any = Unfinished.save) -> None:
+        save(self, variables, progress)
+        kept.append(progress.step)
+        shutil.copytree(tmp_path / "whole", tmp_path / f"kept-{progress.step}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(unfinished, "PAUSE", math.inf)
+        patched.setattr(Unfinished, "save", save_and_copy)
+        fit(packed, tmp_path / "whole")
+    assert kept == [4, 24]  # the first evaluation and the last
+    for step in kept:
+        model, curves, *_ = fit(packed, tmp_path / f"kept-{step}")
+        assert curves == whole[1]
+        for one, other in zip(model.get_weights(), whole[0].get_weights(), strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_a_finished_training_that_was_not_discarded_is_not_repeated(

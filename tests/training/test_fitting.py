@@ -308,6 +308,26 @@ def test_a_signal_ends_it_with_its_state_kept(
     assert_same(reference.weights, resumed.get_weights())
 
 
+def test_a_signal_at_the_end_of_an_epoch_is_answered_there(
+    reference, train, validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    def save_and_signal(self, variables, progress, save=Unfinished.save) -> None:
+        if not kept:
+            os.kill(os.getpid(), signal.SIGTERM)
+        save(self, variables, progress)
+        kept.append(progress.step)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Unfinished, "save", save_and_signal)
+        fit(small(), train, validation, tmp_path)
+    assert kept == [0]
+    resumed = small()
+    assert fit(resumed, train, validation, tmp_path) == reference.history
+    assert_same(reference.weights, resumed.get_weights())
+
+
 def test_a_finished_training_that_was_not_discarded_is_not_repeated(
     reference, train, validation, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:

@@ -44,9 +44,24 @@ def unfinished_in(folder: Path, made_from: dict[str, Any] = MADE_FROM, save_ever
 
 def kept(folder: Path) -> Unfinished:
     training = unfinished_in(folder)
-    (folder / "best.npz").write_bytes(b"the best weights")
+    training.hold_best(variables(np.float32([0.5, 1.5])))
     training.save(variables(np.float32([1.5, 2.5]), np.int64(3)), HALFWAY)
     return training
+
+
+def flipped(file: bytes) -> bytes:
+    """Return it with a bit of its first array changed: 1.5 stands in both files."""
+    content = bytearray(file)
+    content[content.index(np.float32([1.5]).tobytes())] ^= 1
+    return bytes(content)
+
+
+def full_for(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def require_room(folder: Path, size: int, asked_for: str) -> None:
+        if asked_for == what:
+            raise UserError("full")
+
+    monkeypatch.setattr(unfinished, "require_room", require_room)
 
 
 def test_what_was_kept_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -103,33 +118,61 @@ def test_a_state_whose_best_weights_are_gone_is_left_aside(
     )
 
 
-def test_damaged_best_weights_are_answered_by_what_to_remove(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"no zip" * 99, flipped])
+def test_a_state_whose_best_weights_are_damaged_is_left_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture, damage: Any
+) -> None:
+    kept(tmp_path)
+    best = tmp_path / "best.npz"
+    best.write_bytes(damage(best.read_bytes()))
+    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path}/state.npz: cannot be read (best.npz: ")
+    assert said.endswith("): training starts over\n")
+
+
+def test_a_state_beside_the_best_weights_of_another_training_is_left_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(tmp_path)
+    other = unfinished_in(tmp_path, MADE_FROM | {"code": "cd"})
+    other.hold_best(variables(np.float32([7, 7])))
+    full_for("the state of the training", monkeypatch)
+    with pytest.raises(UserError):
+        other.save(variables(np.float32([9, 9]), np.int64(9)), HALFWAY)
+    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/state.npz: cannot be read (best.npz is of another training): training starts over\n"
+    )
+
+
+def test_best_weights_damaged_in_the_meantime_are_answered_by_what_to_remove(tmp_path: Path) -> None:
+    training = kept(tmp_path)
+    (tmp_path / "best.npz").write_bytes(b"no zip")
     with pytest.raises(UserError) as caught:
-        kept(tmp_path).load_best(variables(np.float32([0, 0]), np.int64(0)))
+        training.load_best(variables(np.float32([0, 0]), np.int64(0)))
     assert str(caught.value) == (
-        f"{tmp_path}/best.npz: the best weights of the interrupted training are damaged: remove"
-        f" {tmp_path} and run the same command again, to train anew"
+        f"{tmp_path}/best.npz: the best weights of the training are damaged: remove {tmp_path} and run the"
+        " same command again, to train anew"
     )
 
 
 def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     kept(tmp_path)
     file = tmp_path / "state.npz"
-    content = bytearray(file.read_bytes())
-    content[content.index(np.float32([1.5, 2.5]).tobytes())] ^= 1
-    file.write_bytes(content)
+    file.write_bytes(flipped(file.read_bytes()))
     assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
     assert "Bad CRC-32" in capsys.readouterr().err
 
 
-def test_a_full_disk_costs_nothing_that_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["the state of the training", "the best weights of the training"])
+def test_a_full_disk_leaves_the_state_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     training = kept(tmp_path)
     before = (tmp_path / "state.npz").read_bytes()
-
-    def full(*arguments: Any) -> None:
-        raise UserError("full")
-
-    monkeypatch.setattr(unfinished, "require_room", full)
+    training.hold_best(variables(np.float32([7, 7])))
+    full_for(what, monkeypatch)
     with pytest.raises(UserError):
         training.save(variables(np.float32([9, 9]), np.int64(9)), START)
     assert (tmp_path / "state.npz").read_bytes() == before
@@ -142,10 +185,9 @@ def test_the_best_weights_are_written_with_the_state_and_not_before(tmp_path: Pa
     network[0].value += 7  # the training goes on with them
     assert not (tmp_path / "best.npz").exists()
     training.save(network, HALFWAY)
-    for one in (training, unfinished_in(tmp_path)):
-        best = variables(np.float32([0, 0]))
-        one.load_best(best)
-        assert best[0].value.tolist() == [1, 2]
+    best = variables(np.float32([0, 0]))
+    training.load_best(best)
+    assert best[0].value.tolist() == [1, 2]
     written = (tmp_path / "best.npz").stat().st_ino
     training.save(network, HALFWAY)
     assert (tmp_path / "best.npz").stat().st_ino == written

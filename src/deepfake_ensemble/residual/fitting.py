@@ -103,7 +103,8 @@ def fit(
         plan: when it evaluates, and how long it is.
         jit_compile: whether XLA compiles the training step, where it can.
         seed: of order, crops, turns and cuts; seed Keras for dropout before.
-        unfinished: keeps the state of the training; discard it when the result is safe.
+        unfinished: keeps the state of the training, when it is due and on Ctrl-C or SIGTERM; discard it
+            when the result is safe.
         stopwatch: runs since the training began, or goes on.
 
     Returns:
@@ -121,8 +122,9 @@ def fit(
             " train for more epochs, or on more images"
         )
     step = _Step(detector, recipe, jit_compile)
-    progress = _loaded(unfinished, step.state, detector, plan)
+    progress = unfinished.load(step.state)
     if not progress.step:
+        progress = START
         stopwatch.reset()
     per_epoch = schedule.batches_in(len(train), recipe.batch_size)
     if progress.step:
@@ -181,15 +183,6 @@ def best(curves: Curves, plan: Plan) -> int:
 
 def _is_best(curves: Curves, plan: Plan) -> bool:
     return best(curves, plan) == len(curves["batch"]) - 1
-
-
-def _loaded(unfinished: Unfinished, state: list[Any], detector: "keras.Model", plan: Plan) -> Progress:
-    progress = unfinished.load(state)
-    if any(plan.is_checkpoint(int(batch)) for batch in progress.curves.get("batch", ())):
-        # If they cannot be read, now is the time to say so, not in some hours.
-        unfinished.load_best(detector.variables)
-        progress = unfinished.load(state)
-    return progress if progress.step else START
 
 
 class _Step:

@@ -123,8 +123,11 @@ class _Training:
                 print(_line(progress, recipe), flush=True)
                 if progress.since_best == 0:
                     self._unfinished.hold_best(self._detector.variables)
-                if self._unfinished.is_due() or asked_to_stop() or _is_finished(progress, recipe):
+                finished = _is_finished(progress, recipe)
+                if self._unfinished.is_due() or finished or asked_to_stop():
                     self._unfinished.save(self._state, progress)
+                    if asked_to_stop() and not finished:
+                        raise KeyboardInterrupt
         self._unfinished.load_best(self._detector.variables)
         return progress.curves
 

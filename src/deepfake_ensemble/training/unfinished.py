@@ -64,7 +64,7 @@ class Progress:
         )
 
 
-PAUSE = 19  # times as long as keeping took: it may take a twentieth of the time where epochs are short
+PAUSE = 19  # times as long as keeping took: so it takes about a twentieth of the time where epochs are short
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []})
 
@@ -84,8 +84,8 @@ class Unfinished:
         self._file = folder / "state.npz"
         self._made_from = json.loads(json.dumps(made_from))
         self._best_file = folder / "best.npz"
-        self._best: list[NDArray[Any]] | None = None
-        self._best_is_kept = True
+        self._best: list[NDArray[Any]] | None = None  # not kept yet
+        self._has_best = False
         self._save_every = save_every
         self._saved = time.monotonic()
         self._pause = 0.0  # seconds
@@ -96,9 +96,9 @@ class Unfinished:
         return time.monotonic() - self._saved >= self._save_every
 
     def is_due(self) -> bool:
-        """Return whether the training is to be kept where that is natural, as at the end of an epoch.
+        """Return whether the training is to be kept at a natural moment, as the end of an epoch is.
 
-        Not where epochs are so short that keeping each would take more than a twentieth of the time.
+        The first time, when overdue, and otherwise PAUSE times as long after the last time as that took.
         """
         return time.monotonic() - self._saved >= min(self._pause, self._save_every)
 
@@ -108,15 +108,22 @@ class Unfinished:
         What was kept before is replaced when this is safely on the disk.
 
         Raises:
-            UserError: if the disk has no room for it; what was kept before stays.
+            UserError: if the disk has no room for it; the state that was kept before stays.
         """
         start = time.monotonic()
-        if self._best is not None and not self._best_is_kept:
+        # First: beside an older state, from which the training comes to them again, they do no harm.
+        if self._best is not None:
             self._keep(self._best_file, self._best, "the best weights of the training")
-            self._best_is_kept = True
-        head = {"made_from": self._made_from, "curves": dict(progress.curves), "step": progress.step}
+            self._best = None
         state = [np.asarray(variable.numpy()) for variable in variables]
-        self._keep(self._file, state, "the state of the training", head=np.array(json.dumps(head)))
+        self._keep(
+            self._file,
+            state,
+            "the state of the training",
+            curves=dict(progress.curves),
+            step=progress.step,
+            has_best=self._has_best,
+        )
         self._saved = time.monotonic()
         self._pause = PAUSE * (self._saved - start)
 
@@ -127,12 +134,12 @@ class Unfinished:
         """
         try:
             with np.load(self._file, allow_pickle=False) as kept:
-                head = json.loads(str(kept["head"]))
-                if head["curves"].get("val_loss") and not self._best_file.is_file():
-                    raise ValueError(f"{self._best_file.name} is missing")
+                head = _head(kept)
                 other = next(differences(head["made_from"], self._made_from), None)
                 if other is None:
                     arrays = _arrays(kept, variables)
+                    if head["has_best"]:
+                        self._require_best()
         except FileNotFoundError:
             return START
         except UNREADABLE as error:
@@ -145,40 +152,59 @@ class Unfinished:
             )
             return START
         _assign(variables, arrays)
+        self._has_best = head["has_best"]
         return Progress(curves=head["curves"], step=head["step"])
+
+    def _require_best(self) -> None:
+        """Raise ValueError unless the best weights lie there whole and are of this training."""
+        name = self._best_file.name
+        try:
+            with np.load(self._best_file, allow_pickle=False) as kept:
+                made_from = _head(kept)["made_from"]
+                for array in kept.files:
+                    kept[array]  # its check sum is compared
+        except FileNotFoundError:
+            raise ValueError(f"{name} is missing") from None
+        except UNREADABLE as error:
+            raise ValueError(f"{name}: {error}") from None
+        if made_from != self._made_from:
+            raise ValueError(f"{name} is of another training")
 
     def hold_best(self, variables: Sequence["keras.Variable"]) -> None:
         """Take the variables of the network as the best so far, to be kept when the training next is."""
         self._best = [np.array(variable.numpy()) for variable in variables]
-        self._best_is_kept = False
+        self._has_best = True
 
     def load_best(self, variables: Sequence["keras.Variable"]) -> None:
-        """Give the network's variables the best weights.
+        """Give the network's variables the best weights that were kept.
 
         Raises:
-            UserError: if they are in the file alone, and that is damaged.
+            UserError: if the file is damaged.
         """
-        arrays = self._best
-        if arrays is None:
-            try:
-                with np.load(self._best_file, allow_pickle=False) as kept:
-                    arrays = _arrays(kept, variables)
-            except UNREADABLE:
-                raise UserError(
-                    f"{self._best_file}: the best weights of the interrupted training are damaged: remove"
-                    f" {self._folder} and run the same command again, to train anew"
-                ) from None
+        try:
+            with np.load(self._best_file, allow_pickle=False) as kept:
+                arrays = _arrays(kept, variables)
+        except UNREADABLE:
+            raise UserError(
+                f"{self._best_file}: the best weights of the training are damaged: remove {self._folder} and"
+                " run the same command again, to train anew"
+            ) from None
         _assign(variables, arrays)
 
-    def _keep(self, file: Path, arrays: Sequence[NDArray[Any]], what: str, **more: NDArray[Any]) -> None:
+    def _keep(self, file: Path, arrays: Sequence[NDArray[Any]], what: str, **head: Any) -> None:
         require_room(self._folder, sum(array.nbytes for array in arrays) + 2**20, what)
         numbered = {str(i): array for i, array in enumerate(arrays)}
+        text = np.array(json.dumps({"made_from": self._made_from, **head}))
         with replacing_file(file, durable=True) as partial, partial.open("wb") as target:
-            np.savez(target, allow_pickle=False, **more, **numbered)
+            np.savez(target, allow_pickle=False, head=text, **numbered)
 
     def discard(self) -> None:
         """Remove the folder: the training has succeeded."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _head(kept: Mapping[str, NDArray[Any]]) -> Any:
+    return json.loads(str(kept["head"]))
 
 
 def _arrays(kept: Mapping[str, NDArray[Any]], variables: Sequence["keras.Variable"]) -> list[NDArray[Any]]:
