@@ -96,15 +96,21 @@ def test_a_state_of_another_training_is_left_aside_and_says_why(
     )
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"", lambda data: b"no zip" * 99])
-def test_a_state_that_cannot_be_read_is_left_aside(
-    tmp_path: Path, capsys: pytest.CaptureFixture, damage: Any
+@pytest.mark.parametrize(("damaged", "said"), [("state.npz", ""), ("best.npz", "best.npz: ")])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-40], lambda data: b"", lambda data: b"no zip" * 99, flipped]
+)
+def test_a_state_that_cannot_be_read_is_left_aside_and_so_is_one_whose_best_weights_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture, damaged: str, said: str, damage: Any
 ) -> None:
     kept(tmp_path)
-    file = tmp_path / "state.npz"
+    file = tmp_path / damaged
     file.write_bytes(damage(file.read_bytes()))
     assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
-    assert capsys.readouterr().err.startswith(f"{file}: cannot be read (")
+    line = capsys.readouterr().err
+    assert line.startswith(f"{tmp_path}/state.npz: cannot be read ({said}")
+    assert line.endswith("): training starts over\n")
+    assert ("Bad CRC-32" in line) == (damage is flipped)
 
 
 def test_a_state_whose_best_weights_are_gone_is_left_aside(
@@ -116,19 +122,6 @@ def test_a_state_whose_best_weights_are_gone_is_left_aside(
     assert capsys.readouterr().err == (
         f"{tmp_path}/state.npz: cannot be read (best.npz is missing): training starts over\n"
     )
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"no zip" * 99, flipped])
-def test_a_state_whose_best_weights_are_damaged_is_left_aside(
-    tmp_path: Path, capsys: pytest.CaptureFixture, damage: Any
-) -> None:
-    kept(tmp_path)
-    best = tmp_path / "best.npz"
-    best.write_bytes(damage(best.read_bytes()))
-    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
-    said = capsys.readouterr().err
-    assert said.startswith(f"{tmp_path}/state.npz: cannot be read (best.npz: ")
-    assert said.endswith("): training starts over\n")
 
 
 def test_a_state_beside_the_best_weights_of_another_training_is_left_aside(
@@ -155,14 +148,6 @@ def test_best_weights_damaged_in_the_meantime_are_answered_by_what_to_remove(tmp
         f"{tmp_path}/best.npz: the best weights of the training are damaged: remove {tmp_path} and run the"
         " same command again, to train anew"
     )
-
-
-def test_a_flipped_bit_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    kept(tmp_path)
-    file = tmp_path / "state.npz"
-    file.write_bytes(flipped(file.read_bytes()))
-    assert unfinished_in(tmp_path).load(variables(np.float32([0, 0]), np.int64(0))) == START
-    assert "Bad CRC-32" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["the state of the training", "the best weights of the training"])
