@@ -32,23 +32,23 @@ $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 
 repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active profile
 	@echo "repro: running what is not up to date"
-	@python -m deepfake_ensemble.pipeline.schema && dvc repro
+	@python -m deepfake_ensemble.studies.ensemble.params && dvc repro
 
 residual: $(INSTALLED) ## The same for the second study, in the folder residual
-	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.residual.pipeline.schema && dvc repro
+	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.studies.residual.params && dvc repro
 
 residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
-	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.plan
+	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.studies.residual.plan
 
 residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
-	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.residual.pipeline.results
-	@python -m deepfake_ensemble.residual.pipeline.document
+	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.workflow.residual_results
+	@python -m deepfake_ensemble.workflow.residual_page
 
 estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
-	@python -m deepfake_ensemble.pipeline.estimate
+	@python -m deepfake_ensemble.workflow.estimate
 
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
-	@python -m deepfake_ensemble.pipeline.plan
+	@python -m deepfake_ensemble.studies.ensemble.plan
 
 test: $(INSTALLED) lint ## Run the linter, the type checker, the quick tests and one tiny run of the pipeline
 	@echo "test: running the quick tests, and the whole pipeline once on a tiny sample"
@@ -62,20 +62,20 @@ lint: $(INSTALLED)
 	@ruff check . && ruff format --check . && mypy
 
 pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
-	@python -m deepfake_ensemble.pipeline.wiring && python -m deepfake_ensemble.residual.pipeline.wiring
+	@python -m deepfake_ensemble.workflow.wiring && python -m deepfake_ensemble.workflow.residual_wiring
 
 readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
-	@python -m deepfake_ensemble.pipeline.readme
+	@python -m deepfake_ensemble.workflow.readme
 
 results: $(INSTALLED) ## Write docs/results.md from what benchmarks/measured_run.py measured
-	@python -m deepfake_ensemble.pipeline.results
+	@python -m deepfake_ensemble.workflow.results
 
 errors: $(INSTALLED) ## Write docs/errors.md from the tests that provoke what it lists
 	@python -m pytest -q -m "not networks and not pipeline" --ignore tests/pipeline/test_end_to_end.py \
 	  --ignore tests/pipeline/test_kills.py --ignore tests/test_fuzzing.py --errors=write
 
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
-	@python -m deepfake_ensemble.pipeline.seeds
+	@python -m deepfake_ensemble.workflow.seeds
 
 bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
 	@for name in reading reading_memory feeding predicting training_cost precision turning_round rehearsal; do \
@@ -85,7 +85,7 @@ bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and
 	@python benchmarks/performance_page.py
 
 verify: $(INSTALLED) ## Run the last commit anew in a temporary clone and compare every result byte by byte
-	@python -m deepfake_ensemble.pipeline.verify
+	@python -m deepfake_ensemble.workflow.verify
 
 advisories: ## Compare the pinned requirements with published advisories (needs the network)
 	@[ -x .venv-audit/bin/pip-audit ] || { python3 -m venv .venv-audit && \

@@ -30,8 +30,8 @@ def main() -> None:
     import keras
 
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.adam import adam
-    from deepfake_ensemble.training.recipe import Adaptation
+    from deepfake_ensemble.training.ensemble.recipe import Adaptation
+    from deepfake_ensemble.training.shared.adam import adam
 
     adaptation = params.read(f"{profile}.training", Adaptation)
     session.start(0, adaptation.precision, adaptation.optimize_graph)

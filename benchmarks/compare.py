@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.ensemble.weighting import weights, with_ensemble
 from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.intervals import bootstrap
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
+from deepfake_ensemble.evaluation.weighting import weights, with_ensemble
 
 SKILLS = {"cnn": 0.7, "resnet50": 1.0, "xception": 1.4, "efficientnet_b4": 1.2}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.pipeline.machine import machine, versions
+from deepfake_ensemble.workflow.machine import machine, versions
 from timing import alone
 from training_steps import BATCH, timed
 
@@ -37,8 +37,8 @@ def steps(name: str, size: int, count: int, without: list[str]) -> list[float]:
     import tensorflow as tf
 
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.adam import adam
-    from deepfake_ensemble.training.recipe import Adaptation
+    from deepfake_ensemble.training.ensemble.recipe import Adaptation
+    from deepfake_ensemble.training.shared.adam import adam
 
     adaptation = params.read(f"{profile}.training", Adaptation)
     if "operations" in without:
@@ -61,7 +61,7 @@ def measured(models: list[str], size: int, count: int, rounds: int) -> dict[str,
 
 def page(found: dict[str, dict[str, list[float]]], size: int, count: int, rounds: int) -> str:
     """Return docs/determinism.md."""
-    from deepfake_ensemble.pipeline.generated import table  # it imports NumPy, for which `steps` is not ready
+    from deepfake_ensemble.workflow.generated import table  # it imports NumPy, for which `steps` is not ready
 
     rows = []
     for model, by_setting in found.items():

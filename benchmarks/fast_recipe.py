@@ -58,7 +58,7 @@ def shown(**figures: float) -> dict[str, float]:
 def built_as(run: Any, section: Any, size: int, stem: Any, batch_norm_momentum: float | None) -> Any:
     """Return the network of a run with random weights, as its stage builds it."""
     from deepfake_ensemble.models import architecture, detector
-    from deepfake_ensemble.residual import network, settings
+    from deepfake_ensemble.training.residual import network, settings
 
     model = params.check("model", section, settings.Model)
     own: Any = params.check("network", model.network, architecture.find(run.model).network)
@@ -76,14 +76,14 @@ def main() -> None:
     settled = params.check("processor", profile["processor"], processor.Processor)
     processor.pin(settled)
 
-    from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.reading.records import PackedImages
     from deepfake_ensemble.evaluation.metrics import metrics
+    from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.models.predicting import Predictor
-    from deepfake_ensemble.residual import fitting, network, settings
-    from deepfake_ensemble.residual.augmentation import AugmentedReader
-    from deepfake_ensemble.residual.schedule import learning_rate
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.training.residual import fitting, network, settings
+    from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+    from deepfake_ensemble.training.residual.schedule import learning_rate
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
     recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)

@@ -91,12 +91,13 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.data.decoded import DecodedReader
-    from deepfake_ensemble.data.reading.batches import Batches, BatchReader
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.training import feeding, fitting
-    from deepfake_ensemble.training.recipe import Adaptation, Recipe
-    from deepfake_ensemble.training.unfinished import Unfinished
+    from deepfake_ensemble.reading.batches import Batches, BatchReader
+    from deepfake_ensemble.reading.decoded import DecodedReader
+    from deepfake_ensemble.training.ensemble import fitting
+    from deepfake_ensemble.training.ensemble.recipe import Adaptation, Recipe
+    from deepfake_ensemble.training.shared import feeding
+    from deepfake_ensemble.training.shared.checkpoint import Unfinished
 
     side, cache = setting.split(":")
     adaptation = params.read(f"{profile}.training", Adaptation)
@@ -142,7 +143,7 @@ def speeds(seconds: Mapping[str, Sequence[float]]) -> list[float]:
 
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     rows = []
     for setting, found in results["settings"].items():

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from deepfake_ensemble.data.decoded import DecodedReader
-from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.reading.batches import Batches, BatchReader
+from deepfake_ensemble.reading.decoded import DecodedReader
+from deepfake_ensemble.reading.records import PackedImages
 from training_steps import BATCH
 
 SEED = 42
@@ -63,7 +63,7 @@ def ours_decoded_in_a_file(folder: Path, size: int, threads: int) -> Read:
 
 def as_in_fit(reader: Batches) -> Read:
     """Read as `fit` does, up to the tensors that a training step is handed."""
-    from deepfake_ensemble.training import feeding
+    from deepfake_ensemble.training.shared import feeding
 
     return lambda epochs: _count(
         feeding.tensors(batch)[0] for epoch in range(epochs) for batch in reader.epoch(BATCH, SEED, epoch)

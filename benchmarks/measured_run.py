@@ -30,8 +30,8 @@ import psutil
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_folder, write_json
-from deepfake_ensemble.pipeline.machine import commit, machine, versions
-from deepfake_ensemble.pipeline.results import KEPT, MEASUREMENTS
+from deepfake_ensemble.workflow.machine import commit, machine, versions
+from deepfake_ensemble.workflow.results import KEPT, MEASUREMENTS
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
 SECONDS_BETWEEN_LOOKS = 0.2

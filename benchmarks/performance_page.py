@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.files import replacing_file
-from deepfake_ensemble.json_files import read_json
-from deepfake_ensemble.pipeline import estimate, schema
+from deepfake_ensemble.foundation.files import read_json, replacing_file
+from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.workflow import estimate
 
 MEASUREMENTS = Path("docs/measurements")
 PAGE = Path("docs/performance.md")
@@ -54,7 +54,7 @@ def cost_of_the_study() -> str:
 ## What the study would cost
 
 `make estimate` prints this of the active profile, with its params of that moment; of another by
-`python -m deepfake_ensemble.pipeline.estimate --profile paper`. It is computed, not measured.
+`python -m deepfake_ensemble.workflow.estimate --profile paper`. It is computed, not measured.
 
 {text.strip()}
 """

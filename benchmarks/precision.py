@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.json_files import read_json
+from deepfake_ensemble.foundation.files import read_json, write_json
 from timing import alone, here, measured_on, of_several
 from training_steps import BATCH, timed
 
@@ -71,8 +70,8 @@ def measured(name: str, size: int, steps: int, setting: Setting) -> dict[str, An
     import tensorflow as tf
 
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.adam import adam
-    from deepfake_ensemble.training.recipe import Adaptation
+    from deepfake_ensemble.training.ensemble.recipe import Adaptation
+    from deepfake_ensemble.training.shared.adam import adam
 
     if not setting.repeatable:
         tf.config.experimental.enable_op_determinism = lambda: None
@@ -124,7 +123,7 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def _part(of: Mapping[str, Any]) -> str:
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     rows = []
     for name, by_setting in of["models"].items():

@@ -37,9 +37,9 @@ def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.data.reading.batches import BatchReader
+    from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.models.predicting import Predictor
+    from deepfake_ensemble.reading.batches import BatchReader
 
     session.start(seed=0)
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
@@ -94,7 +94,7 @@ def _rated(predict: Callable[[], Any], count: int) -> tuple[Any, float]:
 
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
-    from deepfake_ensemble.pipeline.generated import (
+    from deepfake_ensemble.workflow.generated import (
         table,
     )  # it imports NumPy, for which `measured` is not ready
 
@@ -132,7 +132,7 @@ one detector after the other, either way."""
 
 
 def _by_batch(found: Mapping[str, Any]) -> str:
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     batches = sorted({int(batch) for of in found.values() for batch in of["by_batch"]})
     rows = [

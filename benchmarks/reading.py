@@ -47,7 +47,7 @@ def pictures(quality: int) -> list[bytes]:
 
 def lay_out(folder: Path, files: list[bytes], count: int) -> None:
     """Write `count` files, loose in a folder a class, and packed as the pipeline packs them."""
-    from deepfake_ensemble.data.reading import records
+    from deepfake_ensemble.reading import records
 
     classes = ("real", "fake")
     for name in classes:
@@ -129,7 +129,7 @@ def measured(
 
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     qualities = results["qualities"]
     rows = []

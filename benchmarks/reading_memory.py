@@ -29,8 +29,8 @@ QUALITY = 95
 def epoch(folder: Path) -> dict[str, float]:
     """Read one epoch and return what that took."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from deepfake_ensemble.data.reading.batches import BatchReader
-    from deepfake_ensemble.data.reading.records import PackedImages
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.records import PackedImages
     from loaders import as_in_fit
 
     reader = BatchReader(PackedImages(folder), SIZE)
@@ -44,7 +44,7 @@ def epoch(folder: Path) -> dict[str, float]:
 
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     least = min(of["peak_mib"] for of in results["images"].values())
     rows = [

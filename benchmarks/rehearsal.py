@@ -31,15 +31,15 @@ from typing import Any
 from dvc.utils.serialize import modify_yaml
 
 import stand_ins
-from deepfake_ensemble.data.archive import open_archive
-from deepfake_ensemble.data.index import read_split
-from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.archives.archive import open_archive
+from deepfake_ensemble.archives.index import read_split
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.pipeline.generated import table
-from deepfake_ensemble.sources.sample import write_zip
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.sample.archives import write_zip
+from deepfake_ensemble.workflow.generated import table
 from measured_run import run
 from timing import ENVIRONMENT, here, measured_on, of_several, rounds, seconds
 
@@ -55,7 +55,7 @@ GIT = {**ENVIRONMENT, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/d
 # Stands for `python` in a clone: a training is played, anything else is the real thing.
 PYTHON = """#!/bin/sh
 case "$*" in
-*deepfake_ensemble.stages.train*)
+*deepfake_ensemble.studies.ensemble.stages.train*)
   date +%s.%N > {folder}/started
   head -c {size} /dev/urandom > models/cnn.keras
   mkdir -p models/curves/cnn && date +%s.%N > models/curves/cnn/curve.tsv

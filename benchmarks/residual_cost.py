@@ -19,8 +19,8 @@ from typing import Any
 
 from deepfake_ensemble.foundation import params, processor
 from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.pipeline.machine import machine
-from deepfake_ensemble.residual.settings import Model, Recipe
+from deepfake_ensemble.training.residual.settings import Model, Recipe
+from deepfake_ensemble.workflow.machine import machine
 from timing import alone
 
 DOCS = Path("../docs/measurements/residual")
@@ -34,9 +34,10 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     processor.pin(settings)
     import numpy as np
 
+    from deepfake_ensemble.evaluation import complexity
+    from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import architecture, session
-    from deepfake_ensemble.models.predicting import Predictor
-    from deepfake_ensemble.residual import complexity, fitting, network
+    from deepfake_ensemble.training.residual import fitting, network
 
     model = params.read(f"models.{name}", Model)
     own: Any = params.check(f"models.{name}.network", model.network, architecture.find(name).network)

@@ -1,6 +1,6 @@
 """Runs one stage's process in place of `python`, and notes what it spent its time on.
 
-    stage_watch.py LOG -m deepfake_ensemble.stages.train cnn
+    stage_watch.py LOG -m deepfake_ensemble.studies.ensemble.stages.train cnn
 
 The stage runs as it would, its lines pass through; Python reports each import. One line of JSON is added to
 LOG: arguments, start and end (seconds since the epoch), seconds of imports and of all processors, the

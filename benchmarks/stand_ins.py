@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.records import PackedImages
-from deepfake_ensemble.sources import photographs
-from deepfake_ensemble.sources.sample import Entry
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.sample import photographs
+from deepfake_ensemble.sample.archives import Entry
 
 # Images of each class in each of the publishers' own parts.
 FACES = {"train": 50_000, "valid": 10_000, "test": 10_000}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline.machine import machine, versions
+from deepfake_ensemble.workflow.machine import machine, versions
 
 # The benchmark's own python first, as `source .venv/bin/activate` makes it.
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

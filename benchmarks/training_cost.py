@@ -36,8 +36,8 @@ def measured(name: str, size: int, steps: int) -> dict[str, Any]:
     settings = params.read(f"{profile}.processor", processor.Processor)
     processor.pin(settings)
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.adam import adam
-    from deepfake_ensemble.training.recipe import Adaptation
+    from deepfake_ensemble.training.ensemble.recipe import Adaptation
+    from deepfake_ensemble.training.shared.adam import adam
 
     adaptation = params.read(f"{profile}.training", Adaptation)
     session.start(0, adaptation.precision, adaptation.optimize_graph)
@@ -68,7 +68,7 @@ def decoded(size: int, repeats: int) -> list[float]:
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.data.reading.batches import BatchReader
+    from deepfake_ensemble.reading.batches import BatchReader
 
     with tempfile.TemporaryDirectory() as folder:
         files = stand_ins.pictures(size, 95, DECODED)
@@ -85,7 +85,7 @@ def decoded(size: int, repeats: int) -> list[float]:
 
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
-    from deepfake_ensemble.pipeline.generated import table
+    from deepfake_ensemble.workflow.generated import table
 
     rows = [
         [

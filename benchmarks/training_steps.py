@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture, detector
-from deepfake_ensemble.training.recipe import Adaptation
+from deepfake_ensemble.training.ensemble.recipe import Adaptation
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +35,7 @@ def timed(name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptati
     import keras
     import numpy as np
 
-    from deepfake_ensemble.training import feeding
+    from deepfake_ensemble.training.shared import feeding
 
     keras.utils.set_random_seed(0)
     model = built(name, size)

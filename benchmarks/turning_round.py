@@ -31,7 +31,7 @@ from dvc.utils.serialize import modify_yaml
 import stage_watch
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.pipeline.generated import table
+from deepfake_ensemble.workflow.generated import table
 from stage_watch import Watched
 from timing import ENVIRONMENT, here, measured_on, of_several, seconds
 
@@ -55,7 +55,7 @@ STARTED = (
     "report",
 )
 SLOW_LIBRARIES = ("scipy", "matplotlib")
-FIGURES = Path("src/deepfake_ensemble/report/figures.py")
+FIGURES = Path("src/deepfake_ensemble/studies/ensemble/report/figures.py")
 
 
 def whole_run(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:

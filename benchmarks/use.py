@@ -34,12 +34,11 @@ from typing import Any
 import httpx
 import psutil
 
-from deepfake_ensemble.data.reading.records import PackedImages
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE, combine
 from deepfake_ensemble.evaluation.predictions import aligned, read
-from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.json_files import read_json
-from deepfake_ensemble.pipeline.generated import table
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, combine
+from deepfake_ensemble.foundation.files import read_json, write_json
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.workflow.generated import table
 from timing import here, measured_on, of_several
 
 FILE = Path("docs/measurements/use.json")
@@ -134,7 +133,7 @@ KERAS = """
 import sys
 from pathlib import Path
 import numpy as np
-from deepfake_ensemble.data.reading.images import pixels
+from deepfake_ensemble.reading.images import pixels
 from deepfake_ensemble.models import saved
 ensemble = saved.load(Path("models/ensemble.keras"))
 image = pixels(sys.stdin.buffer.read(), ensemble.input_shape[1])

@@ -27,16 +27,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.data.archive import Limits, open_archive
-from deepfake_ensemble.data.audit import AuditParams, audit
-from deepfake_ensemble.data.index import read_index, read_split
-from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.data.reading.images import BadImage, pixels
-from deepfake_ensemble.ensemble import weights_file
-from deepfake_ensemble.evaluation import predictions
+from deepfake_ensemble.archives.archive import Limits, open_archive
+from deepfake_ensemble.archives.audit import AuditParams, audit
+from deepfake_ensemble.archives.index import read_index, read_split
+from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.evaluation import predictions, weights_file
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import schema
+from deepfake_ensemble.reading.images import BadImage, pixels
+from deepfake_ensemble.studies.ensemble import params as schema
 from pictures import encoded, picture
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.records import PackedImages
 
 
 def picture(seed: int, width: int = 32, height: int = 32, contrast: float = 60) -> Image.Image:

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.fingerprint import fingerprint
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.files import write_csv, write_json
-from deepfake_ensemble.training import curves
+from deepfake_ensemble.foundation.fingerprint import fingerprint
+from deepfake_ensemble.training.ensemble import curves
 
 ROOT = Path(__file__).parents[1]
 SKILLS = {"cnn": 0.3, "resnet50": 0.8, "xception": 1.2, "efficientnet_b4": 1.0}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import deepfake_ensemble
-from deepfake_ensemble.fingerprint import fingerprint
+from deepfake_ensemble.foundation.fingerprint import fingerprint
 from deepfake_ensemble.foundation.section import section
 
 PACKAGE = Path(deepfake_ensemble.__file__).parent
@@ -97,8 +97,8 @@ from pathlib import Path
 
 import numpy
 
-from deepfake_ensemble.data.reading import order
-from deepfake_ensemble.fingerprint import fingerprint
+from deepfake_ensemble.reading import order
+from deepfake_ensemble.foundation.fingerprint import fingerprint
 
 if __name__ == "__main__":
     print(json.dumps(fingerprint({"seed": 1}, [Path("data")])))

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deepfake_ensemble import processes
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.portable import processes
 
 METHODS = ("fork", "spawn")
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_one_that_is_not_wanted_any_more_can_be_ended(method):
 BEGINNING = """
 import signal, sys, time
 sys.path[:0] = [{source!r}]
-from deepfake_ensemble import processes
+from deepfake_ensemble.portable import processes
 def terminated(signum, frame):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.models.architecture import Architecture
-from deepfake_ensemble.training import fitting
-from deepfake_ensemble.training.recipe import Recipe
-from deepfake_ensemble.training.unfinished import Unfinished
+from deepfake_ensemble.reading.batches import BatchReader
+from deepfake_ensemble.training.ensemble import fitting
+from deepfake_ensemble.training.ensemble.recipe import Recipe
+from deepfake_ensemble.training.shared.checkpoint import Unfinished
 
 SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
 RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)

@@ -3,7 +3,7 @@
 import pytest
 
 import feeding
-from deepfake_ensemble.data.reading import batches
+from deepfake_ensemble.reading import batches
 from measured_pages import HERE, cells
 
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import stand_ins
-from deepfake_ensemble.data.archive import open_archive
-from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.sources.sample import write_zip
+from deepfake_ensemble.archives.archive import open_archive
+from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.sample.archives import write_zip
 
 SHARE = 0.002
 

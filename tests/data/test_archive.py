@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepfake_ensemble.data.archive import Limits, open_archive
+from deepfake_ensemble.archives.archive import Limits, open_archive
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.archive import open_archive
-from deepfake_ensemble.data.audit import Audit, AuditParams, audit
-from deepfake_ensemble.data.index import IndexRow
-from deepfake_ensemble.data.layouts import LAYOUTS
-from deepfake_ensemble.data.reading.images import decode
+from deepfake_ensemble.archives.archive import open_archive
+from deepfake_ensemble.archives.audit import Audit, AuditParams, audit
+from deepfake_ensemble.archives.index import IndexRow
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.reading.images import decode
 from errors_page import Documented
 from pictures import encoded, picture
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from scipy.signal import convolve2d
 
-from deepfake_ensemble.data.baselines import Features, baselines, features
+from deepfake_ensemble.archives.baselines import Features, baselines, features
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading import order, records
-from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-from deepfake_ensemble.data.reading.images import pixels
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.reading import order, records
+from deepfake_ensemble.reading.batches import Batches, BatchReader
+from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.records import PackedImages
 from pictures import encoded, pack, picture
 
 COUNT, SIZE, BATCH = 23, 24, 4

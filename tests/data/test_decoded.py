@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.decoded import DecodedReader, decoded_once
-from deepfake_ensemble.data.perturbed_batches import PerturbedReader
-from deepfake_ensemble.data.reading.batches import Batches, BatchReader
-from deepfake_ensemble.data.reading.images import pixels
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader
+from deepfake_ensemble.reading.batches import Batches, BatchReader
+from deepfake_ensemble.reading.decoded import DecodedReader, decoded_once
+from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.records import PackedImages
 from errors_page import Documented
 from pictures import pack
 
@@ -153,9 +153,9 @@ def test_no_image_is_mirrored_where_no_mirror_images_are_kept(packed: Path, fold
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.data.decoded import DecodedReader
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.reading.batches import BatchReader
+from deepfake_ensemble.reading.decoded import DecodedReader
+from deepfake_ensemble.reading.records import PackedImages
 reader = BatchReader(PackedImages(Path(sys.argv[1])), int(sys.argv[2]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.data.archive import open_archive
-from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.archives.archive import open_archive
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.reading import images
-from deepfake_ensemble.data.reading.images import BadImage, decode, open_image, pixels, resize
+from deepfake_ensemble.reading import images
+from deepfake_ensemble.reading.images import BadImage, decode, open_image, pixels, resize
 from pictures import encoded, picture
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (17, 33), (32, 32), (64, 63), (255, 257)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.reading.images import pixels
-from deepfake_ensemble.data.reading.jpeg import decode_into, is_plain, put_mirrored
+from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.jpeg import decode_into, is_plain, put_mirrored
 from pictures import encoded, picture
 
 SIDE = 72  # neither a multiple of 16 nor of the 8 that a block has, halved

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepfake_ensemble.data.layouts import FAKE, LAYOUTS, REAL, Place
+from deepfake_ensemble.archives.layouts import FAKE, LAYOUTS, REAL, Place
 
 FACES = LAYOUTS["faces"]
 CIFAKE = LAYOUTS["cifake"]

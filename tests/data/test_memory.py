@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.memory import Memory
+from deepfake_ensemble.reading.memory import Memory
 
 SHAPE = (4, 5, 6, 3)
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.order import flips, permutation
+from deepfake_ensemble.reading.order import flips, permutation
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 100, 4096])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.perturbations import (
+from deepfake_ensemble.perturbing.perturbations import (
     Condition,
     Likeness,
     Robustness,
@@ -17,8 +17,8 @@ from deepfake_ensemble.data.perturbations import (
     change,
     conditions,
 )
-from deepfake_ensemble.data.perturbed_batches import PerturbedReader, chosen
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader, chosen
+from deepfake_ensemble.reading.batches import BatchReader
 from pictures import pack, picture
 
 SIZE = 64

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.records import PackedImages
 from errors_page import Documented
 
 CONTENTS = [b"", b"a", bytes(range(256)), b"\0" * 90, b"JPEG" * 9, b"x", b"last"]
@@ -87,7 +87,7 @@ def test_the_same_images_give_the_same_files(folder: Path, tmp_path: Path) -> No
 READING = """
 import resource, sys
 from pathlib import Path
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.reading.records import PackedImages
 images = PackedImages(Path(sys.argv[1]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 total = sum(len(images[i]) for i in range(len(images)))
@@ -118,7 +118,7 @@ def test_shards_are_closed_with_the_last_reference(folder: Path) -> None:
 FEW_FILES = """
 import resource, sys
 from pathlib import Path
-from deepfake_ensemble.data.reading.records import PackedImages
+from deepfake_ensemble.reading.records import PackedImages
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 PackedImages(Path(sys.argv[1]))
 """

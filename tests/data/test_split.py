@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepfake_ensemble.data.index import (
+from deepfake_ensemble.archives.index import (
     IndexRow,
     SplitRow,
     read_index,
@@ -19,7 +19,7 @@ from deepfake_ensemble.data.index import (
     write_index,
     write_split,
 )
-from deepfake_ensemble.data.split import deal, split_set
+from deepfake_ensemble.archives.splitting import deal, split_set
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.ensemble.assembling import assemble
 from deepfake_ensemble.models import saved
+from deepfake_ensemble.portable.assembling import assemble
 from networks import SIZE, STUDY, build, shared
 from pictures import picture
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from deepfake_ensemble.ensemble.weighting import accuracy_shares, combine, weights
+from deepfake_ensemble.evaluation.weighting import accuracy_shares, combine, weights
 from deepfake_ensemble.foundation.errors import UserError
 
 MODELS = ["cnn", "resnet50", "xception", "efficientnet_b4"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.ensemble import weights_file
+from deepfake_ensemble.evaluation import weights_file
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 

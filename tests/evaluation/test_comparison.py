@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from deepfake_ensemble.ensemble.weighting import combine, weights
 from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.intervals import METRICS, wilson
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
+from deepfake_ensemble.evaluation.weighting import combine, weights
 from deepfake_ensemble.foundation.errors import UserError
 
 SKILLS = {"cnn": 0.4, "resnet50": 0.8, "xception": 1.5, "efficientnet_b4": 1.1}

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.explanation import gallery
 from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
 from deepfake_ensemble.explanation.gallery import Gallery, account, galleries
+from deepfake_ensemble.reading.batches import BatchReader
 from pictures import pack
 
 SIZE, WEIGHTS = 32, {"cnn": 0.25, "xception": 0.75}

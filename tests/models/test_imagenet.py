@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.download import Patience
+from deepfake_ensemble.fetching import imagenet
+from deepfake_ensemble.fetching.http import Patience
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models import imagenet
 from file_server import FINE, Fault, serve
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -219,5 +219,5 @@ def test_a_terminal_shows_a_bar_and_a_log_two_lines(weights, destination, tmp_pa
 
 
 def test_tensorflow_is_not_needed():
-    code = "import sys, deepfake_ensemble.models.imagenet; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, deepfake_ensemble.fetching.imagenet; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

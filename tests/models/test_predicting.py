@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.batches import BatchReader
 from deepfake_ensemble.evaluation import predictions
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models import predicting
-from deepfake_ensemble.models.predicting import Predictor
+from deepfake_ensemble.inference import predictor as predicting
+from deepfake_ensemble.inference.predictor import Predictor
+from deepfake_ensemble.reading.batches import BatchReader
 from networks import SIZE, STUDY, build, shared
 from pictures import pack
 

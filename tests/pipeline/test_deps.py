@@ -12,9 +12,9 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from clones import ROOT
+from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.pipeline import wiring
-from deepfake_ensemble.sources.origin import DataSet
+from deepfake_ensemble.workflow import wiring
 from modules import has_code, modules_at
 
 SOURCE = ROOT / "src"

@@ -259,7 +259,7 @@ ENSEMBLE = """
 import io, sys, zipfile
 import keras, numpy as np
 from PIL import Image
-from deepfake_ensemble.data.reading.images import resize
+from deepfake_ensemble.reading.images import resize
 out, size, *names = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 with zipfile.ZipFile("data/raw/faces.zip") as archive:
     files = [resize(Image.open(io.BytesIO(archive.read(name))).convert("RGB"), size) for name in names]
@@ -320,8 +320,8 @@ def test_only_the_stages_that_run_networks_import_tensorflow(whole_run):
 # Deps that a run may do without: where archives and initial weights come from depends on the profile.
 CONDITIONAL = (
     "src/deepfake_ensemble/sources/",
-    "src/deepfake_ensemble/models/imagenet.py",
-    "src/deepfake_ensemble/download.py",
+    "src/deepfake_ensemble/fetching/imagenet.py",
+    "src/deepfake_ensemble/fetching/http.py",
     "src/deepfake_ensemble/progress.py",
 )
 

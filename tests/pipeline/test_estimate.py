@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.pipeline import estimate, schema
-from deepfake_ensemble.pipeline.estimate import PUBLISHED, gpu_hours
+from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.workflow import estimate
+from deepfake_ensemble.workflow.estimate import PUBLISHED, gpu_hours
 
 MEASURED: dict[str, Any] = {
     "machine": {"cpu": "a processor", "cores": 2, "memory_gib": 8.0},

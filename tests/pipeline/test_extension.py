@@ -41,7 +41,7 @@ def extended(whole_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         | {"data_sets.third": cifake | {"partition": "train", "splits": ["third"]}}
         | {f"profiles.{name}.counts.third": 40 for name in there.yaml("params.yaml")["profiles"]}
     )
-    command = (sys.executable, "-m", "deepfake_ensemble.pipeline.wiring")
+    command = (sys.executable, "-m", "deepfake_ensemble.workflow.wiring")
     there.run(*command, environment={"PYTHONPATH": "src"})
     yield there
     shutil.rmtree(folder)

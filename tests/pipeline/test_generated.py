@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline.generated import filled, table
+from deepfake_ensemble.workflow.generated import filled, table
 
 FILE = Path("README.md")
 TEXT = (

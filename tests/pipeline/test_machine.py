@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.pipeline.machine import commit
+from deepfake_ensemble.workflow.machine import commit
 
 
 def git(*arguments: str) -> str:

@@ -22,7 +22,7 @@ from PIL import Image
 
 import file_server
 from clones import ROOT, Clone
-from deepfake_ensemble.data.reading import records
+from deepfake_ensemble.reading import records
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 

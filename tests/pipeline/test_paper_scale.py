@@ -17,8 +17,8 @@ from PIL import Image
 import kaggle_server
 import stand_ins
 from clones import Clone, clone
-from deepfake_ensemble.data.reading.records import PackedImages
-from deepfake_ensemble.sources.sample import write_zip
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.sample.archives import write_zip
 from pictures import encoded
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]

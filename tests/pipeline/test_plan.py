@@ -13,7 +13,8 @@ import pytest
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import plan, schema
+from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.studies.ensemble import plan
 
 ROOT = Path(__file__).parents[2]
 DATA = params.load(ROOT / "params.yaml")
@@ -209,7 +210,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_plans_every_stage_of_the_active_profile(project: Path) -> None:
-    done = run(project, sys.executable, "-m", "deepfake_ensemble.pipeline.plan", "--json")
+    done = run(project, sys.executable, "-m", "deepfake_ensemble.studies.ensemble.plan", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     steps = {f"{it['stage']}@{it['item']}".rstrip("@"): it for it in told["steps"]}
@@ -227,7 +228,7 @@ def test_the_command_plans_every_stage_of_the_active_profile(project: Path) -> N
 
 
 def test_without_a_terminal_the_plan_is_plain_aligned_text(project: Path) -> None:
-    done = run(project, sys.executable, "-m", "deepfake_ensemble.pipeline.plan")
+    done = run(project, sys.executable, "-m", "deepfake_ensemble.studies.ensemble.plan")
     assert done.returncode == 0, done.stderr
     heading, titles, *rows = done.stdout.splitlines()
     assert heading.startswith(f"profile {DATA['profile']}: source ")
@@ -241,7 +242,7 @@ def test_without_a_terminal_the_plan_is_plain_aligned_text(project: Path) -> Non
 def test_the_plan_of_impossible_params_is_their_problems(project: Path, tmp_path: Path) -> None:
     text = (project / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("epochs: 15", "epochs: 0"))
-    done = run(tmp_path, sys.executable, "-m", "deepfake_ensemble.pipeline.plan")
+    done = run(tmp_path, sys.executable, "-m", "deepfake_ensemble.studies.ensemble.plan")
     assert done.returncode == 1
     assert done.stderr == (
         "params.yaml: training.epochs: 0 is not allowed: it should be greater than or equal to 1\n"
@@ -250,7 +251,7 @@ def test_the_plan_of_impossible_params_is_their_problems(project: Path, tmp_path
 
 def test_outside_a_project_there_is_nothing_to_plan(project: Path, tmp_path: Path) -> None:
     shutil.copy(project / "params.yaml", tmp_path)
-    done = run(tmp_path, sys.executable, "-m", "deepfake_ensemble.pipeline.plan")
+    done = run(tmp_path, sys.executable, "-m", "deepfake_ensemble.studies.ensemble.plan")
     assert done.returncode == 1
     assert done.stderr.startswith("dvc: ")
     assert len(done.stderr.splitlines()) == 1

@@ -14,7 +14,7 @@ import markdown
 from clones import clone
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import generated, measured, readme
+from deepfake_ensemble.workflow import generated, measured, readme
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,8 +79,10 @@ def test_the_fifth_model_and_the_other_data_set_are_what_the_readme_says(tmp_pat
         | {f"profiles.{name}.counts.portraits": count for name in there.yaml("params.yaml")["profiles"]}
     )
     environment = {"PYTHONPATH": "src"}
-    there.run(sys.executable, "-m", "deepfake_ensemble.pipeline.wiring", environment=environment)
-    told = there.run(sys.executable, "-m", "deepfake_ensemble.pipeline.schema", environment=environment)
+    there.run(sys.executable, "-m", "deepfake_ensemble.workflow.wiring", environment=environment)
+    told = there.run(
+        sys.executable, "-m", "deepfake_ensemble.studies.ensemble.params", environment=environment
+    )
     assert "keys are in order" in told
     stages = there.dvc("stage", "list", "--name-only").split()
     assert {"train@vgg19", "predict@vgg19", "audit@portraits", "pack@portraits", "evaluate@portraits"} <= set(

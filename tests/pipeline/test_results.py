@@ -11,7 +11,7 @@ import pytest
 
 import markdown
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import generated, results
+from deepfake_ensemble.workflow import generated, results
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/results.md"

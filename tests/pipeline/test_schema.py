@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.pipeline import schema
+from deepfake_ensemble.studies.ensemble import params as schema
 from errors_page import Documented
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -328,7 +328,7 @@ def python(*arguments: str, folder: Path = PARAMS.parent) -> subprocess.Complete
 
 
 def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    return python("-m", "deepfake_ensemble.pipeline.schema", folder=folder)
+    return python("-m", "deepfake_ensemble.studies.ensemble.params", folder=folder)
 
 
 def test_the_command_says_that_all_is_in_order() -> None:
@@ -355,7 +355,6 @@ def test_the_command_needs_a_params_yaml(tmp_path: Path) -> None:
 
 
 def test_the_check_does_not_import_tensorflow() -> None:
-    code = (
-        "import sys, deepfake_ensemble.pipeline.schema; print({'tensorflow', 'keras'} & sys.modules.keys())"
-    )
+    study = "deepfake_ensemble.studies.ensemble.params"
+    code = f"import sys, {study}; print({{'tensorflow', 'keras'}} & sys.modules.keys())"
     assert python("-c", code).stdout == "set()\n"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import markdown
-from deepfake_ensemble.pipeline import generated, seeds
+from deepfake_ensemble.workflow import generated, seeds
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,7 +13,7 @@ def test_the_page_is_current() -> None:
     page = ROOT / seeds.PAGE
     text = page.read_text(encoding="utf-8")
     assert generated.filled(text, seeds.parts(ROOT / seeds.MEASUREMENTS), page) == text, (
-        "run `python -m deepfake_ensemble.pipeline.seeds --page`"
+        "run `python -m deepfake_ensemble.workflow.seeds --page`"
     )
 
 

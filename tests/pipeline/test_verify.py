@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import verify
-from deepfake_ensemble.pipeline.verify import Compared, compared, how_different
+from deepfake_ensemble.workflow import verify
+from deepfake_ensemble.workflow.verify import Compared, compared, how_different
 
 
 def two(tmp_path: Path, name: str, ours: str | bytes, theirs: str | bytes) -> tuple[Path, Path]:

@@ -11,10 +11,10 @@ import yaml
 from dvc.repo import Repo
 
 from clones import ROOT
+from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline import wiring
-from deepfake_ensemble.sources.origin import DataSet
+from deepfake_ensemble.workflow import wiring
 
 BEFORE = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 SETS = params.load(ROOT / "params.yaml")["data_sets"]

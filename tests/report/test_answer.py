@@ -1,7 +1,7 @@
 import pytest
 
-from deepfake_ensemble.report.answer import answer, as_text, failures, weights_matter
-from deepfake_ensemble.report.study import Evaluation
+from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, failures, weights_matter
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 
 
 def figure(value, low=None, high=None):

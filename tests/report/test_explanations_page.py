@@ -10,7 +10,7 @@ from PIL import Image
 from deepfake_ensemble.explanation import overlay
 from deepfake_ensemble.explanation.choice import OUTCOMES
 from deepfake_ensemble.explanation.gallery import Gallery, Shown, account
-from deepfake_ensemble.report import explanations_page
+from deepfake_ensemble.studies.ensemble.report import explanations_page
 from pages import Page, leaves
 
 DETECTORS = ("cnn", "ensemble")

@@ -4,10 +4,10 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from deepfake_ensemble.report import figures
-from deepfake_ensemble.report.detectors import INK, looks
-from deepfake_ensemble.report.pipeline_figure import pipeline
-from deepfake_ensemble.report.study import LEARNING, read
+from deepfake_ensemble.pages.detectors import INK, looks
+from deepfake_ensemble.studies.ensemble.report import figures
+from deepfake_ensemble.studies.ensemble.report.pipeline_figure import pipeline
+from deepfake_ensemble.studies.ensemble.report.study import LEARNING, read
 
 MODELS = ["cnn", "resnet50", "xception", "efficientnet_b4"]
 OF_AN_EVALUATION = (

@@ -1,5 +1,5 @@
-from deepfake_ensemble.report.html import Markup, element, inline, table
-from deepfake_ensemble.report.numbers import share
+from deepfake_ensemble.pages.html import Markup, element, inline, table
+from deepfake_ensemble.pages.numbers import share
 
 
 def test_text_and_attributes_are_escaped_and_markup_is_not():

@@ -1,6 +1,6 @@
 import pytest
 
-from deepfake_ensemble.report.numbers import (
+from deepfake_ensemble.pages.numbers import (
     count,
     decimals,
     difference,

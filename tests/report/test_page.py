@@ -10,8 +10,8 @@ import study as made_up
 from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.report import flip, model_card, page
-from deepfake_ensemble.report.study import read
+from deepfake_ensemble.studies.ensemble.report import flip, model_card, page
+from deepfake_ensemble.studies.ensemble.report.study import read
 from pages import Page, leaves
 
 # Digits that are part of a name.

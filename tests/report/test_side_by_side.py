@@ -6,7 +6,7 @@ import os
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.report.side_by_side import side_by_side
+from deepfake_ensemble.studies.ensemble.report.side_by_side import side_by_side
 
 
 @pytest.mark.parametrize("of", [["a"], ["a", "b"], ["a", "b", "c", "d"]])

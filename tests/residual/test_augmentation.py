@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.reading import order, records
-from deepfake_ensemble.data.reading.images import pixels
-from deepfake_ensemble.data.reading.records import PackedImages
-from deepfake_ensemble.residual.augmentation import (
+from deepfake_ensemble.reading import order, records
+from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.residual.augmentation import (
     BLOCK,
     RATIO,
     AugmentedReader,
@@ -23,8 +23,8 @@ from deepfake_ensemble.residual.augmentation import (
     random_numbers,
     turns,
 )
-from deepfake_ensemble.residual.settings import Symmetry
-from deepfake_ensemble.residual.symmetry import TURNS, turned
+from deepfake_ensemble.training.residual.settings import Symmetry
+from deepfake_ensemble.training.residual.symmetry import TURNS, turned
 
 COUNT = 23
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.download import Patience
+from deepfake_ensemble.fetching import checkpoints
+from deepfake_ensemble.fetching.checkpoints import Checkpoint
+from deepfake_ensemble.fetching.http import Patience
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import sha256
-from deepfake_ensemble.residual import checkpoints
-from deepfake_ensemble.residual.checkpoints import Checkpoint
 from file_server import Fault, serve
 
 HASTY = Patience(attempts=2, first_wait=0.01, longest_wait=0.1, connect=5, read=5)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from deepfake_ensemble.explanation import feature_maps
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.residual import feature_maps, network
-from deepfake_ensemble.residual.settings import Model
+from deepfake_ensemble.training.residual import network
+from deepfake_ensemble.training.residual.settings import Model
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 

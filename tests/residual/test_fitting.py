@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.residual import fitting, stopwatch
-from deepfake_ensemble.residual.augmentation import AugmentedReader
-from deepfake_ensemble.residual.settings import Recipe
-from deepfake_ensemble.residual.stopwatch import Stopwatch
-from deepfake_ensemble.training import unfinished
-from deepfake_ensemble.training.unfinished import Unfinished
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.batches import BatchReader
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.residual import fitting
+from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+from deepfake_ensemble.training.residual.settings import Recipe
+from deepfake_ensemble.training.shared import checkpoint as unfinished
+from deepfake_ensemble.training.shared import stopwatch
+from deepfake_ensemble.training.shared.checkpoint import Unfinished
+from deepfake_ensemble.training.shared.stopwatch import Stopwatch
 
 TRAIN, VAL, SIZE = 45, 16, 32
 
@@ -146,7 +147,7 @@ def test_it_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
 
 def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> None:
     from deepfake_ensemble.evaluation.metrics import metrics
-    from deepfake_ensemble.models.predicting import Predictor
+    from deepfake_ensemble.inference.predictor import Predictor
 
     model, curves, plan, _ = whole
     best = fitting.best(curves, plan)

@@ -20,9 +20,11 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from clones import ROOT
-from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.files import write_csv, write_json
-from deepfake_ensemble.residual import fitting, paper, results_folder
+from deepfake_ensemble.inference import left_out as results_folder
+from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.training.residual import fitting
 
 MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}
 DONE = {
@@ -48,8 +50,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     archive(folder / "data/raw/cifake.zip")
-    run(folder, "deepfake_ensemble.stages.audit cifake", blocked=False)
-    run(folder, "deepfake_ensemble.residual.stages.split")
+    run(folder, "deepfake_ensemble.studies.common.stages.audit cifake", blocked=False)
+    run(folder, "deepfake_ensemble.studies.residual.stages.split")
     everything = [*params["runs"]["imagenet"], *params["runs"]["random"]]
     for name in everything:
         if name in DONE:
@@ -250,7 +252,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
         {"profile": "sample", "run": "fast_15", "scored": ["e", "b"], **old},
     ]
     write_json(home / "results.json", {"runs": before})
-    said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
+    said = run(home, "deepfake_ensemble.workflow.residual_results", blocked=False)
     assert "bird_lotfi_random: left out: measured/bird_lotfi_random.json is of another training" in said
     written = json.loads((home / "results.json").read_text(encoding="utf-8"))
     entries = written["runs"]
@@ -266,7 +268,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert (entry["minutes"], entry["cores"]) == (12.5, 2)
     assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
     # Written again, nothing took the place of anything.
-    run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
+    run(home, "deepfake_ensemble.workflow.residual_results", blocked=False)
     assert json.loads((home / "results.json").read_text(encoding="utf-8")) == written
     (average,) = written["averages"]
     assert average["weights"] == compared["ensemble_weights"]
@@ -281,17 +283,17 @@ def test_a_report_is_kept_beside_the_profile_s_own_where_that_is_asked_for(home:
     kept = home.parent / "docs/measurements/residual"
     (kept / "sample").mkdir(parents=True, exist_ok=True)
     (kept / "sample/report.html").write_text("of all runs", encoding="utf-8")
-    run(home, "deepfake_ensemble.residual.pipeline.results --keep-as one_run", blocked=False)
+    run(home, "deepfake_ensemble.workflow.residual_results --keep-as one_run", blocked=False)
     assert (kept / "sample/report.html").read_text(encoding="utf-8") == "of all runs"
     assert (kept / "one_run/report.html").read_bytes() == (home / "reports/report.html").read_bytes()
     for name in (".", "..", "../elsewhere"):
-        said = run(home, f"deepfake_ensemble.residual.pipeline.results --keep-as {name}", False, True)
+        said = run(home, f"deepfake_ensemble.workflow.residual_results --keep-as {name}", False, True)
         assert f"--keep-as {name}: not the name of a folder" in said and "Traceback" not in said
 
 
 def test_the_sample_s_scores_are_no_results(home: Path) -> None:
     write_json(home / "results.json", {"runs": []})
-    said = run(home, "deepfake_ensemble.residual.pipeline.results", blocked=False)
+    said = run(home, "deepfake_ensemble.workflow.residual_results", blocked=False)
     assert "results.json: as it was: the images of profiles.sample are synthesised" in said
     assert json.loads((home / "results.json").read_text(encoding="utf-8")) == {"runs": []}
 
@@ -300,7 +302,7 @@ def test_a_missing_folder_of_predictions_is_named(home: Path) -> None:
     away = home / "predictions/fast_15"
     away.rename(home / "away")
     try:
-        said = run(home, "deepfake_ensemble.residual.stages.evaluate official test", fails=True)
+        said = run(home, "deepfake_ensemble.studies.residual.stages.evaluate official test", fails=True)
         assert "predictions/fast_15: missing; `dvc repro` makes it" in said
         assert "Traceback" not in said
     finally:

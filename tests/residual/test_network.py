@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepfake_ensemble.evaluation import complexity
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.residual import complexity, network
-from deepfake_ensemble.residual.settings import Model
-from deepfake_ensemble.residual.symmetry import TURNS, turned
+from deepfake_ensemble.training.residual import network
+from deepfake_ensemble.training.residual.settings import Model
+from deepfake_ensemble.training.residual.symmetry import TURNS, turned
 
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)

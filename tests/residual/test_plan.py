@@ -8,10 +8,13 @@ import pytest
 from clones import ROOT
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pipeline.generated import filled
-from deepfake_ensemble.pipeline.plan import Known
-from deepfake_ensemble.residual import paper
-from deepfake_ensemble.residual.pipeline import document, frontier, plan, schema
+from deepfake_ensemble.studies.ensemble.plan import Known
+from deepfake_ensemble.studies.residual import params as schema
+from deepfake_ensemble.studies.residual import plan
+from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.workflow import frontier
+from deepfake_ensemble.workflow import residual_page as document
+from deepfake_ensemble.workflow.generated import filled
 
 FILE = ROOT / "residual/params.yaml"
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepfake_ensemble.fetching import checkpoints
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.architectures import resnet18
-from deepfake_ensemble.residual import checkpoints, network
-from deepfake_ensemble.residual.names import WITHOUT_STEM
-from deepfake_ensemble.residual.settings import Model
+from deepfake_ensemble.studies.residual.report.names import WITHOUT_STEM
+from deepfake_ensemble.training.residual import network
+from deepfake_ensemble.training.residual.settings import Model
 
 # Trainable parameters of the published networks without their classifiers, in the unit of table 2, and layers
 # that a small stem takes away.
@@ -77,7 +78,7 @@ def test_a_small_stem_keeps_the_image_s_size_up_to_the_first_block(name: str) ->
 def test_a_small_stem_of_efficientnet_keeps_its_kernel() -> None:
     import keras
 
-    from deepfake_ensemble.residual import surgery
+    from deepfake_ensemble.training.residual import surgery
 
     whole = built("efficientnet_b3").get_layer("backbone")
     small = surgery.with_small_stem(whole)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepfake_ensemble.residual.schedule import batches_in, learning_rate, updates_in
+from deepfake_ensemble.training.residual.schedule import batches_in, learning_rate, updates_in
 
 PEAK = 5e-5
 

@@ -7,7 +7,7 @@ import pytest
 
 from clones import ROOT
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.residual.pipeline import schema
+from deepfake_ensemble.studies.residual import params as schema
 
 DATA = params.load(ROOT / "residual/params.yaml")
 

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from deepfake_ensemble.data.index import IndexRow
-from deepfake_ensemble.data.layouts import LAYOUTS
+from deepfake_ensemble.archives.index import IndexRow
+from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.archives.stratified import Split, split
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.residual.splitting import Split, split
 
 LAYOUT = LAYOUTS["cifake"]
 PER_SUBJECT = 20

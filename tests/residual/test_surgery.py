@@ -8,7 +8,7 @@ import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.residual import surgery
+from deepfake_ensemble.training.residual import surgery
 
 # How Keras takes the input of its own applications.
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")

@@ -13,7 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from clones import ROOT
-from deepfake_ensemble.residual.pipeline import document, schema
+from deepfake_ensemble.studies.residual import params as schema
+from deepfake_ensemble.workflow import residual_page as document
 from file_server import serve
 
 # Stands in for the check sums that Hugging Face and Keras publish: the files are made here.
@@ -21,9 +22,9 @@ DRIVER = """
 import sys
 from dataclasses import replace
 from deepfake_ensemble.models.architectures import resnet50
-from deepfake_ensemble.residual import checkpoints
-from deepfake_ensemble.residual.checkpoints import Checkpoint
-from deepfake_ensemble.residual.stages import fetch
+from deepfake_ensemble.fetching import checkpoints
+from deepfake_ensemble.fetching.checkpoints import Checkpoint
+from deepfake_ensemble.studies.residual.stages import fetch
 model, name, digest = sys.argv[1:]
 checkpoints.CHECKPOINTS["resnet18"] = Checkpoint(name, digest)
 published = replace(resnet50.ARCHITECTURE.imagenet, md5=digest)
@@ -53,9 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         yaml.dump(params, file)
     for stage in ("download cifake", "audit cifake"):
         run(folder, "-m", f"deepfake_ensemble.stages.{stage}")
-    run(folder, "-m", "deepfake_ensemble.residual.stages.split")
+    run(folder, "-m", "deepfake_ensemble.studies.residual.stages.split")
     for split in ("train", "val", "test"):
-        run(folder, "-m", f"deepfake_ensemble.stages.pack {split} cifake")
+        run(folder, "-m", f"deepfake_ensemble.studies.common.stages.pack {split} cifake")
     for model, file in published(folder).items():
         algorithm = hashlib.sha256 if model == "resnet18" else hashlib.md5
         digest = algorithm(file.read_bytes()).hexdigest()
@@ -86,8 +87,8 @@ def published(folder: Path) -> dict[str, Path]:
 def train(folder: Path) -> None:
     for name in RUNS:
         weights = "imagenet" if "imagenet" in name else "random"
-        run(folder, "-m", f"deepfake_ensemble.residual.stages.train {weights} {name}")
-        run(folder, "-m", f"deepfake_ensemble.residual.stages.predict {name}")
+        run(folder, "-m", f"deepfake_ensemble.studies.residual.stages.train {weights} {name}")
+        run(folder, "-m", f"deepfake_ensemble.studies.residual.stages.predict {name}")
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
@@ -208,8 +209,8 @@ def test_the_mean_over_mirror_images_is_the_same_for_both(home: Path) -> None:
 
 
 def test_a_run_that_is_left_out_says_why(home: Path) -> None:
-    run(home, "-m", "deepfake_ensemble.residual.stages.train random vgg16_random")
-    run(home, "-m", "deepfake_ensemble.residual.stages.predict vgg16_random")
+    run(home, "-m", "deepfake_ensemble.studies.residual.stages.train random vgg16_random")
+    run(home, "-m", "deepfake_ensemble.studies.residual.stages.predict vgg16_random")
     for kind in ("models", "predictions"):
         (file,) = (home / kind / "vgg16_random").iterdir()
         assert json.loads(file.read_text(encoding="utf-8")) == {"reason": "this profile leaves it out"}
@@ -232,12 +233,12 @@ def test_the_best_network_s_pictures_are_shown(home: Path) -> None:
         for name in names:
             if not (home / "predictions" / name).exists():
                 # Left out: so quick that TensorFlow is not even loaded.
-                run(home, "-m", f"deepfake_ensemble.residual.stages.train {weights} {name}")
-                run(home, "-m", f"deepfake_ensemble.residual.stages.predict {name}")
-    run(home, "-m", "deepfake_ensemble.residual.stages.pictures")
+                run(home, "-m", f"deepfake_ensemble.studies.residual.stages.train {weights} {name}")
+                run(home, "-m", f"deepfake_ensemble.studies.residual.stages.predict {name}")
+    run(home, "-m", "deepfake_ensemble.studies.residual.stages.pictures")
     page = (home / "reports/pictures/index.html").read_text(encoding="utf-8")
     assert page.count("<img") > 5 and "Bird &amp; Lotfi" in page
-    run(home, "-m", "deepfake_ensemble.residual.stages.pictures")
+    run(home, "-m", "deepfake_ensemble.studies.residual.stages.pictures")
     assert (home / "reports/pictures/index.html").read_text(encoding="utf-8") == page
 
 

@@ -11,8 +11,8 @@ from dvc.stage import PipelineStage
 
 from clones import ROOT
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.residual.pipeline import wiring
-from deepfake_ensemble.residual.settings import Model, Runs
+from deepfake_ensemble.training.residual.settings import Model, Runs
+from deepfake_ensemble.workflow import residual_wiring as wiring
 
 HOME = ROOT / "residual"
 FILE = HOME / "params.yaml"
@@ -51,7 +51,7 @@ def test_every_run_is_trained_predicted_scored_and_shown(resolved: dict[str, Pip
 
 
 def test_every_row_of_the_paper_s_tables_has_its_stage(resolved: dict[str, PipelineStage]) -> None:
-    from deepfake_ensemble.residual import paper
+    from deepfake_ensemble.studies.residual.report import paper
 
     table_2 = {f"finetune@{name}_imagenet" for name in paper.NETWORKS if name != "bird_lotfi"}
     scenarios = {
@@ -67,7 +67,7 @@ def test_every_row_of_the_paper_s_tables_has_its_stage(resolved: dict[str, Pipel
 
 
 def test_profile_paper_does_all_of_them() -> None:
-    from deepfake_ensemble.residual.pipeline import schema
+    from deepfake_ensemble.studies.residual import params as schema
 
     whole = params.check("", params.load(FILE), schema.Params)
     ours = {"fast_15", "fast_60"}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.download import Patience
+from deepfake_ensemble.fetching import kaggle
+from deepfake_ensemble.fetching.http import Patience
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.sources import kaggle
 from file_server import FINE, Fault
 from kaggle_server import KEY, REFRESH_TOKEN, SIGNATURE, TOKEN, USERNAME, KaggleServer, serve
 
@@ -701,7 +701,7 @@ def test_no_credential_is_shown_anywhere(sign_in, faults, archive, tmp_path):
     home = tmp_path / "home"
     code = (
         "import logging, sys; from pathlib import Path;"
-        "from deepfake_ensemble.download import Patience; from deepfake_ensemble.sources import kaggle;"
+        "from deepfake_ensemble.fetching.http import Patience; from deepfake_ensemble.sources import kaggle;"
         "kaggle.fetch(sys.argv[1], 2, Path('faces.zip'), patience="
         "Patience(attempts=3, first_wait=0.01, connect=2, read=0.3))"
     )

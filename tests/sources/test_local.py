@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deepfake_ensemble.fetching import local
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.sources import local
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import sha256
-from deepfake_ensemble.sources import photographs, sample, synthesis
+from deepfake_ensemble.sample import archives as sample
+from deepfake_ensemble.sample import photographs, synthesis
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 import yaml
 
-from deepfake_ensemble.data.reading.records import PackedImages
-from deepfake_ensemble.ensemble import weights_file
-from deepfake_ensemble.evaluation import predictions
+from deepfake_ensemble.evaluation import predictions, weights_file
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.training import curves
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.ensemble import curves
 from pictures import pack
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepfake_ensemble.data.reading.batches import BatchReader
+from deepfake_ensemble.reading.batches import BatchReader
 from pictures import pack
 from tiny_training import SIZE
 

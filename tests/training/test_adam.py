@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.training.adam import adam
+from deepfake_ensemble.training.shared.adam import adam
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.training import curves
+from deepfake_ensemble.training.ensemble import curves
 
 HISTORY = {
     "loss": [0.7, 0.5, 0.4],

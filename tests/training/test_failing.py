@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.batches import Batch, BatchReader
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.training import feeding
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.batches import Batch, BatchReader
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.shared import feeding
 from errors_page import Documented
 from pictures import encoded, pack, picture
 from tiny_training import SIZE, changed, fit, small

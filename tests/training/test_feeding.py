@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.training import feeding
+from deepfake_ensemble.reading.batches import BatchReader
+from deepfake_ensemble.training.shared import feeding
 from pictures import pack
 from tiny_training import SIZE, small
 

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.data.decoded import decoded_once
-from deepfake_ensemble.data.reading import records
-from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.data.reading.records import PackedImages
 from deepfake_ensemble.models import detector
-from deepfake_ensemble.training import curves, fitting, unfinished
-from deepfake_ensemble.training.adam import adam
-from deepfake_ensemble.training.unfinished import Unfinished
+from deepfake_ensemble.reading import records
+from deepfake_ensemble.reading.batches import BatchReader
+from deepfake_ensemble.reading.decoded import decoded_once
+from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.ensemble import curves, fitting
+from deepfake_ensemble.training.shared import checkpoint as unfinished
+from deepfake_ensemble.training.shared.adam import adam
+from deepfake_ensemble.training.shared.checkpoint import Unfinished
 from pictures import encoded
 from tiny_training import LEARNING_RATE, SEED, SIZE, changed, fit, small
 

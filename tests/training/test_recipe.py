@@ -4,7 +4,7 @@ import pytest
 
 from clones import ROOT
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.training.recipe import Adaptation, Recipe
+from deepfake_ensemble.training.ensemble.recipe import Adaptation, Recipe
 
 
 @pytest.mark.parametrize(("most", "epochs"), [(None, 15), (8, 8), (15, 15), (20, 15)])

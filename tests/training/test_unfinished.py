@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.training import unfinished
-from deepfake_ensemble.training.unfinished import START, Progress, Unfinished
+from deepfake_ensemble.training.shared import checkpoint as unfinished
+from deepfake_ensemble.training.shared.checkpoint import START, Progress, Unfinished
 
 MADE_FROM = {
     "params": {"models.cnn": {"learning_rate": 0.1}},

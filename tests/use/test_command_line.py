@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 import model_file
-from deepfake_ensemble.data.reading.images import pixels
 from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.reading.images import pixels
 from pictures import encoded, picture
 from use_images import BAD, GOOD
 

@@ -74,7 +74,7 @@ def test_images_that_are_chosen_are_listed_with_every_detectors_probability(page
     assert page.inner_text("#status") == "5 of 6 images classified; 1 could not be."
     assert column(page, 2) == [file.name for file in files]
     row = page.query_selector("#rows tr:has-text('0.jpg')").inner_text()
-    from deepfake_ensemble.data.reading.images import pixels
+    from deepfake_ensemble.reading.images import pixels
 
     for p in model_file.p_fake(pixels(files[0].read_bytes(), 32)[None]).values():
         assert f"{p[0]:.4f}" in row

@@ -50,7 +50,7 @@ def test_an_image_is_answered_as_the_command_line_does(client, classifier):
     answer = client.post("/api/classify", params={"name": "me.jpg", "threshold": "0.3"}, content=PHOTO)
     assert answer.status_code == 200
     row = answer.json()
-    from deepfake_ensemble.data.reading.images import pixels
+    from deepfake_ensemble.reading.images import pixels
 
     expected = model_file.p_fake(pixels(PHOTO, 32)[None])
     assert {name: row[name] for name in DETECTORS} == pytest.approx(

@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
 from deepfake_ensemble.evaluation.calibration import (
     brier_decomposition,
     fit_temperature,
@@ -45,6 +44,7 @@ from deepfake_ensemble.evaluation.paired import (
 )
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
 
 # A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.data.perturbations import Condition, likened
-from deepfake_ensemble.ensemble.weighting import with_ensemble
 from deepfake_ensemble.evaluation.intervals import (
     CONFIDENCE,
     Bootstrap,
@@ -19,7 +17,9 @@ from deepfake_ensemble.evaluation.intervals import (
 from deepfake_ensemble.evaluation.metrics import THRESHOLD
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.perturbing.perturbations import Condition, likened
 
 CLEAN = "clean"  # the images as they are
 PARTS = ("resolution", "compression", "rest", "total")  # of what is lost on another data set

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.reading.batches import BatchReader
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.explanation.choice import ExplanationParams, misclassified, surest
 from deepfake_ensemble.explanation.gradcam import GradCam, enlarged, of_ensemble
+from deepfake_ensemble.reading.batches import BatchReader
 
 if TYPE_CHECKING:
     import keras

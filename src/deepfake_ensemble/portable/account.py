@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.evaluation.intervals import Interval, wilson
 from deepfake_ensemble.evaluation.metrics import bin_indices, confusion
 from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
-from deepfake_ensemble.sources.origin import DataSet, Source
 
 # What a threshold may be, beside the operating points: for each, its errors are kept.
 STEPS = tuple(step / 100 for step in range(1, 100))

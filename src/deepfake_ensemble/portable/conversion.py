@@ -11,9 +11,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from deepfake_ensemble import processes
 from deepfake_ensemble.models import saved, session
-from deepfake_ensemble.portable import graph
+from deepfake_ensemble.portable import graph, processes
 
 if TYPE_CHECKING:
     import onnx

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.facts import Facts, as_metadata
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Fitting one detector."""
+"""Training: what both studies share, and the protocol of each."""

@@ -3,10 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
 from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.portable.facts import Facts, Measured
-from deepfake_ensemble.report.detectors import title
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.verdicts import rule
 

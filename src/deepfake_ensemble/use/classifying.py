@@ -10,10 +10,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.data.reading.images import BadImage
 from deepfake_ensemble.portable import likeness
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import decoding
 from deepfake_ensemble.use.inputs import Input
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 import shtab
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import DEFAULT
 from deepfake_ensemble.use.formats import FORMATS
@@ -180,7 +180,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from deepfake_ensemble.data.progress import count_progress
+    from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.use import wording
     from deepfake_ensemble.use.classifying import Classified, Failed, classify

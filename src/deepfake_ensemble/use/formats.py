@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.facts import Facts
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.classifying import Classified, Failed

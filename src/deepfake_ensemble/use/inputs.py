@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deepfake_ensemble.data.archive import Limits, open_archive
-from deepfake_ensemble.data.reading.images import BadImage
+from deepfake_ensemble.archives.archive import Limits, open_archive
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.reading.images import BadImage
 
 STANDARD_INPUT = "-"
 ARCHIVE = ".zip"

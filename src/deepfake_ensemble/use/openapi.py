@@ -3,7 +3,7 @@
 from importlib import metadata
 from typing import Any
 
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.facts import DEFAULT, Facts
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}

@@ -27,12 +27,12 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepfake_ensemble.data.reading.images import BadImage
-from deepfake_ensemble.ensemble.weighting import ENSEMBLE
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.facts import DEFAULT, as_plain
-from deepfake_ensemble.report.detectors import title
+from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import heatmaps, wording
 from deepfake_ensemble.use.allowance import Allowance
 from deepfake_ensemble.use.classifying import Classified, see

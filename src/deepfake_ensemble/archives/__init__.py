@@ -1,0 +1,1 @@
+"""From an untrusted archive to tables that say which image is what."""

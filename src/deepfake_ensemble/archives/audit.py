@@ -1,0 +1,287 @@
+"""Look at every image of an archive once, and write down what a careful reviewer would want to know."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+from PIL.JpegImagePlugin import get_sampling
+
+from deepfake_ensemble.archives.archive import Archive
+from deepfake_ensemble.archives.baselines import Features, baselines, features
+from deepfake_ensemble.archives.index import CLASS_NAMES, USABLE, IndexRow
+from deepfake_ensemble.archives.layouts import Layout, Place
+from deepfake_ensemble.archives.quantisation import Tables, tables
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.progress import count_progress
+from deepfake_ensemble.foundation.section import Seed32, section
+from deepfake_ensemble.reading.images import BadImage, open_image, to_rgb
+
+_EXAMPLES = 10
+_LINES = 20  # of a histogram; the rest is summed up
+_REST = "other"
+_SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_METADATA = ("exif", "icc_profile", "jfif", "adobe", "comment", "progressive")  # as Pillow names them
+
+
+@section
+class AuditParams:
+    """The section `audit` of params.yaml.
+
+    Attributes:
+        on_bad_image: what an unreadable image does: stop the run (fail), or stay unused and listed (drop).
+        seed: of the folds in which the logistic regression on trivial features is cross-validated.
+    """
+
+    on_bad_image: Literal["fail", "drop"]
+    seed: Seed32
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The index of a data set, sorted by path, and the report on it, ready for JSON."""
+
+    rows: list[IndexRow]
+    report: dict[str, Any]
+
+
+class Looks(NamedTuple):
+    """What can be said of an image that can be read."""
+
+    features: Features
+    size: str
+    mode: str
+    format: str
+    subsampling: str
+    tables: Tables
+    metadata: tuple[str, ...]
+
+
+class Found(NamedTuple):
+    """An image of an archive; `looks` is None if it cannot be read, and `status` then says why."""
+
+    path: str
+    place: Place
+    sha256: str
+    status: str
+    looks: Looks | None
+
+
+def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
+    """Read, decode and describe all images of an archive.
+
+    The order of the archive does not show in the result.
+
+    Raises:
+        UserError: the archive is not laid out as `layout` says or its tables of labels contradict its
+            folders; an entry is damaged; byte-identical images have different labels; or images are
+            unreadable and `params.on_bad_image` is `fail`.
+    """
+    complaint = layout.complaint(archive.names)
+    if complaint:
+        raise _refused(archive, complaint)
+    label_tables = {name: _check_table(archive, layout, name) for name in layout.tables_in(archive.names)}
+    images = _look_at_all(archive, layout)
+    if params.on_bad_image == "fail":
+        _check_readable(archive, images)
+    copies = _copies(images)
+    _check_labels(archive, copies)
+    return Audit(
+        rows=[IndexRow(image.path, image.place.label, image.sha256, image.status) for image in images],
+        report={
+            "layout": layout.name,
+            "images": len(images),
+            "usable": sum(image.looks is not None for image in images),
+            "unreadable": _describe_unreadable(images),
+            "partitions": _count(images, lambda image: image.place.partition, layout.partitions),
+            "subjects": _count(images, lambda image: layout.subject(image.path), layout.subjects.values()),
+            "label_tables": label_tables,
+            **_describe_looks(images),
+            "copies": _describe_copies(copies, layout),
+            "baselines": _baselines(images, params.seed),
+        },
+    )
+
+
+def _refused(archive: Archive, what: str) -> UserError:
+    return UserError(f"{archive.path}: {what}; use the publisher's own archive")
+
+
+def _look_at_all(archive: Archive, layout: Layout) -> list[Found]:
+    places = {name: place for name in archive.stored_order if (place := layout.place(name))}
+    images = []
+    # One thread: with images of this size, two are slower, because they wait for the interpreter in turn.
+    with count_progress(f"audit {archive.path}", len(places)) as advance:
+        for name, place in places.items():
+            data = archive.read(name)
+            status, looks = USABLE, None
+            try:
+                looks = _look(data)
+            except BadImage as error:
+                status = " ".join(str(error).split())
+            images.append(Found(name, place, hashlib.sha256(data).hexdigest(), status, looks))
+            advance(1)
+    return sorted(images, key=lambda image: image.path)
+
+
+def _look(data: bytes) -> Looks:
+    file = open_image(data)
+    return Looks(
+        features=features(len(data), to_rgb(file)),
+        size=f"{file.width}x{file.height}",
+        mode=file.mode,
+        format=file.format or _REST,
+        subsampling=_SUBSAMPLING.get(get_sampling(file), "none" if file.mode == "L" else _REST),
+        tables=tables(file),
+        metadata=tuple(key for key in _METADATA if file.info.get(key)),
+    )
+
+
+def _check_table(archive: Archive, layout: Layout, table: str) -> dict[str, int]:
+    """Compare a table of labels with the folders; return how many rows and images have no counterpart."""
+    try:
+        labels = layout.table_labels(archive.read(table))
+    except ValueError as error:
+        raise _refused(archive, f"{table!r} is no table of labels ({error})") from error
+    listed = {name: place for name in labels if (place := layout.place(name))}
+    wrong = sorted(name for name, place in listed.items() if place.label != labels[name])
+    if wrong:
+        calls = f"{table!r} calls {wrong[0]!r} {CLASS_NAMES[labels[wrong[0]]]}, its folder says the opposite"
+        more = f" (and {len(wrong) - 1:,} more like it)" if len(wrong) > 1 else ""
+        raise _refused(archive, calls + more)
+    partitions = {place.partition for place in listed.values()}
+    images = {
+        name for name in archive.names if (place := layout.place(name)) and place.partition in partitions
+    }
+    return {
+        "rows": len(labels),
+        "rows_without_image": len(labels.keys() - images),
+        "images_without_row": len(images - labels.keys()),
+    }
+
+
+def _check_readable(archive: Archive, images: Sequence[Found]) -> None:
+    bad = [f"{image.path!r}: {image.status}" for image in images if image.looks is None]
+    if bad:
+        more = f"; and {len(bad) - 3:,} more" if len(bad) > 3 else ""
+        raise UserError(
+            f"{archive.path}: {len(bad):,} of {len(images):,} images cannot be used "
+            f"({'; '.join(bad[:3])}{more}); use the publisher's own archive, "
+            "or leave them out with audit.on_bad_image=drop"
+        )
+
+
+def _copies(images: Iterable[Found]) -> list[list[Found]]:
+    """Return the groups of byte-identical usable images, in the order of their first paths."""
+    by_hash = defaultdict(list)
+    for image in images:
+        if image.looks:
+            by_hash[image.sha256].append(image)
+    return [group for group in by_hash.values() if len(group) > 1]
+
+
+def _check_labels(archive: Archive, copies: Iterable[Sequence[Found]]) -> None:
+    mixed = [group for group in copies if len({image.place.label for image in group}) > 1]
+    if mixed:
+        real, fake = (
+            next(image.path for image in mixed[0] if image.place.label == label) for label in (0, 1)
+        )
+        more = f" (and {len(mixed) - 1:,} more like it)" if len(mixed) > 1 else ""
+        raise _refused(archive, f"{real!r} (real) and {fake!r} (fake) are the same file{more}")
+
+
+def _by_class(images: Iterable[Found]) -> dict[str, list[Found]]:
+    classes: dict[str, list[Found]] = {name: [] for name in CLASS_NAMES}
+    for image in images:
+        classes[CLASS_NAMES[image.place.label]].append(image)
+    return classes
+
+
+def _count(
+    images: Iterable[Found], key: Callable[[Found], str | None], keys: Iterable[str]
+) -> dict[str, dict[str, int]]:
+    """Count the images of each class by `key`, in the order of `keys`."""
+    found = {name: Counter(map(key, those)) for name, those in _by_class(images).items()}
+    return {name: {key: counts[key] for key in keys} for name, counts in found.items()}
+
+
+def _histogram(values: Iterable[str]) -> dict[str, int]:
+    """Count values, the most frequent first; a long tail becomes one number."""
+    ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    tail = sum(count for _, count in ranked[_LINES:])
+    return dict(ranked[:_LINES]) | ({_REST: tail} if tail else {})
+
+
+def _describe_unreadable(images: Iterable[Found]) -> dict[str, Any]:
+    bad = [image for image in images if image.looks is None]
+    return {
+        "images": {name: len(those) for name, those in _by_class(bad).items()},
+        "reasons": _histogram(image.status for image in bad),
+        "examples": [image.path for image in bad[:_EXAMPLES]],
+    }
+
+
+def _describe_looks(images: Iterable[Found]) -> dict[str, dict[str, Any]]:
+    looks = {name: [i.looks for i in those if i.looks] for name, those in _by_class(images).items()}
+
+    def of_each_class(describe: Callable[[list[Looks]], Any]) -> dict[str, Any]:
+        return {name: describe(those) for name, those in looks.items()}
+
+    return {
+        "sizes": of_each_class(lambda those: _histogram(look.size for look in those)),
+        "modes": of_each_class(lambda those: _histogram(look.mode for look in those)),
+        "formats": of_each_class(lambda those: _histogram(look.format for look in those)),
+        "chroma_subsampling": of_each_class(lambda those: _histogram(look.subsampling for look in those)),
+        "quantisation_tables": of_each_class(lambda those: _describe_tables(look.tables for look in those)),
+        "metadata": of_each_class(
+            lambda those: {key: sum(key in look.metadata for look in those) for key in _METADATA}
+        ),
+        "features": of_each_class(lambda those: _describe_features([look.features for look in those])),
+    }
+
+
+def _describe_tables(found: Iterable[Tables]) -> list[dict[str, Any]]:
+    ranked = sorted(Counter(found).items(), key=lambda item: (-item[1], item[0].sha256))
+    tail = sum(count for _, count in ranked[_LINES:])
+    lines = [{**those._asdict(), "images": count} for those, count in ranked[:_LINES]]
+    return lines + ([{"sha256": _REST, "quality": None, "standard": False, "images": tail}] if tail else [])
+
+
+def _describe_features(rows: Sequence[Features]) -> dict[str, dict[str, float]]:
+    return {
+        name: {"min": round(min(column), 6), "median": round(median(column), 6), "max": round(max(column), 6)}
+        for name, column in zip(Features._fields, zip(*rows, strict=True), strict=False)
+    }
+
+
+def _describe_copies(copies: Sequence[Sequence[Found]], layout: Layout) -> dict[str, Any]:
+    """Describe the groups of byte-identical images, none of which has both labels."""
+    across = [group for group in copies if len({image.place.partition for image in group}) > 1]
+    between = Counter(
+        "+".join(name for name in layout.partitions if name in {image.place.partition for image in group})
+        for group in across
+    )
+    return {
+        "groups": len(copies),
+        "images": sum(map(len, copies)),
+        "groups_within_class": {
+            name: len(those) for name, those in _by_class(group[0] for group in copies).items()
+        },
+        "groups_across_partitions": {"all": len(across)} | dict(sorted(between.items())),
+        "subjects": _count(
+            (group[0] for group in copies), lambda i: layout.subject(i.path), layout.subjects.values()
+        ),
+        "examples": _examples(copies),
+        "examples_across_partitions": _examples(across),
+    }
+
+
+def _examples(groups: Sequence[Sequence[Found]]) -> list[list[str]]:
+    return [[image.path for image in group[:_EXAMPLES]] for group in groups[:_EXAMPLES]]
+
+
+def _baselines(images: Iterable[Found], seed: int) -> Mapping[str, Any]:
+    usable = [(image.looks.features, image.place.label) for image in images if image.looks]
+    return baselines([features for features, _ in usable], [label for _, label in usable], seed)

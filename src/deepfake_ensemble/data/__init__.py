@@ -1,1 +1,0 @@
-"""From an untrusted archive to batches of pixels."""

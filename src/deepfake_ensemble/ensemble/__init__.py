@@ -1,1 +1,0 @@
-"""Weighing the detectors and assembling them into one model."""

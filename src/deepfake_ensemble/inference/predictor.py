@@ -1,0 +1,51 @@
+"""Probabilities of a trained model for the images of a split."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_csv
+from deepfake_ensemble.reading.batches import Batch
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Predictor:
+    """Runs one model; its graph is traced once, for batches of any length and all splits."""
+
+    def __init__(self, model: "keras.Model") -> None:
+        import tensorflow as tf
+
+        self._name = model.name
+        size = model.input_shape[1]
+        specification = tf.TensorSpec((None, size, size, 3), tf.uint8)
+        self._run = tf.function(lambda images: model(images, training=False), input_signature=[specification])
+
+    def predict(self, batches: Iterable[Batch], advance: Callable[[int], None]) -> NDArray[np.float32]:
+        """Return P(fake) of all images in `batches`: (n,); `advance` is told of each batch that is done.
+
+        Raises:
+            UserError: if one of them is no number.
+        """
+        batch_by_batch = []
+        for images, _ in batches:
+            batch_by_batch.append(self._run(images).numpy()[:, 0])
+            advance(len(images))
+        p_fake = np.concatenate(batch_by_batch)
+        if len(strange := np.flatnonzero(~np.isfinite(p_fake))):
+            raise UserError(
+                f"{self._name}: gives {p_fake[strange[0]]} for image {strange[0] + 1} of the split; train it"
+                " again with a lower learning_rate, or with precision: float32 if it is mixed"
+            )
+        return p_fake
+
+
+def write(path: Path, paths: Sequence[str], labels: NDArray[np.int64], p_fake: NDArray[np.float32]) -> None:
+    """Write a table of predictions; a probability has as many digits as tell it from its neighbours."""
+    rows = zip(paths, labels.tolist(), (str(p) for p in p_fake), strict=True)
+    write_csv(path, ("path", "label", "p_fake"), rows)

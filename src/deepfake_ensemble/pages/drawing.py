@@ -1,0 +1,91 @@
+"""Matplotlib figures as SVG for a page: one look for each detector, the same bytes from the same figures.
+
+Letters are outlines, so that a figure looks alike everywhere; what is drawn in INK takes the colour of the
+page's text, dark on paper and light on a dark screen.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from deepfake_ensemble.pages.detectors import INK, Look, title
+
+# Inches of a figure that stands beside another, and the width of one that stands alone.
+HALF = (3.9, 3.5)
+FULL = 8.0
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "path",
+    "svg.hashsalt": "deepfake-ensemble",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": INK,
+    "grid.alpha": 0.12,
+    "grid.linewidth": 0.6,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handlelength": 3.2,
+    "hatch.color": INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in our style, whatever a user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def empty(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
+    """Return a figure of so many inches, and its axes as `Figure.subplots` gives them."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**grid)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a figure for the page; `name` keeps its identifiers apart from other figures'."""
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->\n?| *<metadata>.*?</metadata>\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r"^ +", "", text, flags=re.MULTILINE)  # indentation would be a fifteenth of the page
+    # A hundredth of a point is finer than print, and hides last bits in which processors may differ. The
+    # number after a bracket may scale letters and stays.
+    text = re.sub(r"(?<![\d(])\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", text)
+    ids = dict.fromkeys(re.findall(r' id="([^"]+)"', text))
+    short = {old: f"{name}-{number}" for number, old in enumerate(ids)}
+    text = re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda found: found[1] + short[found[2]], text)
+    width, height = (round(72 * inches) for inches in figure.get_size_inches())
+    head = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
+    return (head + text[text.index(">") + 1 :]).replace(INK, "currentColor").strip()
+
+
+def line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[float], **more: Any) -> None:
+    """Draw a detector's line in its look."""
+    axes.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=look.width, label=title(name), **more)

@@ -1,0 +1,1 @@
+"""What test images go through before the detectors see them once more."""

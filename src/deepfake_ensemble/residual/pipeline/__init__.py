@@ -1,1 +1,0 @@
-"""What looks after the second study's pipeline and is no part of it."""

@@ -1,0 +1,1 @@
+"""The sample archives, synthesised from photographs that packages of the environment carry."""

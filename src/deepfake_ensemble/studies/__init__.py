@@ -1,0 +1,1 @@
+"""The two studies: their parameters, plans, reports and stages."""

@@ -1,0 +1,36 @@
+"""Measure the detectors and their ensemble on one data set, from stored predictions alone."""
+
+from pathlib import Path
+
+from deepfake_ensemble.foundation import command, params
+
+
+def main(evaluation: str) -> None:
+    command.settle(params.active_profile())
+    from deepfake_ensemble.evaluation import curve_tables, weights_file
+    from deepfake_ensemble.evaluation.metrics import metrics
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.rounding import rounded
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.weighting import with_ensemble
+    from deepfake_ensemble.foundation.files import write_json
+
+    settings = params.read("evaluation", EvaluationParams)
+    weights = weights_file.read(Path("reports/ensemble/weights.json"))
+    tables = aligned(
+        {model: read(Path("predictions") / model / f"{split_of(evaluation)}.csv") for model in weights}
+    )
+    detectors = with_ensemble(weights, tables.p_fake)
+    folder = Path("reports/evaluation") / evaluation
+    write_json(
+        folder / "metrics.json",
+        {
+            name: rounded(metrics(tables.labels, p_fake, settings.threshold, settings.ece_bins))
+            for name, p_fake in detectors.items()
+        },
+    )
+    curve_tables.write(folder, tables.labels, detectors, settings)
+
+
+if __name__ == "__main__":
+    command.run(main)

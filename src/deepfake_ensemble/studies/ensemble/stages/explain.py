@@ -1,0 +1,63 @@
+"""Show where the detectors look, and images that they get wrong, on a page of its own."""
+
+from pathlib import Path
+
+from deepfake_ensemble.archives.data_set import DataSet
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.models import saved
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.evaluation import weights_file
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
+    from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
+    from deepfake_ensemble.explanation.gallery import account, galleries
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.studies.ensemble.report import explanations_page
+
+    settings = params.read("explanations", ExplanationParams)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    outside = [name for name, it in params.read("data_sets", dict[str, DataSet]).items() if it.is_outside]
+    weights = weights_file.read(Path("reports/ensemble/weights.json"))
+
+    members, readers = {}, {}
+    for name in [INTERNAL, *outside]:
+        split = split_of(name)
+        packed = Path("data/packed") / split
+        images = PackedImages(packed)
+        of = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
+        if of.paths != tuple(images.paths):
+            raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
+        members[name] = of
+        readers[name] = BatchReader(images, size, interpolation, processor.readers)
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    most = len(weights) * len(members) * len(OUTCOMES) * settings.of_each_outcome
+    with count_progress("explain", most) as advance:
+        found = galleries(
+            members,
+            readers,
+            weights,
+            lambda model: saved.load(Path("models") / f"{model}.keras"),
+            threshold=threshold,
+            settings=settings,
+            advance=advance,
+        )
+    with replacing_folder(Path("reports/explanations")) as folder:
+        write_json(folder / "images.json", {name: account(gallery) for name, gallery in found.items()})
+        text = explanations_page.render(found, threshold)
+        (folder / "index.html").write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,108 @@
+"""Write the ensemble as one ONNX file, which runs without TensorFlow, and check it against predictions."""
+
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.archives.data_set import DataSet, Source
+from deepfake_ensemble.foundation import command, params
+
+FILE = Path("models/ensemble.onnx")
+TOLERANCE = 1e-4
+_BATCH = 64
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.evaluation import weights_file
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.weighting import with_ensemble
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import read_json, replacing_file, sha256
+    from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.portable import account, likeness, parity
+    from deepfake_ensemble.portable.classifier import Classifier
+    from deepfake_ensemble.portable.conversion import convert
+    from deepfake_ensemble.portable.facts import FORMAT, Facts
+    from deepfake_ensemble.portable.graph import joined, to_bytes
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.reading.records import PackedImages
+
+    used: dict[str, Any] = {
+        f"{profile}.image_size": (size := params.read(f"{profile}.image_size", ImageSize)),
+        f"{profile}.source": (source := params.read(f"{profile}.source", Source)),
+        f"{profile}.processor": processor,
+        "resizing.interpolation": (interpolation := params.read("resizing.interpolation", Interpolation)),
+        "evaluation.ece_bins": (bins := params.read("evaluation", EvaluationParams).ece_bins),
+    }
+    data_sets = params.read("data_sets", dict[str, DataSet])
+    used |= {f"data_sets.{name}": it for name, it in data_sets.items()}
+    weights_path = Path("reports/ensemble/weights.json")
+    weights = weights_file.read(weights_path)
+    files = {model: Path("models") / f"{model}.keras" for model in weights}
+    trained = next(name for name, it in data_sets.items() if not it.is_outside)
+    measured_on = {INTERNAL: trained} | {name: name for name, it in data_sets.items() if it.is_outside}
+    comparisons = {name: Path("reports/comparison") / f"{name}.json" for name in measured_on}
+    compared = {name: read_json(path) for name, path in comparisons.items()}
+
+    packed = {split: Path("data/packed") / split for split in ("val", *map(split_of, measured_on))}
+    images = {split: PackedImages(folder) for split, folder in packed.items()}
+    readers = {split: BatchReader(of, size, interpolation, processor.readers) for split, of in images.items()}
+    predicted = {}
+    for split in map(split_of, measured_on):
+        table = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
+        if table.paths != tuple(images[split].paths):
+            raise UserError(f"predictions: not of the images in {packed[split]}; run `dvc repro -sf predict`")
+        predicted[split] = with_ensemble(weights, table.p_fake)
+    with count_progress("learn what images look like", sum(map(len, images.values()))) as advance:
+        seen = {
+            split: likeness.features_of(reader.in_order(_BATCH), advance) for split, reader in readers.items()
+        }
+    usual = likeness.typical(seen["val"])
+
+    with count_progress("convert detectors", len(files)) as advance:
+        network = joined(convert(files, processor.threads or len(files), advance), weights, size)
+    facts = Facts(
+        format=FORMAT,
+        labels={"0": "real", "1": "fake"},
+        image_size=size,
+        interpolation=interpolation,
+        weights=weights,
+        models={model: sha256(file) for model, file in files.items()},
+        profile=profile.rpartition(".")[2],
+        demonstration=source == "sample",
+        trained_on=account.described(trained, data_sets[trained], source),
+        operating_points=account.operating_points(compared[INTERNAL]),
+        measured=tuple(
+            account.measured(
+                name,
+                account.described(data_set, data_sets[data_set], source),
+                compared[name],
+                labels=images[split_of(name)].labels,
+                p_fake=predicted[split_of(name)],
+                unlike=likeness.distances(seen[split_of(name)], usual) > usual.limit,
+                bins=bins,
+            )
+            for name, data_set in measured_on.items()
+        ),
+        typical=usual,
+        licence=account.LICENCE,
+        limits=account.LIMITS,
+        fingerprint=fingerprint(
+            used, [weights_path, *comparisons.values(), *files.values(), *packed.values()]
+        ),
+    )
+    with replacing_file(FILE) as partial:
+        partial.write_bytes(to_bytes(network, facts))
+        classifier = Classifier(partial, processor.threads)
+        with count_progress("compare with the stored predictions", len(images["test"])) as advance:
+            batches = readers["test"].in_order(_BATCH)
+            apart = parity.check(classifier, batches, predicted["test"], advance, tolerance=TOLERANCE)
+    print(f"on all {len(images['test']):,} test images it is within {apart:.1e} of the stored predictions")
+
+
+if __name__ == "__main__":
+    command.run(main)

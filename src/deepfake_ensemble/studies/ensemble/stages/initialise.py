@@ -1,0 +1,45 @@
+"""Give one detector its initial weights: ImageNet's, or random ones from the seed."""
+
+from pathlib import Path
+
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
+from deepfake_ensemble.models import architecture, detector, saved
+
+
+def main(model: str) -> None:
+    profile = params.active_profile()
+    command.settle(profile)
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.images import ImageSize
+
+    session.start(params.read("seed", Seed32))
+    registered = architecture.find(model)
+    built = detector.build(
+        model,
+        registered,
+        image_size=params.read(f"{profile}.image_size", ImageSize),
+        input_scaling="unit",  # weights do not depend on it
+        network=params.read(f"models.{model}.network", registered.network),
+        imagenet_weights=_imagenet_weights(
+            model, registered, params.read(f"{profile}.initial_weights", architecture.InitialWeights)
+        ),
+    )
+    saved.save_weights(built, Path("models/initial") / f"{model}.weights.h5")
+
+
+def _imagenet_weights(
+    model: str, registered: architecture.Architecture, initial: architecture.InitialWeights
+) -> Path | None:
+    """Return the file of ImageNet weights, fetched at most once; None where the start is random."""
+    if initial == "random" or registered.imagenet is None:
+        return None
+    from deepfake_ensemble.fetching import imagenet
+
+    file = Path("models/imagenet") / registered.imagenet.url.rsplit("/", 1)[-1]
+    imagenet.fetch(registered.imagenet.url, registered.imagenet.md5, file)
+    return file
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,58 @@
+"""Write the report and the model card from what the other stages have found."""
+
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.archives.data_set import DataSet
+from deepfake_ensemble.foundation import command, params
+
+
+def main() -> None:
+    profile = params.active_profile()
+    command.settle(profile)
+    from deepfake_ensemble.foundation.files import read_json, replacing_file, write_json
+    from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.studies.ensemble.report import flip, model_card, page, study
+
+    # Everything that shapes the results, shown as it stands in params.yaml.
+    shown: dict[str, Any] = {
+        "seed": params.read("seed", Any),
+        "data_sets": params.read("data_sets", Any),
+        "sample": params.read("sample", Any),
+        "audit": params.read("audit", Any),
+        "split": params.read("split", Any),
+        "resizing": params.read("resizing", Any),
+        "models": params.read("models", Any),
+        "training": params.read("training", Any),
+        "ensemble": params.read("ensemble", Any),
+        "evaluation": params.read("evaluation", Any),
+        "comparison": params.read("comparison", Any),
+        profile: params.read(f"{profile}", Any),
+    }
+    models = list(params.read("models", dict[str, Any]))
+    data_sets = params.read("data_sets", dict[str, DataSet])
+    outside = [name for name, data_set in data_sets.items() if data_set.is_outside]
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+
+    reports = Path("reports")
+    predictions = {model: Path("predictions") / model / "fingerprint.json" for model in models}
+    inputs = study.inputs(reports, models, list(data_sets), outside)
+    run = {
+        "profile": profile.rpartition(".")[2],
+        **fingerprint(shown, [*inputs, *predictions.values()]),
+        "predictions": {model: read_json(path) for model, path in predictions.items()},
+    }
+    found = study.read(reports, models, list(data_sets), outside, run)
+    write_json(reports / "run.json", run)
+    for name, text in (
+        ("model_card.md", model_card.render(found)),
+        ("report.html", page.render(found, flip.before_and_after(size, interpolation))),
+    ):
+        with replacing_file(reports / name) as partial:
+            partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,55 @@
+"""Measure what the detectors lose on perturbed images, and write a page on it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+from deepfake_ensemble.foundation import command, params
+
+
+def main() -> None:
+    profile = params.active_profile()
+    command.settle(profile)
+    from deepfake_ensemble.evaluation import weights_file
+    from deepfake_ensemble.evaluation.predictions import read
+    from deepfake_ensemble.evaluation.robustness import robustness, summary
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+    from deepfake_ensemble.foundation.files import replacing_file, write_json
+    from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
+    from deepfake_ensemble.studies.ensemble.report import robustness_page
+
+    settings = params.read("robustness", Robustness)
+    comparison = params.read("comparison", ComparisonParams)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    weights = weights_file.read(Path("reports/ensemble/weights.json"))
+    predictions, reports = Path("predictions"), Path("reports")
+    found: dict[str, Any] = {"images": 0}
+    if params.read(f"{profile}.perturbed_images", Annotated[int, Ge(0)]):
+        found = robustness(
+            {model: read(predictions / model / "test.csv") for model in weights},
+            {
+                condition: {
+                    model: read(predictions / "perturbed" / model / f"{condition.name}.csv")
+                    for model in weights
+                }
+                for condition in conditions(settings)
+            },
+            {
+                data_set: {model: read(predictions / model / f"{data_set}.csv") for model in weights}
+                for data_set in settings.like
+            },
+            weights,
+            seed=comparison.seed,
+            resamples=comparison.resamples,
+            confidence=comparison.confidence,
+            threshold=threshold,
+        )
+    write_json(reports / "robustness/metrics.json", summary(found) if found["images"] else {})
+    write_json(reports / "robustness/figures.json", found)
+    with replacing_file(reports / "robustness.html") as partial:
+        partial.write_text(robustness_page.render(found, settings), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)

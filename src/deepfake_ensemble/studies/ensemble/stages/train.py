@@ -1,0 +1,88 @@
+"""Train one detector by the protocol of table 3.3."""
+
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
+from deepfake_ensemble.models import architecture, detector, saved
+from deepfake_ensemble.training.ensemble import curves
+from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe, Resume
+
+
+def main(model: str) -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    from deepfake_ensemble.foundation.files import replacing_folder
+    from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.batches import Batches, BatchReader
+    from deepfake_ensemble.reading.decoded import decoded_once
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.training.ensemble import fitting
+    from deepfake_ensemble.training.shared import checkpoint as unfinished
+
+    seed = params.read("seed", Seed32)
+    recipe = params.read("training", Recipe)
+    adaptation = params.read(f"{profile}.training", Adaptation)
+    settings = params.read(f"models.{model}", detector.ModelParams)
+    size = params.read(f"{profile}.image_size", ImageSize)
+    initial = params.read(f"{profile}.initial_weights", architecture.InitialWeights)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    registered = architecture.find(model)
+    network: Any = params.read(f"models.{model}.network", registered.network)
+
+    session.start(seed, adaptation.precision, adaptation.optimize_graph)
+    built = detector.build(
+        model, registered, image_size=size, input_scaling=settings.input_scaling, network=network
+    )
+    weights = Path("models/initial") / f"{model}.weights.h5"
+    saved.load_weights(built, weights)
+    if initial == "imagenet" and registered.imagenet is not None:
+        detector.freeze(built, getattr(network, "frozen_layers", 0))
+    if adaptation.batch_norm_momentum is not None:
+        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
+
+    packed = Path("data/packed/train"), Path("data/packed/val")
+    used = {
+        "seed": seed,
+        "training": recipe,
+        f"{profile}.training": adaptation,
+        f"{profile}.processor": processor,
+        f"{profile}.image_size": size,
+        f"{profile}.initial_weights": initial,
+        f"models.{model}": settings,
+        "resizing.interpolation": interpolation,
+    }
+    made_from = fingerprint(used, [*packed, weights])
+    scratch = Path("models/unfinished") / model
+    state = unfinished.Unfinished(
+        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
+    )
+    train: Batches
+    val: Batches
+    train, val = (
+        BatchReader(PackedImages(split), size, interpolation, processor.readers) for split in packed
+    )
+    if adaptation.cache == "decoded":
+        memory = 2**30 * params.read("decoded", Decoded).memory_gib
+        train, val = decoded_once(train, val, memory, scratch)
+    history = fitting.fit(
+        built,
+        train,
+        val,
+        recipe=adaptation.shortened(recipe),
+        learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
+        jit_compile=adaptation.jit_compile,
+        seed=seed,
+        unfinished=state,
+    )
+    with replacing_folder(Path("models/curves") / model) as folder:
+        curves.write(folder, history)
+    saved.save(built, Path("models") / f"{model}.keras", made_from)
+    state.discard()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,44 @@
+"""Weigh the detectors by what they do on the validation split (eq. 2.24), and warn of those that guess."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.foundation import command, params
+
+
+def main() -> None:
+    command.settle(params.active_profile())
+    from deepfake_ensemble.evaluation import weights_file
+    from deepfake_ensemble.evaluation.guessing import against_guessing
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.rounding import rounded
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+    from deepfake_ensemble.evaluation.weighting import Method, weights
+    from deepfake_ensemble.foundation.files import write_json
+
+    models = params.read("models", dict[str, Any])
+    val = aligned({model: read(Path("predictions") / model / "val.csv") for model in models})
+    method = params.read("ensemble.weighting", Method)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    confidence = params.read("comparison", ComparisonParams).confidence
+    found = {model: against_guessing(val.labels, p, threshold, confidence) for model, p in val.p_fake.items()}
+    for model, it in found.items():
+        if it.at_chance:
+            print(
+                f"warning: {model} is not shown to do better than guessing on the validation split (accuracy"
+                f" {it.accuracy:.3f} of {len(val.labels)} images, p = {it.p_value:.3f}): look at its learning"
+                f" curves, try another models.{model}.learning_rate",
+                file=sys.stderr,
+            )
+    write_json(
+        Path("reports/ensemble/validation.json"), rounded({model: asdict(it) for model, it in found.items()})
+    )
+    weights_file.write(
+        Path("reports/ensemble/weights.json"), weights(method, val.labels, val.p_fake, threshold)
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

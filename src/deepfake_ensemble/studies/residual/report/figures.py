@@ -1,0 +1,114 @@
+"""The report's figures: learning curves, confusion matrices, and what the ablation takes away."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from deepfake_ensemble.pages.detectors import INK, Look, looks
+from deepfake_ensemble.pages.drawing import FULL, HALF, empty, styled, svg
+from deepfake_ensemble.studies.residual.report.names import title
+
+_RIGHT, _WRONG = "#009E73", "#D55E00"
+
+
+def curves(name: str, found: Mapping[str, Mapping[str, Sequence[float]]], figure: str, label: str) -> str:
+    """Draw one figure of several runs over the batches."""
+    with styled():
+        drawing, axes = empty(HALF[0] + 0.6, 2.8)
+        for run, look in looks(list(found)).items():
+            _line(axes, run, look, found[run]["batch"], found[run][figure])
+        axes.set(xlabel="batch", ylabel=label)
+        axes.legend()
+        return svg(drawing, name)
+
+
+def learning_curves(name: str, run: str, of: Mapping[str, Sequence[float]]) -> str:
+    """Draw a run's loss on training and on validation over the batches."""
+    with styled():
+        drawing, axes = empty(HALF[0] + 0.6, 2.8)
+        drawn = looks(["training", "validation"])
+        for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
+            _line(axes, part, drawn[part], of["batch"], of[figure])
+        axes.set(xlabel="batch", ylabel="loss", title=title(run))
+        axes.legend()
+        return svg(drawing, name)
+
+
+def _line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[float]) -> None:
+    axes.plot(
+        x,
+        y,
+        color=look.colour,
+        linestyle=look.dashes,
+        linewidth=look.width,
+        marker=look.marker if len(x) < 3 else None,
+        label=title(name),
+    )
+
+
+def confusion(name: str, run: str, of: Mapping[str, int]) -> str:
+    """Draw a run's confusion matrix on a test set (figure 9), shaded by the share of its row."""
+    with styled():
+        drawing, axes = empty(2.6, 2.4)
+        classes = ("real", "fake")
+        for y, counts in enumerate(((of["tn"], of["fp"]), (of["fn"], of["tp"]))):
+            for x, images in enumerate(counts):
+                shade = 0.75 * images / max(1, sum(counts))
+                corner = (x - 0.48, y - 0.48)
+                colour = _RIGHT if x == y else _WRONG
+                axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=colour, alpha=shade))
+                axes.text(x, y, f"{images:,}", ha="center", va="center")
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), aspect="equal", xlabel="called", ylabel="is")
+        axes.set_title(title(run))
+        axes.set_xticks([0, 1], classes)
+        axes.set_yticks([0, 1], classes)
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        return svg(drawing, f"confusion-{name}-{run}")
+
+
+def blocks() -> str:
+    """Draw two blocks of a ResNet with their residual connections and without (figure 11)."""
+    with styled():
+        drawing, panels = empty(FULL, 2.6, nrows=2)
+        for axes, kept in zip(panels, (True, False), strict=True):
+            _chain(axes, kept)
+        return svg(drawing, "blocks")
+
+
+_CONVOLUTIONS = ("1×1", "3×3", "1×1")
+
+
+def _chain(axes: Axes, kept: bool) -> None:
+    axes.set_axis_off()
+    axes.set(xlim=(-0.6, 10.6), ylim=(-0.7, 1.1))
+    axes.set_title("with residual connections" if kept else "without", loc="left")
+    names: list[str] = ["in"]
+    for _ in range(2):
+        names += [*_CONVOLUTIONS, "+" if kept else "", "ReLU"]
+    for x, name in enumerate(names):
+        if name:
+            axes.text(
+                x,
+                0,
+                name,
+                ha="center",
+                va="center",
+                bbox={"boxstyle": "round", "facecolor": "none", "edgecolor": INK},
+            )
+    shown = [x for x, name in enumerate(names) if name]
+    for left, right in itertools.pairwise(shown):
+        _arrow(axes, (left + 0.33, 0), (right - 0.33, 0), 0)
+    if kept:
+        for start, end in ((0, 4), (5, 9)):
+            _arrow(axes, (start, 0.28), (end, 0.28), -0.3)
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], bend: float) -> None:
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "color": INK, "linewidth": 0.9}
+    axes.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **style))

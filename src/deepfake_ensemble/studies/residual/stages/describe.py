@@ -1,0 +1,42 @@
+"""Say what each run's network costs by its shape alone."""
+
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.models import architecture
+from deepfake_ensemble.training.residual import network
+from deepfake_ensemble.training.residual.settings import Extent, Model, Runs
+
+
+def main() -> None:
+    profile = params.active_profile()
+    command.settle(profile)
+    from deepfake_ensemble.evaluation import complexity
+    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.images import ImageSize
+
+    size = params.read(f"{profile}.image_size", ImageSize)
+    models = params.read("models", dict[str, Model])
+    extents = params.read(f"{profile}.runs", dict[str, Extent])
+    session.start(seed=0)  # no number of a weight matters here
+    costs: dict[tuple[str, str, str], dict[str, Any]] = {}
+    found = {}
+    for name, run in params.read("runs", Runs).all.items():
+        stem = extents[name].stem
+        shape = (run.model, stem, run.connections)
+        if shape not in costs:
+            model = models[run.model]
+            own: Any = params.check(
+                f"models.{run.model}.network", model.network, architecture.find(run.model).network
+            )
+            whole = network.build(run.model, model, own, image_size=size, stem=stem)
+            built = network.connected(whole, run.connections)
+            costs[shape] = {"multiply_adds": complexity.multiply_adds(built), **complexity.parameters(built)}
+        found[name] = {"stem": stem, **costs[shape]}
+    write_json(Path("reports/networks.json"), {"image_size": size, "runs": found})
+
+
+if __name__ == "__main__":
+    command.run(main)

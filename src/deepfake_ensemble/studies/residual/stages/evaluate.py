@@ -1,0 +1,55 @@
+"""Score all runs, and their weighted average, on the test set as published or on what of it is leak-free."""
+
+from pathlib import Path
+
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.training.residual.settings import Runs
+
+
+def main(test_set: str, split: str) -> None:
+    command.settle(params.active_profile())
+    from deepfake_ensemble.archives.index import read_split
+    from deepfake_ensemble.evaluation import model_choice
+    from deepfake_ensemble.evaluation import runs as evaluation
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
+    from deepfake_ensemble.evaluation.weighting import Method
+    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.inference import left_out as results_folder
+
+    runs = params.read("runs", Runs)
+    measuring_params = params.read("evaluation", EvaluationParams)
+    comparison = params.read("comparison", ComparisonParams)
+    measuring = evaluation.Measuring(
+        threshold=measuring_params.threshold,
+        ece_bins=measuring_params.ece_bins,
+        resamples=comparison.resamples,
+        confidence=comparison.confidence,
+        seed=comparison.seed,
+        weighting=params.read("ensemble.weighting", Method),
+    )
+    empty = {run: results_folder.why_empty(Path("predictions") / run) for run in runs.all}
+    done = [run for run, reason in empty.items() if reason is None]
+    test, val = (
+        aligned({run: read(Path("predictions") / run / f"{split}.csv") for run in done})
+        for split in ("test", "val")
+    )
+    shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), measuring)
+    asked = {row.path for row in read_split(Path("data/splits") / f"{split}.csv")}
+    test = evaluation.only(evaluation.with_ensemble(test, shares), asked)
+    folder = Path("reports/evaluation") / test_set
+    write_json(folder / "metrics.json", evaluation.scores(test, measuring))
+    write_json(
+        folder / "comparison.json",
+        {
+            **evaluation.compared(test, measuring, test_set),
+            "best": model_choice.best(val.labels, val.p_fake, measuring.threshold),
+            "validation": evaluation.scores(val, measuring),
+            "ensemble_weights": shares,
+            "left_out": {run: reason for run, reason in empty.items() if reason is not None},
+        },
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

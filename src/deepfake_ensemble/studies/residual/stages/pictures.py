@@ -1,0 +1,70 @@
+"""Show what five layers of the best network see, and test images that it gets wrong."""
+
+from pathlib import Path
+
+from deepfake_ensemble.explanation.pictures_settings import Pictures
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.training.residual.settings import Runs
+
+
+def main() -> None:
+    profile = params.active_profile()
+    processor = command.settle(profile)
+    import numpy as np
+
+    from deepfake_ensemble.evaluation import model_choice
+    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.explanation.feature_maps import feature_maps
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.foundation.files import replacing_folder
+    from deepfake_ensemble.inference import left_out as results_folder
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.studies.residual.report import pictures_page
+    from deepfake_ensemble.studies.residual.report.names import title
+
+    settings = params.read("pictures", Pictures)
+    threshold = params.read("evaluation", EvaluationParams).threshold
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    predictions = {run: Path("predictions") / run for run in params.read("runs", Runs).all}
+    done = [run for run, folder in predictions.items() if results_folder.why_empty(folder) is None]
+    if not done:
+        raise UserError("runs: this profile does none, so there is nothing to show")
+    val = aligned({run: read(predictions[run] / "val.csv") for run in done})
+    best = model_choice.best(val.labels, val.p_fake, threshold)
+
+    test, images = read(predictions[best] / "test.csv"), PackedImages(Path("data/packed/test"))
+    if test.paths != tuple(images.paths):
+        raise UserError("predictions: not of the images in data/packed/test; run `dvc repro -sf predict`")
+    reader = BatchReader(images, size, interpolation, processor.readers)
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    shown = int(np.flatnonzero(test.labels == 1)[0])
+    pixels = reader.read(np.array([shown]))[0][0]
+    detector = saved.load(Path("models") / best / "model.keras")
+    mistakes = {}
+    for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
+        wrong = np.flatnonzero((test.labels == label) & ((test.p_fake >= threshold) != label))
+        sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[wrong], kind="stable")]
+        found = reader.read(sure[: settings.misclassified])[0]
+        mistakes[kind] = (
+            len(wrong),
+            [
+                pictures_page.Mistake(test.paths[at], float(test.p_fake[at]), image)
+                for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
+            ],
+        )
+    page = pictures_page.render(
+        best, (test.paths[shown], pixels), feature_maps(detector, pixels, settings.channels), mistakes
+    )
+    print(f"shown: {title(best)}, the best by F1 on validation")
+    with replacing_folder(Path("reports/pictures")) as folder:
+        (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)

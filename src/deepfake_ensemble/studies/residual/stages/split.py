@@ -1,0 +1,30 @@
+"""Draw the splits: validation out of the training half, the test half as published and without what leaks."""
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+
+from deepfake_ensemble.archives.index import read_index, write_split
+from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.archives.stratified import split
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.section import Seed
+
+
+def main() -> None:
+    drawn = split(
+        read_index(Path("data/index/cifake.csv")),
+        LAYOUTS["cifake"],
+        params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]]),
+        params.read("split.seed", Seed),
+    )
+    for name, rows in drawn.rows.items():
+        write_split(Path("data/splits") / f"{name}.csv", rows)
+    write_split(Path("data/splits/leak_free.csv"), drawn.leak_free)
+    write_json(Path("reports/data/splits.json"), drawn.summary)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,121 @@
+"""Train one network of the second study, with its residual connections or without."""
+
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import Seed32
+from deepfake_ensemble.inference import left_out as results_folder
+from deepfake_ensemble.models import architecture, detector, saved
+from deepfake_ensemble.models.architecture import InitialWeights
+from deepfake_ensemble.training.ensemble.recipe import Resume
+from deepfake_ensemble.training.residual import network, settings
+from deepfake_ensemble.training.shared import stopwatch
+
+
+def main(weights: InitialWeights, run: str) -> None:
+    profile = params.active_profile()
+    planned = params.read(f"runs.{weights}.{run}", settings.Run)
+    extent = params.read(f"{profile}.runs.{run}", settings.Extent)
+    imagenet = weights == "imagenet" and params.read(f"{profile}.imagenet", bool)
+    reason = settings.why_left_out(weights, extent, imagenet)
+    if reason:
+        results_folder.leave_out(Path("models") / run, reason)
+    else:
+        train(weights, run, profile, planned, extent)
+
+
+def train(
+    weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.Extent
+) -> None:
+    processor = command.settle(profile)
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.training.residual import fitting
+    from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+    from deepfake_ensemble.training.shared import checkpoint as unfinished
+
+    seed = params.read("seed", Seed32)
+    recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)
+    adaptation = params.read(f"{profile}.training", settings.Adaptation)
+    model = params.read(f"models.{planned.model}", settings.Model)
+    size = params.read(f"{profile}.image_size", ImageSize)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    registered = architecture.find(planned.model)
+    own: Any = params.check(f"models.{planned.model}.network", model.network, registered.network)
+
+    session.start(seed, adaptation.precision)
+    data = [Path("data/packed/train"), Path("data/packed/val")]
+    published = None
+    if weights == "imagenet":
+        data.append(Path("models/published") / planned.model)
+        (published,) = data[-1].glob("*.*")
+    built = network.build(planned.model, model, own, image_size=size, stem=extent.stem, published=published)
+    if weights == "imagenet":
+        detector.freeze(built, getattr(own, "frozen_layers", 0))
+    if adaptation.batch_norm_momentum is not None and recipe.fine_tuning:
+        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
+    built = network.connected(built, planned.connections)
+
+    used = {
+        "seed": seed,
+        f"runs.{weights}.{run}": planned,
+        f"recipes.{planned.recipe}": recipe,
+        f"models.{planned.model}": model,
+        "resizing.interpolation": interpolation,
+        f"{profile}.runs.{run}": extent,
+        f"{profile}.training": adaptation,
+        f"{profile}.processor": processor,
+        f"{profile}.image_size": size,
+    }
+    made_from = fingerprint(used, data)
+    training, val = (PackedImages(packed) for packed in data[:2])
+    multiplier = adaptation.learning_rate_multiplier
+    plan = fitting.plan(
+        len(training),
+        recipe,
+        epochs=recipe.epochs if extent.epochs is None else extent.epochs,
+        evaluate_every=adaptation.evaluate_every,
+        checkpoint_every=adaptation.checkpoint_every,
+        step=adaptation.step,
+    )
+    scratch = Path("models/unfinished") / run
+    state = unfinished.Unfinished(
+        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
+    )
+    timed = stopwatch.Stopwatch(scratch)  # the reader's decoding counts
+    curves, seconds = fitting.fit(
+        built,
+        AugmentedReader(
+            training,
+            size,
+            interpolation,
+            crop_scale=recipe.crop_scale,
+            cut_mix=recipe.cut_mix,
+            symmetry=recipe.symmetry,
+            threads=processor.readers,
+        ),
+        BatchReader(val, size, interpolation, processor.readers),
+        recipe=recipe,
+        learning_rate=recipe.learning_rate * (multiplier.of(weights) if recipe.fine_tuning else 1),
+        plan=plan,
+        jit_compile=adaptation.jit_compile,
+        seed=seed,
+        unfinished=state,
+        stopwatch=timed,
+    )
+    built = network.mean_over(built, recipe.mean_over)
+    with replacing_folder(Path("models") / run) as partial:
+        write_json(partial / "curves.json", {"best": fitting.best(curves, plan), **fitting.rounded(curves)})
+        write_json(partial / "fingerprint.json", made_from)
+        saved.save(built, partial / "model.keras", made_from)
+    stopwatch.write(run, made_from["digest"], seconds, len(training), timed.commit)
+    state.discard()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,1 @@
+"""The protocol of table 3.3."""

@@ -1,0 +1,1 @@
+"""What trainings of both studies stand on."""

@@ -1,0 +1,326 @@
+"""What a run of the active profile would cost, before anyone rents a machine: `make estimate`.
+
+Hours follow from params.yaml and from images a second that others have published for the networks on GPUs;
+hours on processors, memory and sizes from what benchmarks/training_cost.py measured. All of it is arithmetic:
+a rate is taken to fall with the number of pixels, and nothing is known of a rate where none was published.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.filesize import decimal
+
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.perturbing.perturbations import conditions
+from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.studies.ensemble import plan
+from deepfake_ensemble.workflow.generated import table
+
+MEASURED = Path("docs/measurements/training_cost.json")
+ON_GPU = Path("docs/measurements/precision.json")
+GPUS = ("A100", "V100")
+PRECISIONS = ("float32", "mixed")  # float32 on an A100 is TensorFloat-32, as TensorFlow takes it by default
+_CONV_NETS = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/{}"
+SOURCES = {
+    "ResNet50": _CONV_NETS.format("TensorFlow/Classification/ConvNets/resnet50v1.5"),
+    "EfficientNet-B4": _CONV_NETS.format("TensorFlow2/Classification/ConvNets/efficientnet_v1"),
+    "Xception and VGG16 relative to ResNet50": "https://github.com/huggingface/pytorch-image-models/blob/main/"
+    "results/benchmark-train-amp-nhwc-pt112-cu113-rtx3090.csv",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Images a second and milliseconds for a single image, each by GPU and precision as in GPUS, PRECISIONS.
+
+    Attributes:
+        size: side of the images in pixels.
+        trained: images a second in training, with XLA and batches of 64 to 256.
+        predicted: images a second in prediction, batches of 32 or 64, without XLA.
+        alone: milliseconds of a prediction of one image: what no step falls below, however small its images.
+        xla: whether XLA can compile a training step that is repeatable: none with max pooling.
+    """
+
+    size: int
+    trained: tuple[tuple[float, float], tuple[float, float]]
+    predicted: tuple[tuple[float, float], tuple[float, float]]
+    alone: tuple[tuple[float, float], tuple[float, float]]
+    xla: bool = False
+
+    def relative(self, factor: float, size: int) -> "Published":
+        """Return the rates of a network that does `factor` times as many images, of `size` pixels."""
+
+        def scaled(rates: Any) -> Any:
+            return tuple(tuple(rate * factor for rate in of_gpu) for of_gpu in rates)
+
+        return Published(
+            size=size, trained=scaled(self.trained), predicted=scaled(self.predicted), alone=self.alone
+        )
+
+
+_RESNET50 = Published(
+    size=224,
+    trained=((909, 2375), (412, 1270)),
+    predicted=((1794, 3570), (1252, 2706)),
+    alone=((5.26, 4.51), (5.79, 4.25)),
+)
+_RESNET50_RTX_3090, _XCEPTION_RTX_3090, _VGG16_RTX_3090 = 1218.0, 497.6, 546.1
+# The CNN is VGG's kind of network, and no one has published its rate: it is taken from VGG16's by the values
+# that the convolutions of both put out (13.5 million at 224 pixels, 7.9 million at 256). By multiply-adds
+# (15.3 and 3.4 thousand million) it would be two and a half times as fast.
+_CNN_VALUES, _VGG16_VALUES = 7.86e6, 13.55e6
+PUBLISHED: Mapping[str, Published] = {
+    "cnn": _RESNET50.relative(_VGG16_RTX_3090 / _RESNET50_RTX_3090 * _VGG16_VALUES / _CNN_VALUES, 256),
+    "resnet50": _RESNET50,
+    "xception": _RESNET50.relative(_XCEPTION_RTX_3090 / _RESNET50_RTX_3090, 299),
+    "efficientnet_b4": Published(
+        size=380,
+        trained=((165, 470), (79, 211)),
+        predicted=((715, 972), (372, 805)),
+        alone=((16.5, 16.3), (20.4, 18.0)),
+        xla=True,
+    ),
+}
+# What the published trainings have and ours have not, as the same pages tell it of ResNet50 on an A100: hours
+# with and without XLA; images a second at batches of 256 and of 32.
+WITHOUT_XLA = 47 / 40
+SMALL_BATCHES = 1912 / 1602
+# A training step is about three predictions: forwards, and backwards by values and by weights.
+PASSES = 3
+CORES = 8  # of a machine with such a GPU, if nothing else is said
+PACKAGES_BYTES = 3.0e9  # .venv, about; CUDA's libraries come on top
+IMAGENET_BYTES = 0.3e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How much a model has to do: batches in training, and images without it."""
+
+    steps: int
+    batch: int
+    predicted: int
+
+
+def work(whole: schema.Params) -> Work:
+    """Return what each model does at the active profile, at most: no training stops early."""
+    profile = whole.profiles[whole.profile]
+    recipe = profile.training.shortened(whole.training)
+    val = profile.counts["val"]
+    split = sum(count for name, count in profile.counts.items() if name != "train")
+    perturbed = min(profile.perturbed_images, profile.counts["test"]) * len(conditions(whole.robustness))
+    return Work(
+        steps=recipe.epochs * -(-profile.counts["train"] // recipe.batch_size),
+        batch=recipe.batch_size,
+        predicted=recipe.epochs * val + split + perturbed,
+    )
+
+
+def gpu_hours(
+    name: str, whole: schema.Params, gpu: str, *, decoded: float, as_published: bool = False
+) -> float | None:
+    """Return hours of one model on a GPU; None if no rate of it is known.
+
+    Args:
+        name: the model.
+        whole: params.yaml.
+        gpu: one of GPUS.
+        decoded: images a second that the machine's processor decodes: no GPU sees more.
+        as_published: leave out that batches are smaller here and XLA may be off.
+    """
+    if name not in PUBLISHED:
+        return None
+    known, profile, todo = PUBLISHED[name], whole.profiles[whole.profile], work(whole)
+    row, column = GPUS.index(gpu), int(profile.training.precision != "float32")
+    pixels = (known.size / profile.image_size) ** 2
+    compiled = profile.training.jit_compile and known.xla
+    slower = 1.0 if as_published else SMALL_BATCHES * (1 if compiled else WITHOUT_XLA)
+    alone = known.alone[row][column] / 1e3
+    feeding = float("inf") if profile.training.cache == "decoded" else decoded
+    step = max(
+        slower * todo.batch / (known.trained[row][column] * pixels), PASSES * alone, todo.batch / feeding
+    )
+    each = max(
+        1 / (known.predicted[row][column] * pixels), alone / profile.prediction_batch_size, 1 / decoded
+    )
+    return (todo.steps * step + todo.predicted * each) / 3600
+
+
+def processor_hours(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> float | None:
+    """Return hours of one model on the processor that was measured; None if it was not."""
+    if name not in measured["models"]:
+        return None
+    each = median(measured["models"][name]["step_seconds"]) / measured["batch"]
+    each *= (whole.profiles[whole.profile].image_size / measured["image_size"]) ** 2
+    todo = work(whole)
+    return (todo.steps * todo.batch + todo.predicted / PASSES) * each / 3600
+
+
+def measured_gpu_hours(name: str, whole: schema.Params, on_gpu: Mapping[str, Any]) -> float | None:
+    """Return hours of one model on the GPU that was measured; None if it was not at this precision."""
+    if name not in on_gpu["models"]:
+        return None
+    found, training = on_gpu["models"][name], whole.profiles[whole.profile].training
+    compiled = f"{training.precision}, XLA"
+    setting = compiled if training.jit_compile and compiled in found else training.precision
+    if setting not in found:
+        return None
+    # Smaller images do not make it shorter: it is what the processor needs to launch a step's operations.
+    pixels = max(1.0, (whole.profiles[whole.profile].image_size / on_gpu["image_size"]) ** 2)
+    step, todo = pixels * median(found[setting]["step_seconds"]), work(whole)
+    return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
+
+
+def gpu_memory(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> float | None:
+    """Return about how many bytes a training keeps on a GPU: weights, gradients, Adam's two, activations."""
+    if name not in measured["models"]:
+        return None
+    found, profile = measured["models"][name], whole.profiles[whole.profile]
+    values = found["values_per_image"] * (profile.image_size / measured["image_size"]) ** 2
+    each = 4 if profile.training.precision == "float32" else 2
+    return 16 * found["parameters"] + each * whole.training.batch_size * values
+
+
+def disk(whole: schema.Params, measured: Mapping[str, Any]) -> dict[str, float]:
+    """Return bytes on the disk, by what takes them; DVC's cache holds the results once more."""
+    sets = {name: plan.WORK["download"](whole, name).disk or 0 for name in whole.data_sets}
+    packed = sum(
+        plan.WORK["pack"](whole, split).disk or 0 for it in whole.data_sets.values() for split in it.splits
+    )
+    parameters = sum(
+        measured["models"][name]["parameters"] for name in whole.models if name in measured["models"]
+    )
+    models = 4 * 4 * parameters  # initial and trained ones, and the ensemble as .keras and as .onnx
+    results = sum(sets.values()) + packed + models
+    imagenet = whole.profiles[whole.profile].initial_weights == "imagenet"
+    return {
+        "archives": sum(sets.values()),
+        "packed images": packed,
+        "models, and the ensemble of them": models,
+        "the same again in DVC's cache": results,
+        "packages (more with CUDA)": PACKAGES_BYTES,
+        **({"ImageNet weights": IMAGENET_BYTES} if imagenet else {}),
+    }
+
+
+def network(whole: schema.Params) -> float:
+    """Return bytes that are fetched: archives from Kaggle, ImageNet weights, packages (unpacked)."""
+    profile = whole.profiles[whole.profile]
+    archives = sum(plan.WORK["download"](whole, name).disk or 0 for name in whole.data_sets)
+    return (
+        (archives if profile.source == "kaggle" else 0)
+        + (IMAGENET_BYTES if profile.initial_weights == "imagenet" else 0)
+        + PACKAGES_BYTES
+    )
+
+
+def page(
+    whole: schema.Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], cores: int = CORES
+) -> str:
+    """Return the estimate of the active profile, in Markdown."""
+    profile = whole.profiles[whole.profile]
+    decoded = _decoded(measured, profile.image_size) * cores
+    ways = {
+        f"{gpu}{', published' if published else ''}": [
+            gpu_hours(name, whole, gpu, decoded=decoded, as_published=published) for name in whole.models
+        ]
+        for gpu in GPUS
+        for published in (True, False)
+    }
+    gpu = on_gpu["machine"]["gpu"]
+    ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.models]
+    here = f"{measured['machine']['cores']} cores"
+    ways[here] = [processor_hours(name, whole, measured) for name in whole.models]
+    rows = [
+        [name, *(_hours(of[number]) for of in ways.values()), _memory(gpu_memory(name, whole, measured))]
+        for number, name in enumerate(whole.models)
+    ]
+    rows.append(["**all**", *(f"**{_hours(_sum(of))}**" for of in ways.values()), ""])
+    header = ["hours, at most", *ways, "GPU memory, about"]
+    todo, takes, training = work(whole), disk(whole, measured), profile.training
+    parts = ", ".join(f"{name} {decimal(round(size))}" for name, size in takes.items())
+    xla, images = "on" if training.jit_compile else "off", f"{profile.counts['train']:,} training images"
+    return f"""\
+Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
+{training.shortened(whole.training).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
+{todo.predicted:,} images predicted by each model, {training.precision}, XLA {xla}.
+
+{table(header, rows)}
+
+"Published" is at the rates of the sources below, for large batches and with XLA. The columns beside it
+allow for small batches ({SMALL_BATCHES:.2f} times as long) and for steps without XLA ({WITHOUT_XLA:.2f}
+times), which are those of all networks with max pooling (all but EfficientNet-B4). No more images a second
+are seen than {cores} cores decode: {decoded:,.0f}, as measured on {here} ({measured["machine"]["cpu"]}), on
+which the last hours are. The hours on {gpu} are of steps that were measured there
+(`benchmarks/precision.py`), repeatable as all are. Frozen layers take less, and early stopping may take most
+of it away.
+
+- Disk: {decimal(round(sum(takes.values())))} ({parts}).
+- Network: {decimal(round(network(whole)))}.
+- Memory: {_most(measured)}; on a GPU less, because the networks are not in it.
+
+Sources:
+
+{_sources()}
+"""
+
+
+def _sources() -> str:
+    return "\n".join(f"- {name}: <{address}>" for name, address in SOURCES.items())
+
+
+def _decoded(measured: Mapping[str, Any], size: int) -> float:
+    """Return images a second that one core decodes at a size."""
+    each = median(measured["decoded_per_second"]) / measured["machine"]["cores"]
+    return each * (measured["image_size"] / size) ** 2
+
+
+def _sum(hours: list[float | None]) -> float | None:
+    known = [each for each in hours if each is not None]
+    return sum(known) if known else None
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "–"
+    return f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"
+
+
+def _memory(size: float | None) -> str:
+    return "–" if size is None else decimal(round(size))
+
+
+def _most(measured: Mapping[str, Any]) -> str:
+    peak = max(of["peak_mib"] for of in measured["models"].values())
+    batch = f"{measured['batch']} images of {measured['image_size']} pixels"
+    return f"{peak / 1024:.1f} GiB at most in training steps of {batch} on a processor"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make estimate", description=__doc__)
+    parser.add_argument("--profile", help="another profile than the active one")
+    parser.add_argument(
+        "--cores", type=int, default=CORES, help=f"of the machine with the GPU (default {CORES})"
+    )
+    asked = parser.parse_args()
+    data = params.load() | ({"profile": asked.profile} if asked.profile else {})
+    if problems := schema.problems(data):
+        sys.exit("\n".join(f"{params.FILE}: {problem}" for problem in problems))
+    for file, benchmark in ((MEASURED, "training_cost"), (ON_GPU, "precision")):
+        if not file.exists():
+            raise UserError(f"{file}: missing; `python benchmarks/{benchmark}.py` writes it")
+    whole, on_gpu = params.check("", data, schema.Params), read_json(ON_GPU)["gpu"]
+    print(page(whole, read_json(MEASURED), on_gpu, asked.cores))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

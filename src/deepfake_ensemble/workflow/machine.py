@@ -1,0 +1,63 @@
+"""What of a machine and its software decides how long a run takes and which bytes it gives; not its name."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deepfake_ensemble.foundation.fingerprint import VERSIONED
+
+LIBRARIES = (*VERSIONED, "dvc")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, cores, memory, GPU and system of this machine."""
+    info = Path("/proc/cpuinfo")
+    model = (
+        re.search(r"^model name\s*: (.*)$", info.read_text(), flags=re.MULTILINE) if info.exists() else None
+    )
+    return {
+        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": _gpu(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _gpu() -> str | None:
+    if shutil.which("nvidia-smi") is None:
+        return None
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip().replace("\n", ", ") or None
+
+
+def commit(apart_from: Sequence[str] = (), digits: int = 40) -> str | None:
+    """Return the commit that is checked out, and whether tracked files differ from it; None outside git.
+
+    Args:
+        apart_from: files and folders, seen from the working folder, that may differ: results.
+        digits: of the commit's name.
+    """
+    told = _git("describe", "--always", "--exclude=*", f"--abbrev={digits}")
+    others = [f":!{path}" for path in apart_from]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *others)
+    return f"{told}, with changes" if changed else told or None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -1,0 +1,112 @@
+"""What a run's own reports say, as the tables of README.md and docs/results.md show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.evaluation.settings import INTERNAL
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.workflow.generated import table
+
+# Keys of metrics.json that the tables show, and their headings.
+SHOWN = {"accuracy": "accuracy", "f1": "F1", "auc": "AUC"}
+TITLES = {
+    "cnn": "CNN",
+    "resnet50": "ResNet50",
+    "xception": "Xception",
+    "efficientnet_b4": "EfficientNet-B4",
+    "ensemble": "**ensemble**",
+}
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of one run.
+
+    Attributes:
+        metrics: evaluation → detector → metric.
+        weights: of the ensemble, by model.
+        audits: data set → its audit.
+        trained_on: the data set that train, val and test were drawn from; its test split is `internal`.
+    """
+
+    metrics: dict[str, dict[str, dict[str, float]]]
+    weights: dict[str, float]
+    audits: dict[str, dict[str, Any]]
+    trained_on: str
+
+
+def read(folder: Path) -> Reports | None:
+    """Read a run's reports from `folder`, laid out as `reports/`; None if it holds no evaluation.
+
+    Raises:
+        UserError: if one of them is missing or not JSON.
+    """
+    evaluations = sorted(
+        (folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
+    )
+    if not evaluations:
+        return None
+    splits = read_json(folder / "data/splits.json")
+    return Reports(
+        metrics={file.parent.name: read_json(file) for file in evaluations},
+        weights=read_json(folder / "ensemble/weights.json"),
+        audits={name: read_json(folder / "data" / f"{name}.json") for name in splits},
+        trained_on=next(name for name, drawn in splits.items() if "train" in drawn["images"]),
+    )
+
+
+def detectors(reports: Reports) -> str:
+    """Return the table of the members, the ensemble and the trivial baselines, for each evaluation."""
+    header = ["detector", "weight"]
+    for evaluation, measured in reports.metrics.items():
+        n = next(iter(measured.values()))["n"]
+        header += [f"{title(evaluation)} (n = {n:,}): {SHOWN['accuracy']}", *list(SHOWN.values())[1:]]
+    rows = []
+    for name in next(iter(reports.metrics.values())):
+        weight = f"{reports.weights[name]:.3f}" if name in reports.weights else ""
+        figures = [f"{measured[name][key]:.3f}" for measured in reports.metrics.values() for key in SHOWN]
+        rows.append([TITLES.get(name, name), weight, *figures])
+    rows.append(["*logistic regression on trivial features*", "", *_trivial(reports)])
+    return table(header, rows)
+
+
+def _trivial(reports: Reports) -> list[str]:
+    cells = []
+    for evaluation in reports.metrics:
+        fitted = baseline(reports, evaluation)
+        known = {"accuracy": fitted and fitted["accuracy"], "auc": fitted and fitted["auc"]}
+        cells += [f"*{known[key]:.3f}*" if known.get(key) is not None else "–" for key in SHOWN]
+    return cells
+
+
+def baseline(reports: Reports, evaluation: str) -> dict[str, float] | None:
+    """Return what the audit's logistic regression reached on the data set behind an evaluation."""
+    data_set = reports.trained_on if evaluation == INTERNAL else evaluation
+    return reports.audits[data_set]["baselines"]["logistic"]
+
+
+def headline(profile: str, settings: Mapping[str, Any]) -> str:
+    """Return what a run was, so that nobody takes its figures for the study's.
+
+    Args:
+        profile: its name.
+        settings: of `profiles.NAME`, at least source, image_size, counts and initial_weights.
+    """
+    source, size, images = settings["source"], settings["image_size"], settings["counts"]["train"]
+    weights = {"random": "random", "imagenet": "ImageNet"}[settings["initial_weights"]]
+    study = source != "sample" and (size, images, weights) == (256, 100_000, "ImageNet")
+    made_up = (
+        " The images are synthesised from a few photographs: these figures show that the pipeline works and"
+        " say nothing about real deepfakes."
+    )
+    return (
+        f"**Profile `{profile}`{'' if study else ', not the study'}**: {images:,} training images of"
+        f" {size}×{size} pixels, {weights} initial weights.{made_up if source == 'sample' else ''}"
+    )
+
+
+def title(evaluation: str) -> str:
+    """Return what people call an evaluation."""
+    return {INTERNAL: "internal test", "cifake": "CIFAKE"}.get(evaluation, evaluation)

@@ -1,0 +1,290 @@
+"""Write what measured runs gave into docs/results.md: `make results`.
+
+Everything comes from what `benchmarks/measured_run.py` left in docs/measurements: PROFILE.json and, beside
+it, the run's own reports.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.evaluation.robustness import PARTS
+from deepfake_ensemble.evaluation.settings import INTERNAL
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.perturbing.perturbations import likened
+from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, weights_matter
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation
+from deepfake_ensemble.workflow import generated, measured
+from deepfake_ensemble.workflow.generated import table
+from deepfake_ensemble.workflow.measured import Reports
+
+RESULTS = Path("docs/results.md")
+MEASUREMENTS = Path("docs/measurements")
+TRIVIAL = """\
+What trivial features alone tell, as AUC: file size, brightness and sharpness one by one, and a logistic
+regression on all three, cross-validated; over all images of the archive."""
+CARD = "model_card.md"
+# What of `reports/` is kept beside the measurements.
+KEPT = (
+    "comparison/*.json",
+    "comparison/*/*.json",
+    "data/*.json",
+    "ensemble/weights.json",
+    "evaluation/*/metrics.json",
+    CARD,
+    "robustness/figures.json",
+    "training/metrics.json",
+)
+ITEM_BY_ITEM = ("train", "predict")
+
+
+def parts(measurements: Path) -> dict[str, str]:
+    """Return for each measured profile, by name, what docs/results.md shows of it."""
+    # What benchmarks of speed left there has no folder of reports beside it.
+    files = [file for file in sorted(measurements.glob("*.json")) if file.with_suffix("").is_dir()]
+    return {file.stem: section(read_json(file), measurements / file.stem) for file in files}
+
+
+def section(run: Mapping[str, Any], folder: Path) -> str:
+    """Return what one run gave, in Markdown.
+
+    Args:
+        run: what `measured_run.py` wrote about it.
+        folder: its reports.
+
+    Raises:
+        UserError: if a report is missing.
+    """
+    reports = measured.read(folder)
+    if reports is None:
+        raise UserError(f"{folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
+    return "\n\n".join(
+        [
+            measured.headline(run["profile"], run["params"]["profiles"][run["profile"]]),
+            _made_with(run),
+            *_answer(folder, reports),
+            measured.detectors(reports),
+            *_remarks(reports),
+            *_intervals(folder, reports),
+            *_robustness(folder),
+            TRIVIAL,
+            _trivial(reports),
+            *_training(folder),
+            "Time and memory:",
+            _costs(run["stages"]),
+        ]
+    )
+
+
+def _made_with(run: Mapping[str, Any]) -> str:
+    machine, versions = run["machine"], run["versions"]
+    on = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    return (
+        f"On {on}{', ' + machine['gpu'] if machine['gpu'] else ''} ({machine['system']}); Python"
+        f" {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
+        f" {versions['numpy']}; seed {run['params']['seed']}, ensemble weights by"
+        f" {run['params']['ensemble']['weighting']}; commit {run['commit']}."
+    )
+
+
+def _answer(folder: Path, reports: Reports) -> Iterable[str]:
+    """Open with the report's own answer, if what it was built from was kept."""
+    evaluations = [
+        _compared(folder, name, metrics)
+        for name, metrics in reports.metrics.items()
+        if (folder / f"comparison/{name}.json").exists()
+    ]
+    if evaluations:
+        yield " ".join(map(as_text, answer(evaluations)))
+        yield as_text(weights_matter(evaluations[0]))
+        if (folder / CARD).exists():
+            yield f"The run's [model card](measurements/{folder.name}/{CARD})."
+
+
+def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:
+    """Return an evaluation without its curves, of which no sentence tells."""
+    drop = folder / f"comparison/{name}/drop.json"
+    return Evaluation(
+        name=name,
+        metrics=metrics,
+        compared=read_json(folder / f"comparison/{name}.json"),
+        roc={},
+        precision_recall={},
+        confusion={},
+        drop=read_json(drop) if drop.exists() else None,
+    )
+
+
+def _remarks(reports: Reports) -> Iterable[str]:
+    """Say of each evaluation what its figures are to be measured against."""
+    for evaluation, detectors in reports.metrics.items():
+        ensemble, members = detectors["ensemble"], detectors.keys() - {"ensemble"}
+        best = max(sorted(members), key=lambda name: detectors[name]["accuracy"])
+        images = round((ensemble["accuracy"] - detectors[best]["accuracy"]) * ensemble["n"])
+        more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
+        than = f"{'than' if images else 'as'} its best member there, {measured.TITLES.get(best, best)}"
+        name = measured.title(evaluation)
+        told = (
+            f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble['n']:,} images right {than}."
+        )
+        baseline = measured.baseline(reports, evaluation)
+        if baseline:
+            beaten = sum(figures["auc"] > baseline["auc"] for figures in detectors.values())
+            told += (
+                f" The logistic regression on trivial features has AUC {baseline['auc']:.3f} on this data"
+                f" set; {beaten or 'none'} of the {len(detectors)} detectors"
+                f" {'has' if beaten < 2 else 'have'} more."
+            )
+            if evaluation != INTERNAL:
+                told += " It was fitted to this data set, the detectors were not."
+        yield told
+
+
+def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
+    """Return a table of accuracy and AUC with the intervals of the `compare` stage, if they were kept."""
+    found = {
+        evaluation: read_json(file)
+        for evaluation in reports.metrics
+        if (file := folder / "comparison" / evaluation / "intervals.json").exists()
+    }
+    if not found:
+        return
+    header = ["detector"]
+    for evaluation in found:
+        header += [f"{measured.title(evaluation)}: accuracy", "AUC"]
+    rows = [
+        [
+            measured.TITLES.get(name, name),
+            *(_interval(of[name][metric]) for of in found.values() for metric in ("accuracy", "auc")),
+        ]
+        for name in next(iter(found.values()))
+    ]
+    yield "With bootstrap intervals (`comparison.confidence`, over images; another training adds to them):"
+    yield table(header, rows)
+
+
+def _interval(figure: Mapping[str, float | None]) -> str:
+    if figure["value"] is None or figure["ci_low"] is None or figure["ci_high"] is None:
+        return "–"
+    return f"{figure['value']:.3f} ({figure['ci_low']:.3f}–{figure['ci_high']:.3f})"
+
+
+def _robustness(folder: Path) -> Iterable[str]:
+    """Return what perturbed images and each part of the way to another data set cost, if it was measured."""
+    file = folder / "robustness/figures.json"
+    found: Mapping[str, Any] = read_json(file) if file.exists() else {"images": 0}
+    if not found["images"]:
+        return
+    yield (
+        f"On {found['images']:,} of the internal test's images after the strongest perturbation of each kind,"
+        " accuracy:"
+    )
+    strongest = {of["kind"]: name for name, of in found["conditions"].items()}
+    kinds = {kind: name for kind, name in strongest.items() if not kind.startswith(likened(""))}
+    yield table(
+        ["detector", "clean", *(name.replace("_", " ") for name in kinds.values())],
+        [
+            [
+                measured.TITLES.get(detector, detector),
+                *(f"{of[name]['accuracy']['value']:.3f}" for name in ("clean", *kinds.values())),
+            ]
+            for detector, of in found["detectors"].items()
+        ],
+    )
+    for data_set, losses in found["losses"].items():
+        yield (
+            f"What the detectors lose from those images to {measured.title(data_set)}, in points of accuracy:"
+            " by its resolution, by its compression on top, by the rest:"
+        )
+        yield table(
+            ["detector", *PARTS],
+            [
+                [
+                    measured.TITLES.get(detector, detector),
+                    *(_points(of[part]["accuracy"]) for part in PARTS),
+                ]
+                for detector, of in losses.items()
+            ],
+        )
+
+
+def _points(figure: Mapping[str, float]) -> str:
+    value, low, high = (100 * figure[end] for end in ("value", "ci_low", "ci_high"))
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _trivial(reports: Reports) -> str:
+    rows = []
+    for name, audit in reports.audits.items():
+        found = audit["baselines"]
+        cells = [f"{found[key]['auc']:.3f}" if found[key] else "–" for key in found]
+        rows.append([name, f"{audit['usable']:,}", *cells])
+    features = next(iter(reports.audits.values()))["baselines"]
+    return table(["data set", "images", *(key.replace("_", " ") for key in features)], rows)
+
+
+def _training(folder: Path) -> Iterable[str]:
+    file = folder / "training/metrics.json"
+    if not file.exists():
+        return
+    summaries = read_json(file)
+    yield "Training (at the best epoch, by validation loss, whose weights are kept):"
+    yield table(
+        ["detector", "epochs", "best", "loss", "accuracy", "validation loss", "validation accuracy"],
+        [
+            [
+                measured.TITLES.get(name, name),
+                str(of["epochs"]),
+                str(of["best_epoch"]),
+                *(f"{of[key]:.3f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy")),
+            ]
+            for name, of in summaries.items()
+        ],
+    )
+
+
+def _costs(stages: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a row for each stage; for those that train and predict, one for each model."""
+    rows: dict[str, list[Mapping[str, float]]] = defaultdict(list)
+    for name, figures in stages.items():
+        stage, _, item = name.partition("@")
+        rows[f"{stage} {item}" if stage in ITEM_BY_ITEM else stage].append(figures)
+    total = sum(figures["seconds"] for figures in stages.values())
+    return table(
+        ["stage", "items", "wall time, s", "peak memory, MiB"],
+        [
+            *(
+                [
+                    name,
+                    str(len(items)),
+                    f"{sum(it['seconds'] for it in items):,.1f}",
+                    f"{max(it['peak_mib'] for it in items):,}",
+                ]
+                for name, items in rows.items()
+            ),
+            [
+                "**all**",
+                str(len(stages)),
+                f"**{total:,.1f}**",
+                f"{max(it['peak_mib'] for it in stages.values()):,}",
+            ],
+        ],
+    )
+
+
+def main() -> None:
+    """Rewrite docs/results.md, and say whether it changed."""
+    before = RESULTS.read_text(encoding="utf-8")
+    after = generated.filled(before, parts(MEASUREMENTS), RESULTS)
+    RESULTS.write_text(after, encoding="utf-8")
+    print(f"{RESULTS}: " + ("as it was" if after == before else "brought up to date"))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))
