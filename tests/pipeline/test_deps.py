@@ -188,7 +188,7 @@ def keys_read(stage: str, profile: str, arguments: dict[str, str]) -> set[str]:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        if ast.unparse(call.func) == "command.settle":
+        if ast.unparse(call.func) == "command.pin_processor":
             keys.add(f"{profile}.processor")
         if ast.unparse(call.func) != "params.read":
             continue

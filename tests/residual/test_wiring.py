@@ -138,6 +138,6 @@ def keys_read(stage: str, command: str, profile: str) -> set[str]:
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "params.read":
             text = ast.unparse(call.args[0]).removeprefix("f")[1:-1]
             keys.add(re.sub(r"\{(.*?)\}", lambda found: values[found[1]], text))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "command.settle":
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "command.pin_processor":
             keys.add(f"{profile}.processor")
     return keys

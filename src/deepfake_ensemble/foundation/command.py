@@ -93,7 +93,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def settle(profile: str) -> processor.Processor:
+def pin_processor(profile: str) -> processor.Processor:
     """Pin the processor as the active profile says, before anything that computes is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings hide what matters
     settings = params.read(f"{profile}.processor", processor.Processor)

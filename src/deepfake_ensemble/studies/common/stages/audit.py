@@ -7,7 +7,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(data_set: str) -> None:
-    command.settle(params.active_profile())
+    command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.archive import open_archive
     from deepfake_ensemble.archives.audit import AuditParams, audit
     from deepfake_ensemble.archives.index import write_index

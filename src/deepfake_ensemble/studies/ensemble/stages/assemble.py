@@ -11,7 +11,7 @@ TOLERANCE = 1e-5
 
 def main() -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     import numpy as np
 
     from deepfake_ensemble.evaluation import weights_file

@@ -11,7 +11,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
-    command.settle(params.active_profile())
+    command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.layouts import LAYOUTS
     from deepfake_ensemble.evaluation import comparison_tables, weights_file
     from deepfake_ensemble.evaluation.comparison import compare, cross_data_set

@@ -6,7 +6,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(evaluation: str) -> None:
-    command.settle(params.active_profile())
+    command.pin_processor(params.active_profile())
     from deepfake_ensemble.evaluation import curve_tables, weights_file
     from deepfake_ensemble.evaluation.metrics import metrics
     from deepfake_ensemble.evaluation.predictions import aligned, read

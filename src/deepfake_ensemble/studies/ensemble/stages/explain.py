@@ -9,7 +9,7 @@ from deepfake_ensemble.models import saved
 
 def main() -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of

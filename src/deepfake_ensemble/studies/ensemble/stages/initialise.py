@@ -9,7 +9,7 @@ from deepfake_ensemble.models import architecture, detector, saved
 
 def main(model: str) -> None:
     profile = params.active_profile()
-    command.settle(profile)
+    command.pin_processor(profile)
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.images import ImageSize
 

@@ -10,7 +10,7 @@ from deepfake_ensemble.foundation import command, params
 
 def main(model: str) -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     import numpy as np
 
     from deepfake_ensemble.foundation.files import replacing_folder, write_json

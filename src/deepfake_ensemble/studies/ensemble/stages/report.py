@@ -9,7 +9,7 @@ from deepfake_ensemble.foundation import command, params
 
 def main() -> None:
     profile = params.active_profile()
-    command.settle(profile)
+    command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import read_json, replacing_file, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.reading.images import ImageSize, Interpolation

@@ -10,7 +10,7 @@ from deepfake_ensemble.foundation import command, params
 
 def main() -> None:
     profile = params.active_profile()
-    command.settle(profile)
+    command.pin_processor(profile)
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.robustness import robustness, summary

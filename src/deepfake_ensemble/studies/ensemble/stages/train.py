@@ -12,7 +12,7 @@ from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Reci
 
 def main(model: str) -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.models import session

@@ -9,7 +9,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
-    command.settle(params.active_profile())
+    command.pin_processor(params.active_profile())
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.guessing import against_guessing
     from deepfake_ensemble.evaluation.predictions import aligned, read

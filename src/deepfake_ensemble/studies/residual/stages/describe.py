@@ -11,7 +11,7 @@ from deepfake_ensemble.training.residual.settings import Extent, Model, Runs
 
 def main() -> None:
     profile = params.active_profile()
-    command.settle(profile)
+    command.pin_processor(profile)
     from deepfake_ensemble.evaluation import complexity
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.models import session

@@ -7,7 +7,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 
 def main(test_set: str, split: str) -> None:
-    command.settle(params.active_profile())
+    command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.index import read_split
     from deepfake_ensemble.evaluation import model_choice
     from deepfake_ensemble.evaluation import runs as evaluation

@@ -10,7 +10,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 def main() -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     import numpy as np
 
     from deepfake_ensemble.evaluation import model_choice

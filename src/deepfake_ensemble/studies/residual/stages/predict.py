@@ -15,7 +15,7 @@ SPLITS = ("val", "test")
 
 def main(run: str) -> None:
     profile = params.active_profile()
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     trained, folder = Path("models") / run, Path("predictions") / run
     reason = results_folder.why_empty(trained)
     if reason:

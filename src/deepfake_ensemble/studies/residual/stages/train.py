@@ -28,7 +28,7 @@ def main(weights: InitialWeights, run: str) -> None:
 def train(
     weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.Extent
 ) -> None:
-    processor = command.settle(profile)
+    processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.models import session
