@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
-from deepfake_ensemble.evaluation.intervals import bootstrap
+from deepfake_ensemble.comparison.comparison import compare, cross_data_set
+from deepfake_ensemble.comparison.intervals import bootstrap
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
 from deepfake_ensemble.evaluation.weighting import weights, with_ensemble
 

@@ -34,9 +34,9 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     processor.pin(settings)
     import numpy as np
 
-    from deepfake_ensemble.evaluation import complexity
     from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import architecture, session
+    from deepfake_ensemble.studies.residual import complexity
     from deepfake_ensemble.training.residual import fitting, network
 
     model = params.read(f"models.{name}", Model)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from deepfake_ensemble.evaluation.intervals import wilson
+from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.portable import account, likeness

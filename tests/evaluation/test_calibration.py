@@ -5,14 +5,14 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
-from deepfake_ensemble.evaluation.calibration import (
+from deepfake_ensemble.comparison.calibration import (
     BrierDecomposition,
     brier_decomposition,
     fit_temperature,
     reliability_curve,
     with_temperature,
 )
-from deepfake_ensemble.evaluation.intervals import wilson
+from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.evaluation.metrics import expected_calibration_error
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
-from deepfake_ensemble.evaluation.intervals import METRICS, wilson
+from deepfake_ensemble.comparison.comparison import compare, cross_data_set
+from deepfake_ensemble.comparison.intervals import METRICS, wilson
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
 from deepfake_ensemble.evaluation.weighting import combine, weights

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, matthews_corrcoef
 from statsmodels.stats.contingency_tables import Table2x2
 
-from deepfake_ensemble.evaluation.complementarity import Pair, pair, subsets, wrong_counts
+from deepfake_ensemble.comparison.complementarity import Pair, pair, subsets, wrong_counts
 
 
 def test_measures_of_a_pair_by_hand():

@@ -4,8 +4,8 @@ from scipy import stats
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from deepfake_ensemble.evaluation import intervals as module
-from deepfake_ensemble.evaluation.intervals import (
+from deepfake_ensemble.comparison import intervals as module
+from deepfake_ensemble.comparison.intervals import (
     METRICS,
     bootstrap,
     differences,

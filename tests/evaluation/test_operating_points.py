@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from deepfake_ensemble.evaluation.intervals import wilson
+from deepfake_ensemble.comparison.intervals import wilson
+from deepfake_ensemble.comparison.operating_points import operating_point, threshold_for_fpr, youden
 from deepfake_ensemble.evaluation.metrics import Confusion
-from deepfake_ensemble.evaluation.operating_points import operating_point, threshold_for_fpr, youden
 
 few = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.5, 1 - 2**-53, 1.0]) | st.floats(0, 1)),

@@ -7,8 +7,8 @@ from scipy import stats
 from statsmodels.stats import contingency_tables
 from statsmodels.stats.multitest import multipletests
 
-from deepfake_ensemble.evaluation.intervals import Interval, bootstrap
-from deepfake_ensemble.evaluation.paired import (
+from deepfake_ensemble.comparison.intervals import Interval, bootstrap
+from deepfake_ensemble.comparison.paired import (
     CochransQ,
     auc_test,
     cochrans_q,

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, robustness, summary
 from deepfake_ensemble.evaluation.predictions import Predictions
-from deepfake_ensemble.evaluation.robustness import CLEAN, PARTS, robustness, summary
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.perturbing.perturbations import Likeness, Robustness, Severities, conditions
 

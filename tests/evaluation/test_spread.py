@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepfake_ensemble.evaluation.spread import GAIN, spread, spreads
+from deepfake_ensemble.comparison.spread import GAIN, spread, spreads
 from deepfake_ensemble.foundation.errors import UserError
 
 

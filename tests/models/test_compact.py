@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from deepfake_ensemble.architectures import compact
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models.architectures import compact
 
 TINY = {"stem_width": 8, "stem_filters": "frequencies", "widths": [8, 8, 8], "blocks": 1}
 

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from deepfake_ensemble.architectures.cnn import Network
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture, detector
-from deepfake_ensemble.models.architectures.cnn import Network
 from networks import SIZE, STUDY, build, settings, shared
 from pictures import picture
 

@@ -19,7 +19,7 @@ from modules import has_code, modules_at
 
 SOURCE = ROOT / "src"
 PACKAGE = "deepfake_ensemble"
-REGISTRY = f"{PACKAGE}.models.architectures"
+REGISTRY = f"{PACKAGE}.architectures"
 ON_A_GPU = ("train", "predict")
 RANDOM = ("initialise", "train")
 
@@ -145,7 +145,7 @@ def test_a_model_does_not_depend_on_the_file_of_another(stages):
     for model in models():
         for stage in ("initialise", "train"):
             deps = {dep.def_path for dep in stages[f"{stage}@{model}"].deps}
-            folder = "src/deepfake_ensemble/models/architectures/"
+            folder = "src/deepfake_ensemble/architectures/"
             assert {other for other in files if f"{folder}{other}.py" in deps} == {model}
 
 

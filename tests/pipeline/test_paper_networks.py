@@ -44,7 +44,7 @@ def start(*arguments, start=session.start):
 
 session.start = start
 stage, model, url, md5 = sys.argv[1:]
-module = importlib.import_module(f"deepfake_ensemble.models.architectures.{model}")
+module = importlib.import_module(f"deepfake_ensemble.architectures.{model}")
 if module.ARCHITECTURE.imagenet is not None:
     module.ARCHITECTURE = dataclasses.replace(module.ARCHITECTURE, imagenet=ImageNetFile(url, md5))
 importlib.import_module(f"deepfake_ensemble.stages.{stage}").main(model)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import study as made_up
-from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
+from deepfake_ensemble.comparison.comparison import compare, cross_data_set
 from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.studies.ensemble.report import flip, model_card, page

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from deepfake_ensemble.comparison.robustness import robustness
 from deepfake_ensemble.evaluation.predictions import Predictions
-from deepfake_ensemble.evaluation.robustness import robustness
 from deepfake_ensemble.perturbing.perturbations import Likeness, Robustness, Severities, conditions
 from deepfake_ensemble.studies.ensemble.report import robustness_page
 from pages import Page, leaves

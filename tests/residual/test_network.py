@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepfake_ensemble.evaluation import complexity
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.studies.residual import complexity
 from deepfake_ensemble.training.residual import network
 from deepfake_ensemble.training.residual.settings import Model
 from deepfake_ensemble.training.residual.symmetry import TURNS, turned

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepfake_ensemble.architectures import resnet18
 from deepfake_ensemble.fetching import checkpoints
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.models.architectures import resnet18
 from deepfake_ensemble.studies.residual.report.names import WITHOUT_STEM
 from deepfake_ensemble.training.residual import network
 from deepfake_ensemble.training.residual.settings import Model

@@ -21,7 +21,7 @@ from file_server import serve
 DRIVER = """
 import sys
 from dataclasses import replace
-from deepfake_ensemble.models.architectures import resnet50
+from deepfake_ensemble.architectures import resnet50
 from deepfake_ensemble.fetching import checkpoints
 from deepfake_ensemble.fetching.checkpoints import Checkpoint
 from deepfake_ensemble.studies.residual.stages import fetch

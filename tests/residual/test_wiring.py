@@ -80,7 +80,7 @@ def test_profile_paper_does_all_of_them() -> None:
 def test_a_network_s_training_depends_on_no_other_network_s_file(resolved: dict[str, PipelineStage]) -> None:
     for run, planned in runs().random.items():
         deps = {dep.def_path for dep in resolved[f"train@{run}"].deps}
-        files = {Path(dep).stem for dep in deps if "models/architectures/" in dep} - {"__init__"}
+        files = {Path(dep).stem for dep in deps if "architectures/" in dep} - {"__init__"}
         assert files == {planned.model}
 
 

@@ -1,13 +1,18 @@
-"""How a wing declares its section of params.yaml, and what a seed in it may be."""
+"""How a wing declares its section of params.yaml, and the types of keys that several sections share."""
 
 from dataclasses import dataclass
-from typing import Annotated, TypeVar, dataclass_transform
+from typing import Annotated, Literal, TypeVar, dataclass_transform
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 
 Seed = Annotated[int, Ge(0)]
 # What Python takes as PYTHONHASHSEED, and NumPy's older generators and scikit-learn as a seed.
 Seed32 = Annotated[int, Ge(0), Lt(2**32)]
+
+# How images are brought to the networks' input, and the side of that in pixels: the deepest network halves it
+# five times. They stand here because pages and checks name them, too, which must not depend on the reading.
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+ImageSize = Annotated[int, Ge(32), Le(1024)]
 
 T = TypeVar("T")
 

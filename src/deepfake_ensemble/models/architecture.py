@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge
 
+from deepfake_ensemble import architectures
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.section import section
-from deepfake_ensemble.models import architectures, saved
+from deepfake_ensemble.models import saved
 
 if TYPE_CHECKING:
     import keras

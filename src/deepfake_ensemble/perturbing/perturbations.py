@@ -15,8 +15,8 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from PIL import Image, ImageFilter
 
-from deepfake_ensemble.foundation.section import Seed, section
-from deepfake_ensemble.reading.images import Interpolation, resize
+from deepfake_ensemble.foundation.section import Interpolation, Seed, section
+from deepfake_ensemble.reading.images import resize
 
 Quality = Annotated[int, Ge(1), Le(100)]
 # Of an image, and of its position in the split.

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.perturbing.perturbations import Change
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.reading.images import Interpolation
 from deepfake_ensemble.reading.jpeg import Colours
 from deepfake_ensemble.reading.records import PackedImages
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
-from deepfake_ensemble.evaluation.intervals import Interval, wilson
+from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.evaluation.metrics import bin_indices, confusion
 from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.portable.likeness import FEATURES, Typical
-from deepfake_ensemble.reading.images import Interpolation
 
 FORMAT = 1  # raised when a field changes its meaning
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.reading import order
-from deepfake_ensemble.reading.images import BadImage, Interpolation, pixels
+from deepfake_ensemble.reading.images import BadImage, pixels
 from deepfake_ensemble.reading.jpeg import Colours, decode_into, is_plain, put_mirrored
 from deepfake_ensemble.reading.memory import Memory
 from deepfake_ensemble.reading.records import PackedImages

@@ -7,15 +7,12 @@ on every processor. `jpeg.py` gives the same pixels of plain JPEGs that need no 
 """
 
 import io
-from typing import Annotated, Literal
 
 import numpy as np
-from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-ImageSize = Annotated[int, Ge(32), Le(1024)]  # pixels; the deepest network halves it five times
+from deepfake_ensemble.foundation.section import Interpolation
 
 MAX_PIXELS = 64_000_000
 

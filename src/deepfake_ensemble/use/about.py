@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.portable.facts import Facts, Measured

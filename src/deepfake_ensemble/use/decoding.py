@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from deepfake_ensemble.reading.images import Interpolation, open_image, resize, to_rgb
+from deepfake_ensemble.foundation.section import Interpolation
+from deepfake_ensemble.reading.images import open_image, resize, to_rgb
 
 
 def pixels(data: bytes, size: int, interpolation: Interpolation) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deepfake_ensemble.evaluation.intervals import Interval, wilson
+from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import DEFAULT, Bin, Facts, Measured
 

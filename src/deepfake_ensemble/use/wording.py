@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deepfake_ensemble.evaluation.intervals import Interval
+from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.pages.detectors import place, title
 from deepfake_ensemble.portable.facts import Facts, Measured
 from deepfake_ensemble.use.verdicts import Rule, bin_of

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.evaluation.robustness import PARTS
+from deepfake_ensemble.comparison.robustness import PARTS
 from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json

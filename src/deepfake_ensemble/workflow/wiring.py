@@ -26,7 +26,7 @@ SOURCE = Path("src")
 PIPELINE = Path("dvc.yaml")
 STAGES = SOURCE / "deepfake_ensemble/stages"
 REGISTRY = SOURCE / "deepfake_ensemble/models/architecture.py"
-ARCHITECTURES = SOURCE / "deepfake_ensemble/models/architectures"
+ARCHITECTURES = SOURCE / "deepfake_ensemble/architectures"
 
 Lines = list[str]
 Names = tuple[Sequence[str], Sequence[str]]  # those that dvc.yaml has, and those that it shall have

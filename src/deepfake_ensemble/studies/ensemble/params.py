@@ -23,11 +23,10 @@ from deepfake_ensemble.explanation.choice import ExplanationParams
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.processor import Processor
-from deepfake_ensemble.foundation.section import Seed, Seed32, section
+from deepfake_ensemble.foundation.section import ImageSize, Interpolation, Seed, Seed32, section
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
-from deepfake_ensemble.reading.images import ImageSize, Interpolation
 from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe, Resume
 
 TRAINED = ["train", "val", "test"]

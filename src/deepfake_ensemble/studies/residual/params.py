@@ -20,9 +20,8 @@ from deepfake_ensemble.fetching.checkpoints import has_published
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.processor import Processor
-from deepfake_ensemble.foundation.section import Seed, Seed32, section
+from deepfake_ensemble.foundation.section import ImageSize, Seed, Seed32, section
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.reading.images import ImageSize
 from deepfake_ensemble.studies.ensemble.params import (
     Ensemble,
     Pack,

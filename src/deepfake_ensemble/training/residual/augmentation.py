@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.foundation.progress import count_progress
+from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.reading import order
 from deepfake_ensemble.reading.batches import Batch, Begun, in_advance, unreadable
-from deepfake_ensemble.reading.images import BadImage, Interpolation, decode, resize
+from deepfake_ensemble.reading.images import BadImage, decode, resize
 from deepfake_ensemble.reading.memory import Memory
 from deepfake_ensemble.reading.order import Purpose, generator
 from deepfake_ensemble.reading.records import PackedImages

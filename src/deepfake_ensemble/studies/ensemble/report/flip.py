@@ -9,7 +9,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from deepfake_ensemble.reading.images import Interpolation, resize
+from deepfake_ensemble.foundation.section import Interpolation
+from deepfake_ensemble.reading.images import resize
 from deepfake_ensemble.sample import photographs
 
 _PHOTOGRAPH = "skimage/data/astronaut.png"

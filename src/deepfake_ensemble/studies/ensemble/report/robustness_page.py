@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deepfake_ensemble.evaluation.robustness import CLEAN, PARTS
+from deepfake_ensemble.comparison.robustness import CLEAN, PARTS
 from deepfake_ensemble.pages.cells import interval
 from deepfake_ensemble.pages.detectors import looks, title
 from deepfake_ensemble.pages.document import document

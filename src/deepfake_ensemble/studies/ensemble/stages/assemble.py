@@ -19,11 +19,11 @@ def main() -> None:
     from deepfake_ensemble.evaluation.weighting import combine
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.section import Interpolation
     from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import session
     from deepfake_ensemble.portable.assembling import assemble
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import Interpolation
     from deepfake_ensemble.reading.records import PackedImages
 
     interpolation = params.read("resizing.interpolation", Interpolation)

@@ -13,8 +13,9 @@ from deepfake_ensemble.foundation import command, params
 def main() -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.layouts import LAYOUTS
-    from deepfake_ensemble.evaluation import comparison_tables, weights_file
-    from deepfake_ensemble.evaluation.comparison import compare, cross_data_set
+    from deepfake_ensemble.comparison import comparison_tables
+    from deepfake_ensemble.comparison.comparison import compare, cross_data_set
+    from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import Predictions, read
     from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.foundation.files import write_json

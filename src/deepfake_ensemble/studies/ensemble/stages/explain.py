@@ -18,9 +18,9 @@ def main() -> None:
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.studies.ensemble.report import explanations_page
 

@@ -22,13 +22,13 @@ def main() -> None:
     from deepfake_ensemble.foundation.files import read_json, replacing_file, sha256
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.portable import account, likeness, parity
     from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.portable.conversion import convert
     from deepfake_ensemble.portable.facts import FORMAT, Facts
     from deepfake_ensemble.portable.graph import joined, to_bytes
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
 
     used: dict[str, Any] = {

@@ -10,8 +10,8 @@ from deepfake_ensemble.models import architecture, detector, saved
 def main(model: str) -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
+    from deepfake_ensemble.foundation.section import ImageSize
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.reading.images import ImageSize
 
     session.start(params.read("seed", Seed32))
     registered = architecture.find(model)

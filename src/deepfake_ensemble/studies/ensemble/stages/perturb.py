@@ -16,11 +16,11 @@ def main(model: str) -> None:
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.inference.predictor import Predictor, write
     from deepfake_ensemble.models import saved, session
     from deepfake_ensemble.perturbing.perturbations import Robustness, change, conditions
     from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader, chosen
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
 
     settings = params.read("robustness", Robustness)

@@ -16,10 +16,10 @@ def main(model: str) -> None:
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.inference.predictor import Predictor, write
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
 
     size = params.read(f"{profile}.image_size", ImageSize)

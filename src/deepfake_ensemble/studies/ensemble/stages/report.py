@@ -12,7 +12,7 @@ def main() -> None:
     command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import read_json, replacing_file, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.studies.ensemble.report import flip, model_card, page, study
 
     # Everything that shapes the results, shown as it stands in params.yaml.

@@ -11,9 +11,9 @@ from deepfake_ensemble.foundation import command, params
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
+    from deepfake_ensemble.comparison.robustness import robustness, summary
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
-    from deepfake_ensemble.evaluation.robustness import robustness, summary
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.foundation.files import replacing_file, write_json
     from deepfake_ensemble.perturbing.perturbations import Robustness, conditions

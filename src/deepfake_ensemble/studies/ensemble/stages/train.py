@@ -15,10 +15,10 @@ def main(model: str) -> None:
     processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder
     from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import Batches, BatchReader
     from deepfake_ensemble.reading.decoded import decoded_once
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.ensemble import fitting
     from deepfake_ensemble.training.shared import checkpoint as unfinished

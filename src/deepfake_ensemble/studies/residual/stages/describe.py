@@ -12,10 +12,10 @@ from deepfake_ensemble.training.residual.settings import Extent, Model, Runs
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
-    from deepfake_ensemble.evaluation import complexity
     from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.foundation.section import ImageSize
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.reading.images import ImageSize
+    from deepfake_ensemble.studies.residual import complexity
 
     size = params.read(f"{profile}.image_size", ImageSize)
     models = params.read("models", dict[str, Model])

@@ -9,8 +9,8 @@ from deepfake_ensemble.training.residual.settings import Runs
 def main(test_set: str, split: str) -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.index import read_split
+    from deepfake_ensemble.comparison import runs as evaluation
     from deepfake_ensemble.evaluation import model_choice
-    from deepfake_ensemble.evaluation import runs as evaluation
     from deepfake_ensemble.evaluation.predictions import aligned, read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.evaluation.weighting import Method

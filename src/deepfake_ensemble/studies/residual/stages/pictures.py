@@ -19,10 +19,10 @@ def main() -> None:
     from deepfake_ensemble.explanation.feature_maps import feature_maps
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_folder
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.inference import left_out as results_folder
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.studies.residual.report import pictures_page
     from deepfake_ensemble.studies.residual.report.names import title

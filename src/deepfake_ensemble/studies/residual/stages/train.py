@@ -31,9 +31,9 @@ def train(
     processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
+    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
-    from deepfake_ensemble.reading.images import ImageSize, Interpolation
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.residual import fitting
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader

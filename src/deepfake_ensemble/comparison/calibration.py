@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import CONFIDENCE, Interval, wilson
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
 from deepfake_ensemble.evaluation.metrics import ECE_BINS, bin_indices
 
 # The probability nearest to 1 that a network's float32 output can give is 1 - 2^-24.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import (
+from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     METRICS,
     Bootstrap,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import (
+from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     Bootstrap,
     Interval,

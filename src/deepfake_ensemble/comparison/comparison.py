@@ -12,15 +12,15 @@ from typing import Any, get_args
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.calibration import (
+from deepfake_ensemble.comparison.calibration import (
     brier_decomposition,
     fit_temperature,
     reliability_curve,
     with_temperature,
 )
-from deepfake_ensemble.evaluation.complementarity import pair, subsets, wrong_counts
-from deepfake_ensemble.evaluation.drop import by_subject, drops
-from deepfake_ensemble.evaluation.intervals import (
+from deepfake_ensemble.comparison.complementarity import pair, subsets, wrong_counts
+from deepfake_ensemble.comparison.drop import by_subject, drops
+from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     Bootstrap,
     Interval,
@@ -30,9 +30,8 @@ from deepfake_ensemble.evaluation.intervals import (
     stream,
     wilson,
 )
-from deepfake_ensemble.evaluation.metrics import ECE_BINS, THRESHOLD, metrics, require_both_classes
-from deepfake_ensemble.evaluation.operating_points import operating_point, threshold_for_fpr, youden
-from deepfake_ensemble.evaluation.paired import (
+from deepfake_ensemble.comparison.operating_points import operating_point, threshold_for_fpr, youden
+from deepfake_ensemble.comparison.paired import (
     AucTest,
     CochransQ,
     auc_test,
@@ -42,6 +41,7 @@ from deepfake_ensemble.evaluation.paired import (
     mcnemar,
     odds_ratio,
 )
+from deepfake_ensemble.evaluation.metrics import ECE_BINS, THRESHOLD, metrics, require_both_classes
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights, with_ensemble

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import bootstrap, differences, intervals, stream
+from deepfake_ensemble.comparison.intervals import bootstrap, differences, intervals, stream
+from deepfake_ensemble.comparison.paired import holm, mcnemar
 from deepfake_ensemble.evaluation.metrics import confusion, metrics
-from deepfake_ensemble.evaluation.paired import holm, mcnemar
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import CONFIDENCE, Interval
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval
 
 # With fewer images than this that only one detector gets right, chi-square is a poor approximation.
 EXACT_BELOW = 25

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.intervals import CONFIDENCE, Interval, wilson
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
 from deepfake_ensemble.evaluation.metrics import Confusion, confusion
 
 
