@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import psutil
 import pytest
 
 import networks
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import saved
+from deepfake_ensemble.portable.classifier import inference_session
 from deepfake_ensemble.portable.conversion import convert
 from deepfake_ensemble.portable.graph import joined
 
@@ -39,7 +39,7 @@ def test_saved_detectors_say_the_same_in_the_order_asked_for(files):
     assert list(found) == list(files)
     assert told == [1] * len(files)
     model = joined(found, dict.fromkeys(files, 0.5), networks.SIZE)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = inference_session(model.SerializeToString())
     images = np.random.default_rng(5).integers(0, 256, (2, networks.SIZE, networks.SIZE, 3), dtype=np.uint8)
     for name, p_fake in zip(files, session.run(list(files), {"image": images}), strict=True):
         expected = networks.shared(name)(images.astype(np.float32), training=False).numpy()[:, 0]

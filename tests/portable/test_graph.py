@@ -13,6 +13,7 @@ from onnx import helper
 import networks
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.portable.classifier import inference_session
 from deepfake_ensemble.portable.graph import converted, joined, numbered
 
 MODELS = list(params.read("models", dict, Path(__file__).parents[2] / "params.yaml"))
@@ -25,9 +26,7 @@ def graph(weights, scaling="unit") -> onnx.ModelProto:
 
 
 def session(model: onnx.ModelProto):
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return inference_session(model.SerializeToString())
 
 
 @pytest.mark.networks

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,27 @@ from numpy.typing import NDArray
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.facts import Facts, from_metadata
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 _ERRORS_ALONE = 3  # what ONNX Runtime may log
+
+
+def inference_session(model: Path | bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
+    """Open a model, on the processor.
+
+    Args:
+        model: a file, or what is in it.
+        threads: that compute; 0 takes all cores this process may use.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ALONE
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    # A thread that spins while it waits takes the core from those that decode the next images.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class Classifier:
@@ -26,21 +47,14 @@ class Classifier:
         Raises:
             UserError: if the file is missing or not such a model.
         """
-        import onnxruntime
-
         if not path.is_file():
             raise UserError(
                 f"{path.absolute()}: no such model file; --file names another, and in the project"
                 " `dvc repro export` makes it and `dvc pull` fetches a stored one"
             )
         self._path = path
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ALONE
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-        # A thread that spins while it waits takes the core from those that decode the next images.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = inference_session(path, threads)
         except MemoryError:
             raise
         except Exception as error:  # whatever ONNX Runtime stumbles over: the file is at fault
