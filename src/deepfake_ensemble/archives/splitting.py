@@ -1,4 +1,9 @@
-"""Draw disjoint, balanced splits of exact size; copies of one file always stay together."""
+"""Draw disjoint, balanced splits of exact size; copies of one file always stay together.
+
+`split_set` stratifies by class and pools the parts of a data set that it is told to; `split_published` keeps
+the publisher's test part whole and stratifies by class and by what images show as well. Both are functions of
+the set of images, the counts and the seed, never of an order.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,9 +13,16 @@ from typing import Any
 import numpy as np
 
 from deepfake_ensemble.archives.index import CLASS_NAMES, USABLE, IndexRow, SplitRow
+from deepfake_ensemble.archives.layouts import Layout
 from deepfake_ensemble.foundation.errors import UserError
 
+SPLITS = ("train", "val", "test")
+"""What is drawn from the data set that detectors are trained on."""
+
+LEAK_FREE = "leak_free"
+
 Group = list[IndexRow]  # byte-identical images
+Stratum = tuple[int, str]  # label, and what the images show; empty where that is not asked or not known
 
 
 @dataclass(frozen=True)
@@ -24,64 +36,199 @@ class Split:
 def split_set(
     title: str,
     rows: Iterable[IndexRow],
-    counts: Mapping[str, int],
+    layout: Layout,
+    counts: Mapping[str, int | None],
     seed: int,
     *,
-    keep: Callable[[str], bool] = lambda path: True,
-    shrinkable: str = "train",
+    partition: str = "all",
 ) -> Split:
-    """Draw splits of `counts` images, half of each class, from the usable images of a data set.
+    """Draw splits from the usable images of a data set, half of each class.
 
-    The draw depends on the set of rows, the counts and the seed; not on the order of the rows. Images that
-    were dropped as unreadable may be missing from the split `shrinkable`, which then stays balanced; every
-    other split is complete.
+    Images that were dropped as unreadable may be missing from the split `train`, which then stays balanced;
+    every other split is complete.
 
     Args:
         title: the data set's name, for messages.
         rows: its index.
-        counts: split → number of images; even.
-        seed: of the draw (PCG64, one stream for each class).
-        keep: tells by its path whether an image may be drawn.
-        shrinkable: the split that may lack dropped images.
+        layout: of its archive.
+        counts: split → number of images, even; None for all, that is as many of each class as the smaller
+            one has.
+        seed: of the draw; class `label` has the stream PCG64([seed, label]).
+        partition: the publisher's part that images are drawn from; `all` pools them.
 
     Raises:
         UserError: a count is odd, there are too few images, byte-identical images have different labels, or
             copies of one file keep the counts from being met.
     """
+    pool = sorted({row for row in rows if partition in ("all", _partition(layout, row))})
+    usable = [row for row in pool if row.status == USABLE]
+    halves = _without_dropped(_halves(title, counts, usable), pool, usable)
+    drawn = _draw(title, usable, {name: halves[name] for name in sorted(halves)}, [seed])
+    sizes = {name: len(drawn[name]) for name in counts}
+    copies = Counter(row.sha256 for images in drawn.values() for row in images)
+    return Split(
+        rows=drawn,
+        summary={
+            "images": sizes,
+            "missing": {name: 0 if count is None else count - sizes[name] for name, count in counts.items()},
+            "dropped": len(pool) - len(usable),
+            "unused": len(usable) - sum(sizes.values()),
+            "copies_kept_together": sum(count > 1 for count in copies.values()),
+        },
+    )
+
+
+def split_published(
+    title: str, rows: Iterable[IndexRow], layout: Layout, counts: Mapping[str, int], seed: int
+) -> Split:
+    """Draw train and val from the publisher's training part, and test from its test part.
+
+    Each is half of each class and shows the same things as its part in the same proportions. Copies of test
+    images in the training part stay where the publisher has them; the split `leak_free` is the drawn test
+    split without them.
+
+    Args:
+        title: the data set's name, for messages.
+        rows: its index.
+        layout: of its archive; says what an image shows.
+        counts: of train, val and test; even.
+        seed: of the draw; part `number` (0 for train), class `label` and the subject at `position` among
+            those of that class, sorted, have the stream PCG64([seed, number, label, position]).
+
+    Raises:
+        UserError: as `split_set`.
+    """
+    usable = sorted({row for row in rows if row.status == USABLE})
+    halves = _halves(title, counts, usable)
+    drawn: dict[str, list[SplitRow]] = {}
+    for number, (part, names) in enumerate({"train": ("train", "val"), "test": ("test",)}.items()):
+        images = [row for row in usable if _partition(layout, row) == part]
+        wanted = {name: halves[name] for name in names}
+        drawn |= _draw(f"{title}, part {part}", images, wanted, [seed, number], layout.subject)
+    published = {row.sha256 for row in usable if _partition(layout, row) == "train"}
+    drawn[LEAK_FREE] = [row for row in drawn["test"] if row.sha256 not in published]
+    return Split(drawn, {name: _contents(images, layout) for name, images in drawn.items()})
+
+
+def _partition(layout: Layout, row: IndexRow) -> str | None:
+    place = layout.place(row.path)
+    return place.partition if place else None
+
+
+def _halves(title: str, counts: Mapping[str, int | None], usable: Iterable[IndexRow]) -> dict[str, int]:
+    """Return how many images of each class every split is to have."""
     for name, count in counts.items():
-        if count < 2 or count % 2:
+        if count is not None and (count < 2 or count % 2):
             raise UserError(
                 f"{title}: the split {name!r} cannot have {count:,} images, half of them real and half fake; "
                 "ask for an even number from 2 up"
             )
-    pool = sorted({row for row in rows if keep(row.path)})
-    groups = _groups(title, [row for row in pool if row.status == USABLE])
-    halves = _halves(title, pool, {name: counts[name] // 2 for name in sorted(counts)}, shrinkable)
+    everything = max(1, _smaller_class(usable))  # one more than there is fails like any other number
+    return {name: everything if count is None else count // 2 for name, count in counts.items()}
 
-    drawn: dict[str, list[SplitRow]] = {name: [] for name in counts}
-    together = 0
+
+def _without_dropped(
+    halves: dict[str, int], pool: Sequence[IndexRow], usable: Sequence[IndexRow]
+) -> dict[str, int]:
+    """Take from `train` what can only be missing because images of `pool` are not usable."""
+    total, here = sum(halves.values()), _smaller_class(usable)
+    left = halves.get("train", 0) - (total - here)
+    return halves | {"train": left} if here < total <= _smaller_class(pool) and left > 0 else halves
+
+
+def _smaller_class(images: Iterable[IndexRow]) -> int:
+    found = Counter(row.label for row in images)
+    return min(found[label] for label in range(len(CLASS_NAMES)))
+
+
+def _draw(
+    title: str,
+    images: Sequence[IndexRow],
+    halves: Mapping[str, int],
+    entropy: Sequence[int],
+    subject: Callable[[str], str | None] | None = None,
+) -> dict[str, list[SplitRow]]:
+    """Draw splits of so many `images`, sorted, of each class; those of one file go into one split or none.
+
+    Args:
+        title: of the images, for messages.
+        images: all usable.
+        halves: split → images of each class; the order of splits is part of the draw.
+        entropy: what the seed of each stream begins with; the label follows and, with `subject`, the position
+            of the stratum.
+        subject: what an image of some path shows, where all splits are to show the same.
+    """
+    counts = Counter(row.label for row in images)
+    total = sum(halves.values())
+    if total > _smaller_class(images):
+        numbers = " and ".join(f"{counts[label]:,} {name}" for label, name in enumerate(CLASS_NAMES))
+        raise UserError(
+            f"{title}: the splits need {total:,} images of each class, but there are {numbers} usable ones; "
+            "ask for fewer images or use the complete archive"
+        )
+    groups = _groups(title, images, subject)
+    drawn: dict[str, list[SplitRow]] = {name: [] for name in halves}
     for label, class_name in enumerate(CLASS_NAMES):
-        rng = np.random.Generator(np.random.PCG64([seed, label]))
-        dealt = deal([len(group) for group in groups[label]], list(halves.values()), rng)
-        if dealt is None:
+        strata = {shown: groups[of, shown] for of, shown in sorted(groups) if of == label}
+        sizes = {shown: sum(map(len, those)) for shown, those in strata.items()}
+        wanted = _within({name: _allotted(half, sizes) for name, half in halves.items()}, sizes)
+        for position, (shown, those) in enumerate(strata.items()):
+            words = [*entropy, label] if subject is None else [*entropy, label, position]
+            rng = np.random.Generator(np.random.PCG64(words))
+            capacities = {name: wanted[name][shown] for name in halves}
+            dealt = deal([len(group) for group in those], list(capacities.values()), rng)
+            if dealt is None:
+                listed = ", ".join(f"{count:,} ({name})" for name, count in capacities.items())
+                kind = f"{class_name} images of {shown}" if shown else f"{class_name} images"
+                raise UserError(
+                    f"{title}: there are too many byte-identical {kind}, which have to stay "
+                    f"together, for splits of exactly {listed} of them; ask for other counts"
+                )
+            for group, number in zip(those, dealt, strict=True):
+                if number is not None:
+                    drawn[list(halves)[number]] += [SplitRow(*row[:3]) for row in group]
+    return {name: sorted(rows) for name, rows in drawn.items()}
+
+
+def _groups(
+    title: str, images: Iterable[IndexRow], subject: Callable[[str], str | None] | None
+) -> dict[Stratum, list[Group]]:
+    """Return the groups of byte-identical images by the stratum of their first, ordered by its path."""
+    by_hash: dict[str, Group] = defaultdict(list)
+    for row in images:
+        by_hash[row.sha256].append(row)
+    strata: dict[Stratum, list[Group]] = defaultdict(list)
+    for group in by_hash.values():
+        if len({row.label for row in group}) > 1:
+            real, fake = (next(row.path for row in group if row.label == label) for label in (0, 1))
             raise UserError(
-                f"{title}: there are too many byte-identical {class_name} images, which have to stay "
-                f"together, for splits of exactly {_listed(halves)} of them; ask for other counts"
+                f"{title}: {real!r} (real) and {fake!r} (fake) are the same file; "
+                "use the publisher's own archive"
             )
-        for group, split in zip(groups[label], dealt, strict=True):
-            if split is not None:
-                drawn[list(halves)[split]] += [SplitRow(*row[:3]) for row in group]
-                together += len(group) > 1
-    return Split(
-        rows={name: sorted(images) for name, images in drawn.items()},
-        summary={
-            "images": {name: len(images) for name, images in drawn.items()},
-            "missing": {name: counts[name] - len(images) for name, images in drawn.items()},
-            "dropped": sum(row.status != USABLE for row in pool),
-            "unused": sum(row.status == USABLE for row in pool) - sum(map(len, drawn.values())),
-            "copies_kept_together": together,
-        },
-    )
+        shown = subject(group[0].path) if subject else None
+        strata[group[0].label, shown or ""].append(group)
+    return strata
+
+
+def _allotted(count: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Share `count` out in proportion to `sizes`; what rounding leaves goes to the largest remainders."""
+    total = sum(sizes.values())
+    shares = {name: count * size // total for name, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda name: (-(count * sizes[name] % total), name))
+    for name in by_remainder[: count - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def _within(wanted: dict[str, dict[str, int]], sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Move what rounding asks too much of one stratum to others that have room."""
+    first = next(iter(wanted))
+    for shown in sizes:
+        while sum(of[shown] for of in wanted.values()) > sizes[shown]:
+            room = next(s for s in sizes if sum(of[s] for of in wanted.values()) < sizes[s])
+            wanted[first][shown] -= 1
+            wanted[first][room] += 1
+    return wanted
 
 
 def deal(
@@ -144,43 +291,11 @@ def _deal_exactly(sizes: Sequence[int], bins: Sequence[int], rng: np.random.Gene
     return [next(turns[size]) for size in sizes]
 
 
-def _groups(title: str, usable: Iterable[IndexRow]) -> list[list[Group]]:
-    """Return the groups of byte-identical images of each class, in the order of their first paths."""
-    by_hash: dict[str, Group] = defaultdict(list)
-    for row in usable:
-        by_hash[row.sha256].append(row)
-    groups: list[list[Group]] = [[] for _ in CLASS_NAMES]
-    for group in by_hash.values():
-        labels = {row.label for row in group}
-        if len(labels) > 1:
-            real, fake = (next(row.path for row in group if row.label == label) for label in (0, 1))
-            raise UserError(
-                f"{title}: {real!r} (real) and {fake!r} (fake) are the same file; "
-                "use the publisher's own archive"
-            )
-        groups[labels.pop()].append(group)
-    return groups
-
-
-def _halves(title: str, pool: Iterable[IndexRow], asked: dict[str, int], shrinkable: str) -> dict[str, int]:
-    """Return how many images of each class every split gets; dropped images may be missing from one split."""
-    pool = list(pool)
-    usable = Counter(row.label for row in pool if row.status == USABLE)
-    found = Counter(row.label for row in pool)
-    total = sum(asked.values())
-    here = min(usable[label] for label in range(len(CLASS_NAMES)))
-    there = min(found[label] for label in range(len(CLASS_NAMES)))
-    left = asked.get(shrinkable, 0) - (total - here)
-    if here >= total:
-        return asked
-    if there >= total and left > 0:
-        return asked | {shrinkable: left}
-    numbers = " and ".join(f"{usable[label]:,} {name}" for label, name in enumerate(CLASS_NAMES))
-    raise UserError(
-        f"{title}: the splits need {total:,} images of each class, but there are {numbers} usable ones; "
-        "ask for fewer images or use the complete archive"
-    )
-
-
-def _listed(halves: Mapping[str, int]) -> str:
-    return ", ".join(f"{half:,} ({name})" for name, half in halves.items())
+def _contents(images: Sequence[SplitRow], layout: Layout) -> dict[str, Any]:
+    subjects = Counter(layout.subject(row.path) for row in images)
+    return {
+        "images": len(images),
+        "classes": dict(Counter(CLASS_NAMES[row.label] for row in images)),
+        "subjects": {name: subjects[name] for name in layout.subjects.values() if subjects[name]},
+        "copies": len(images) - len({row.sha256 for row in images}),
+    }

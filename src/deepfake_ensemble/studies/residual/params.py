@@ -13,7 +13,7 @@ from annotated_types import Ge, MinLen
 
 from deepfake_ensemble.archives.audit import AuditParams
 from deepfake_ensemble.archives.data_set import DataSet, Source
-from deepfake_ensemble.archives.stratified import SPLITS
+from deepfake_ensemble.archives.splitting import SPLITS
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.explanation.pictures_settings import Pictures
 from deepfake_ensemble.fetching.checkpoints import has_published

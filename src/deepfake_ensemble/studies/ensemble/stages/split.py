@@ -25,18 +25,13 @@ def main() -> None:
         )
     summary = {}
     for name, data_set in data_sets.items():
-        layout, partition = LAYOUTS[data_set.layout], data_set.partition
-
-        def belongs(path: str, layout=layout, partition=partition) -> bool:
-            place = layout.place(path)
-            return partition == "all" or (place is not None and place.partition == partition)
-
         drawn = split_set(
             name,
             read_index(Path("data/index") / f"{name}.csv"),
+            LAYOUTS[data_set.layout],
             {split: counts[split] for split in data_set.splits},
             params.read("split.seed", int),
-            keep=belongs,
+            partition=data_set.partition,
         )
         for split, rows in drawn.rows.items():
             write_split(Path("data/splits") / f"{split}.csv", rows)

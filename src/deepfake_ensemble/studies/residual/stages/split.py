@@ -7,14 +7,15 @@ from annotated_types import Ge
 
 from deepfake_ensemble.archives.index import read_index, write_split
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.archives.stratified import split
+from deepfake_ensemble.archives.splitting import split_published
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.foundation.section import Seed
 
 
 def main() -> None:
-    drawn = split(
+    drawn = split_published(
+        "cifake",
         read_index(Path("data/index/cifake.csv")),
         LAYOUTS["cifake"],
         params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]]),
@@ -22,7 +23,6 @@ def main() -> None:
     )
     for name, rows in drawn.rows.items():
         write_split(Path("data/splits") / f"{name}.csv", rows)
-    write_split(Path("data/splits/leak_free.csv"), drawn.leak_free)
     write_json(Path("reports/data/splits.json"), drawn.summary)
 
 

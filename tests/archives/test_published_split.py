@@ -7,7 +7,7 @@ import pytest
 
 from deepfake_ensemble.archives.index import IndexRow
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.archives.stratified import Split, split
+from deepfake_ensemble.archives.splitting import Split, split_published
 from deepfake_ensemble.foundation.errors import UserError
 
 LAYOUT = LAYOUTS["cifake"]
@@ -45,12 +45,12 @@ COUNTS = {"train": 320, "val": 80, "test": 160}
 
 
 def drawn(seed: int = 1, counts: dict[str, int] = COUNTS, rows: list[IndexRow] | None = None) -> Split:
-    return split(index() if rows is None else rows, LAYOUT, counts, seed)
+    return split_published("cifake", index() if rows is None else rows, LAYOUT, counts, seed)
 
 
 def test_the_splits_are_complete_disjoint_and_from_their_parts() -> None:
     rows = drawn().rows
-    assert {name: len(images) for name, images in rows.items()} == COUNTS
+    assert {name: len(rows[name]) for name in COUNTS} == COUNTS
     assert not {row.path for row in rows["train"]} & {row.path for row in rows["val"]}
     assert all(row.path.startswith("train/") for name in ("train", "val") for row in rows[name])
     assert all(row.path.startswith("test/") for row in rows["test"])
@@ -73,7 +73,7 @@ def test_copies_stay_together(seed: int) -> None:
 
 def test_the_leak_free_test_set_lacks_what_lies_in_the_training_half_and_nothing_else() -> None:
     of = drawn()
-    lost = {row.path for row in of.rows["test"]} - {row.path for row in of.leak_free}
+    lost = {row.path for row in of.rows["test"]} - {row.path for row in of.rows["leak_free"]}
     assert lost == {"test/FAKE/0001 (3).jpg", "test/FAKE/0007 (6).jpg"}
     assert of.summary["leak_free"]["images"] == 158
     assert of.summary["test"]["copies"] == 1
@@ -86,10 +86,18 @@ def test_the_draw_follows_the_seed_and_not_the_order_of_the_rows() -> None:
 
 
 def test_fewer_images_can_be_drawn() -> None:
-    of = drawn(counts={"train": 40, "val": 20, "test": 22})
-    assert {name: len(images) for name, images in of.rows.items()} == {"train": 40, "val": 20, "test": 22}
+    counts = {"train": 40, "val": 20, "test": 22}
+    of = drawn(counts=counts)
+    assert {name: len(of.rows[name]) for name in counts} == counts
     found = Counter((row.label, LAYOUT.subject(row.path)) for row in of.rows["train"])
     assert set(found.values()) == {2}
+
+
+def test_the_draw_stays_what_it_was() -> None:
+    # A changed draw would retrain every network: it must be meant.
+    rows = drawn(counts={"train": 40, "val": 20, "test": 20}).rows["val"]
+    names = [row.path.removeprefix("train/FAKE/") for row in rows if row.label]
+    assert names[:4] == ["0005 (10).jpg", "0006 (2).jpg", "0007.jpg", "0008 (8).jpg"]
 
 
 def test_unreadable_images_are_not_drawn() -> None:
@@ -101,12 +109,15 @@ def test_unreadable_images_are_not_drawn() -> None:
 @pytest.mark.parametrize(
     ("counts", "complaint"),
     [
-        ({"train": 321, "val": 80, "test": 160}, "counts: train 321: half of each class"),
+        (
+            {"train": 321, "val": 80, "test": 160},
+            "cifake: the split 'train' cannot have 321 images, half of them real",
+        ),
         (
             {"train": 360, "val": 80, "test": 160},
-            "train and val need 20 real images more than the part train",
+            "cifake, part train: the splits need 220 images of each class, but there are 200 real and 200",
         ),
-        ({"train": 320, "val": 80, "test": 180}, "test need 10 real images more than the part test"),
+        ({"train": 320, "val": 80, "test": 180}, "part test: the splits need 90 images of each class"),
     ],
 )
 def test_counts_that_cannot_be_met_are_refused(counts: dict[str, int], complaint: str) -> None:

@@ -19,20 +19,22 @@ from deepfake_ensemble.archives.index import (
     write_index,
     write_split,
 )
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.archives.splitting import deal, split_set
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 
+LAYOUT = LAYOUTS["cifake"]
 COUNTS = {"train": 12, "val": 4, "test": 6}
 
 
 def images(
-    label: int, *groups: int, folder: str = "train", status: str = "ok", prefix: str = ""
+    label: int, *groups: int, folder: str | None = None, status: str = "ok", prefix: str = ""
 ) -> list[IndexRow]:
     """Return images of a class: one group of byte-identical ones for each size given."""
     return [
         IndexRow(
-            f"{folder}/{label}/{prefix}{number}-{copy}.jpg",
+            f"{folder or f'train/{label}'}/{prefix}{number}-{copy}.jpg",
             label,
             hashlib.sha256(f"{prefix}{label} {number}".encode()).hexdigest(),
             status,
@@ -57,7 +59,7 @@ def check(rows: dict[str, list[SplitRow]], counts: dict[str, int]) -> None:
 
 
 def test_splits_are_exact_and_balanced_and_leave_the_rest_out() -> None:
-    split = split_set("faces", images(0, *[1] * 20) + images(1, *[1] * 30), COUNTS, 42)
+    split = split_set("faces", images(0, *[1] * 20) + images(1, *[1] * 30), LAYOUT, COUNTS, 42)
     check(split.rows, COUNTS)
     assert split.summary == {
         "images": COUNTS,
@@ -70,16 +72,16 @@ def test_splits_are_exact_and_balanced_and_leave_the_rest_out() -> None:
 
 def test_splits_depend_on_the_seed_but_not_on_any_order() -> None:
     rows = images(0, *[1] * 15, 2, 2, 3) + images(1, *[1] * 25)
-    drawn = split_set("faces", rows, COUNTS, 42)
+    drawn = split_set("faces", rows, LAYOUT, COUNTS, 42)
     random.Random(1).shuffle(rows)
     counts = dict(reversed(COUNTS.items()))
-    assert split_set("faces", rows + rows[:3], counts, 42) == drawn
-    assert split_set("faces", rows, COUNTS, 43).rows != drawn.rows
+    assert split_set("faces", rows + rows[:3], LAYOUT, counts, 42) == drawn
+    assert split_set("faces", rows, LAYOUT, COUNTS, 43).rows != drawn.rows
 
 
 def test_the_draw_stays_what_it_was() -> None:
     # A changed draw would retrain every model: it must be meant.
-    split = split_set("faces", images(0, *[1] * 20, 2) + images(1, *[1] * 30), COUNTS, 42)
+    split = split_set("faces", images(0, *[1] * 20, 2) + images(1, *[1] * 30), LAYOUT, COUNTS, 42)
     names = [row.path for row in split.rows["val"]]
     assert names == ["train/0/11-0.jpg", "train/0/14-0.jpg", "train/1/13-0.jpg", "train/1/21-0.jpg"]
 
@@ -89,7 +91,7 @@ def test_every_image_is_drawn_equally_often() -> None:
     found = Counter(
         row.path
         for seed in range(600)
-        for row in split_set("faces", rows, {"train": 8, "test": 4}, seed).rows["test"]
+        for row in split_set("faces", rows, LAYOUT, {"train": 8, "test": 4}, seed).rows["test"]
         if row.label == 0
     )
     assert set(found) == {row.path for row in rows if row.label == 0}
@@ -100,7 +102,7 @@ def test_every_image_is_drawn_equally_often() -> None:
 def test_copies_stay_together_and_are_shared_out() -> None:
     rows = images(0, *[2] * 40, *[1] * 20) + images(1, *[3] * 30, *[1] * 10)
     counts = {"train": 100, "val": 50, "test": 50}
-    split = split_set("faces", rows, counts, 7)
+    split = split_set("faces", rows, LAYOUT, counts, 7)
     check(split.rows, counts)
     copies = {
         name: sum(count > 1 for count in Counter(row.sha256 for row in drawn if row.label == 0).values())
@@ -112,7 +114,7 @@ def test_copies_stay_together_and_are_shared_out() -> None:
 
 def test_counts_that_copies_make_impossible_are_refused(documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
-        split_set("faces", images(0, *[1] * 10) + images(1, *[2] * 20), {"train": 10, "val": 6}, 1)
+        split_set("faces", images(0, *[1] * 10) + images(1, *[2] * 20), LAYOUT, {"train": 10, "val": 6}, 1)
     assert str(refusal.value) == (
         "faces: there are too many byte-identical fake images, which have to stay together, "
         "for splits of exactly 5 (train), 3 (val) of them; ask for other counts"
@@ -166,7 +168,8 @@ def test_many_copies_without_single_images_are_dealt() -> None:
 
 def test_too_few_images_are_refused_with_both_numbers(documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
-        split_set("faces", images(0, *[1] * 900) + images(1, *[1] * 1_000), {"train": 1_800, "val": 200}, 42)
+        rows = images(0, *[1] * 900) + images(1, *[1] * 1_000)
+        split_set("faces", rows, LAYOUT, {"train": 1_800, "val": 200}, 42)
     assert str(refusal.value) == (
         "faces: the splits need 1,000 images of each class, but there are 900 real and 1,000 fake "
         "usable ones; ask for fewer images or use the complete archive"
@@ -177,7 +180,7 @@ def test_too_few_images_are_refused_with_both_numbers(documented: Documented) ->
 @pytest.mark.parametrize("count", [0, 1, 5, -2])
 def test_a_count_that_has_no_half_is_refused(count: int) -> None:
     with pytest.raises(UserError) as refusal:
-        split_set("faces", images(0, *[1] * 9) + images(1, *[1] * 9), {"train": 2, "val": count}, 42)
+        split_set("faces", images(0, *[1] * 9) + images(1, *[1] * 9), LAYOUT, {"train": 2, "val": count}, 42)
     assert str(refusal.value) == (
         f"faces: the split 'val' cannot have {count} images, half of them real and half fake; "
         "ask for an even number from 2 up"
@@ -188,7 +191,7 @@ def test_files_with_both_labels_are_refused() -> None:
     rows = images(0, 1, 1) + images(1, 1, 1)
     rows.append(IndexRow("z.jpg", 1, rows[0].sha256, "ok"))
     with pytest.raises(UserError) as refusal:
-        split_set("faces", rows, {"train": 2}, 42)
+        split_set("faces", rows, LAYOUT, {"train": 2}, 42)
     assert str(refusal.value) == (
         "faces: 'train/0/0-0.jpg' (real) and 'z.jpg' (fake) are the same file; "
         "use the publisher's own archive"
@@ -199,18 +202,28 @@ def test_only_images_of_the_wanted_part_are_drawn() -> None:
     rows = [
         row
         for label in (0, 1)
-        for folder in ("train", "test")
-        for row in images(label, *[1] * 10, folder=folder, prefix=folder)
+        for part in ("train", "test")
+        for row in images(label, *[1] * 10, folder=f"{part}/{('REAL', 'FAKE')[label]}", prefix=part)
     ]
-    split = split_set("cifake", rows, {"cifake": 20}, 42, keep=lambda path: path.startswith("test/"))
+    split = split_set("cifake", rows, LAYOUT, {"cifake": 20}, 42, partition="test")
     check(split.rows, {"cifake": 20})
     assert all(row.path.startswith("test/") for row in split.rows["cifake"])
     assert split.summary["unused"] == 0
 
 
+def test_all_images_are_as_many_of_each_class_as_the_smaller_one_has() -> None:
+    rows = images(0, *[1] * 15, 2) + images(1, *[1] * 21) + images(1, 1, status="truncated", prefix="bad")
+    split = split_set("cifake", rows, LAYOUT, {"cifake": None}, 42)
+    assert split == split_set("cifake", rows, LAYOUT, {"cifake": 34}, 42)
+    check(split.rows, {"cifake": 34})
+    assert split.summary["missing"] == {"cifake": 0}
+    with pytest.raises(UserError, match="need 1 images of each class, but there are 2 real and 0 fake"):
+        split_set("cifake", images(0, 1, 1), LAYOUT, {"cifake": None}, 42)
+
+
 def test_dropped_images_are_missing_from_train_alone_which_stays_balanced() -> None:
     bad = images(1, 1, 1, status="truncated", prefix="bad")
-    split = split_set("faces", images(0, *[1] * 11) + images(1, *[1] * 9) + bad, COUNTS, 42)
+    split = split_set("faces", images(0, *[1] * 11) + images(1, *[1] * 9) + bad, LAYOUT, COUNTS, 42)
     check(split.rows, COUNTS | {"train": 8})
     assert split.summary["missing"] == {"train": 4, "val": 0, "test": 0}
     assert split.summary["dropped"] == 2
@@ -220,13 +233,13 @@ def test_dropped_images_are_missing_from_train_alone_which_stays_balanced() -> N
 def test_dropped_images_do_not_hide_that_there_never_were_enough() -> None:
     bad = images(1, 1, status="truncated", prefix="bad")
     with pytest.raises(UserError, match="11 images of each class, but there are 11 real and 9 fake usable"):
-        split_set("faces", images(0, *[1] * 11) + images(1, *[1] * 9) + bad, COUNTS, 42)
+        split_set("faces", images(0, *[1] * 11) + images(1, *[1] * 9) + bad, LAYOUT, COUNTS, 42)
 
 
 def test_a_set_without_a_training_split_cannot_shrink() -> None:
     bad = images(1, 1, status="truncated", prefix="bad")
     with pytest.raises(UserError, match="need 5 images of each class, but there are 5 real and 4 fake"):
-        split_set("cifake", images(0, *[1] * 5) + images(1, *[1] * 4) + bad, {"cifake": 10}, 42)
+        split_set("cifake", images(0, *[1] * 5) + images(1, *[1] * 4) + bad, LAYOUT, {"cifake": 10}, 42)
 
 
 def test_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
