@@ -8,14 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from deepfake_ensemble.evaluation.metrics import (
-    Confusion,
-    confusion,
-    metrics,
-    precision_recall_curve,
-    roc_curve,
-)
+from deepfake_ensemble.evaluation.metrics import metrics, precision_recall_curve, roc_curve
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 
 def reference(labels, p_fake, threshold=0.5, ece_bins=15):

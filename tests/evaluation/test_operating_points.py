@@ -8,7 +8,7 @@ from sklearn.metrics import roc_curve
 
 from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.comparison.operating_points import operating_point, threshold_for_fpr, youden
-from deepfake_ensemble.evaluation.metrics import Confusion
+from deepfake_ensemble.scoring.scores import Confusion
 
 few = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.5, 1 - 2**-53, 1.0]) | st.floats(0, 1)),

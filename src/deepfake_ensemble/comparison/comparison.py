@@ -41,11 +41,12 @@ from deepfake_ensemble.comparison.paired import (
     mcnemar,
     odds_ratio,
 )
-from deepfake_ensemble.evaluation.metrics import ECE_BINS, THRESHOLD, metrics, require_both_classes
+from deepfake_ensemble.evaluation.metrics import ECE_BINS, metrics
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights, with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.scoring.scores import THRESHOLD, require_both_classes
 
 # A false-positive rate can be set on validation from 1 / rate reals up: 100 and 1,000.
 FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fraction(1, 1000)}

@@ -14,8 +14,8 @@ from deepfake_ensemble.comparison.intervals import (
     differences,
     intervals,
 )
-from deepfake_ensemble.evaluation.metrics import THRESHOLD
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.scoring.scores import THRESHOLD
 
 
 @dataclass(frozen=True)

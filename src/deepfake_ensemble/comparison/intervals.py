@@ -8,12 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.metrics import (
-    THRESHOLD,
-    log_losses,
-    metrics,
-    require_both_classes,
-)
+from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.scoring.scores import THRESHOLD, log_losses, require_both_classes
 
 CONFIDENCE = 0.95
 METRICS = ("accuracy", "precision", "recall", "f1", "auc", "average_precision", "log_loss")

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
-from deepfake_ensemble.evaluation.metrics import Confusion, confusion
+from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 
 def youden(labels: np.ndarray, p_fake: np.ndarray) -> float:

@@ -14,12 +14,12 @@ from deepfake_ensemble.comparison.intervals import (
     intervals,
     stream,
 )
-from deepfake_ensemble.evaluation.metrics import THRESHOLD
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.perturbing.perturbations import Condition, likened
+from deepfake_ensemble.scoring.scores import THRESHOLD
 
 CLEAN = "clean"  # the images as they are
 PARTS = ("resolution", "compression", "rest", "total")  # of what is lost on another data set

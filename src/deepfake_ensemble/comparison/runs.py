@@ -9,10 +9,11 @@ import numpy as np
 
 from deepfake_ensemble.comparison.intervals import bootstrap, differences, intervals, stream
 from deepfake_ensemble.comparison.paired import holm, mcnemar
-from deepfake_ensemble.evaluation.metrics import confusion, metrics
+from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights
+from deepfake_ensemble.scoring.scores import confusion
 from deepfake_ensemble.training.residual.settings import Run
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.metrics import confusion, precision_recall_curve, roc_curve
+from deepfake_ensemble.evaluation.metrics import precision_recall_curve, roc_curve
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.settings import EvaluationParams
 from deepfake_ensemble.foundation.files import replacing_folder, write_csv
+from deepfake_ensemble.scoring.scores import confusion
 
 
 def write(

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.scoring.scores import THRESHOLD, confusion, log_losses, require_both_classes
 
-THRESHOLD = 0.5
 ECE_BINS = 15
 
 
@@ -29,16 +28,6 @@ class Metrics:
     n: int
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """Numbers of images: fakes called fake (tp), reals called fake (fp), and the other two."""
-
-    tp: int
-    fp: int
-    tn: int
-    fn: int
-
-
 def metrics(
     labels: np.ndarray, p_fake: np.ndarray, threshold: float = THRESHOLD, ece_bins: int = ECE_BINS
 ) -> Metrics:
@@ -51,10 +40,10 @@ def metrics(
     c = confusion(labels, p_fake, threshold)
     tps, fps = _cumulative_counts(labels, p_fake)
     return Metrics(
-        accuracy=(c.tp + c.tn) / len(labels),
-        precision=c.tp / (c.tp + c.fp) if c.tp + c.fp else 0.0,
-        recall=c.tp / (c.tp + c.fn),
-        f1=2 * c.tp / (2 * c.tp + c.fp + c.fn),
+        accuracy=c.accuracy,
+        precision=c.precision,
+        recall=c.recall,
+        f1=c.f1,
         auc=_auc(tps, fps),
         average_precision=_average_precision(tps, fps),
         log_loss=float(log_losses(labels, p_fake).mean()),
@@ -62,34 +51,6 @@ def metrics(
         ece=expected_calibration_error(labels, p_fake, ece_bins),
         n=len(labels),
     )
-
-
-def require_both_classes(labels: np.ndarray) -> None:
-    """Raise UserError unless there are images of both classes."""
-    fakes = int(np.count_nonzero(labels))
-    if fakes in (0, len(labels)):
-        which = "fake" if fakes else "real"
-        raise UserError(
-            f"predictions: all {len(labels)} images are {which}, and metrics need both classes; "
-            "evaluate a split that holds real and fake images"
-        )
-
-
-def confusion(labels: np.ndarray, p_fake: np.ndarray, threshold: float = THRESHOLD) -> Confusion:
-    """Count right and wrong answers at a threshold; an image is called fake from the threshold up."""
-    called_fake = p_fake >= threshold
-    positives = int(np.count_nonzero(labels))
-    tp = int(np.count_nonzero(called_fake & (labels == 1)))
-    fp = int(np.count_nonzero(called_fake)) - tp
-    return Confusion(tp=tp, fp=fp, tn=len(labels) - positives - fp, fn=positives - tp)
-
-
-def log_losses(labels: np.ndarray, p_fake: np.ndarray) -> np.ndarray:
-    """Return each image's -ln(probability given to its class), clipped as in scikit-learn's log_loss: to
-    [eps, 1 - eps] with the eps of float64, so a certain error costs 36.04 instead of infinity."""
-    eps = np.finfo(np.float64).eps
-    given = np.where(labels == 1, p_fake, 1 - p_fake)
-    return -np.log(np.clip(given, eps, 1 - eps))
 
 
 def bin_indices(p_fake: np.ndarray, bins: int) -> np.ndarray:

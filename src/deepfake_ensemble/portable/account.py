@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.comparison.intervals import Interval, wilson
-from deepfake_ensemble.evaluation.metrics import bin_indices, confusion
+from deepfake_ensemble.evaluation.metrics import bin_indices
 from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
+from deepfake_ensemble.scoring.scores import confusion
 
 # What a threshold may be, beside the operating points: for each, its errors are kept.
 STEPS = tuple(step / 100 for step in range(1, 100))

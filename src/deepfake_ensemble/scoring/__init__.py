@@ -1,0 +1,1 @@
+"""The few scores that trainings and evaluations share."""
