@@ -31,8 +31,8 @@ def make(folder: Path) -> None:
     params["comparison"]["resamples"] = 100
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    for data_set, subjects in (("faces", 20), ("cifake", 5)):
-        _archive(folder / "data/raw" / f"{data_set}.zip", data_set, subjects)
+    for data_set, archive, subjects in (("internal", "faces", 20), ("cifake", "cifake", 5)):
+        _archive(folder / "data/raw" / f"{archive}.zip", archive, subjects)
         run(folder, "audit", data_set)
     run(folder, "split")
     for number, (model, skill) in enumerate(SKILLS.items()):

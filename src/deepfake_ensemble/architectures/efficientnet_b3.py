@@ -24,6 +24,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=383,
     backbone=backbone,
     native=TORCH,
     imagenet=ImageNetFile(

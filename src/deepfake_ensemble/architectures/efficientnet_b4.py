@@ -28,6 +28,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=473,
     backbone=backbone,
     native=Scaling(
         scale=tuple(1 / (255 * deviation) for deviation in DEVIATION),  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=516,
     backbone=backbone,
     native=CAFFE,
     imagenet=ImageNetFile(

@@ -126,4 +126,4 @@ def _tensor(stored: Any, path: Path, name: str, like: Any) -> Any:
 
 
 # Its weights are fetched by `residual/checkpoints.py`: whoever publishes them says a SHA-256, no MD5.
-ARCHITECTURE = Architecture(network=FineTuned, backbone=backbone, native=TORCH)
+ARCHITECTURE = Architecture(network=FineTuned, layers=86, backbone=backbone, native=TORCH)

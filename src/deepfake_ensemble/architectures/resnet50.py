@@ -18,6 +18,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=176,
     backbone=backbone,
     # Caffe's convention: blue, green, red, each less its ImageNet mean.
     native=Scaling(scale=(1.0, 1.0, 1.0), offset=(-103.939, -116.779, -123.68), channels="bgr"),

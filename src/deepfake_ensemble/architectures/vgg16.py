@@ -23,6 +23,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=20,
     backbone=backbone,
     native=CAFFE,
     imagenet=ImageNetFile(

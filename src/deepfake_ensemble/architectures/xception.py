@@ -18,6 +18,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
+    layers=133,
     backbone=backbone,
     # Pixels from −1 to 1.
     native=Scaling(scale=(1 / 127.5,) * 3, offset=(-1.0, -1.0, -1.0)),

@@ -13,21 +13,19 @@ Source = Literal["sample", "kaggle", "local"]
 class DataSet:
     """The section `data_sets.NAME`.
 
+    The one called `internal` is split into train, val and test and trained on; every other one is only
+    predicted.
+
     Attributes:
-        layout: how the publisher lays its archive out.
+        archive: what its archive is called, without `.zip`.
+        layout: how the publisher lays it out.
         kaggle: its slug, owner/name.
         version: of the data set on Kaggle.
         partition: which of the publisher's own parts is used; all pools them.
-        splits: what is drawn from it: train, val and test, or one split of its name that is only predicted.
     """
 
+    archive: Annotated[str, MinLen(1)]
     layout: Literal["faces", "cifake"]
     kaggle: Annotated[str, MinLen(3)]
     version: Annotated[int, Ge(1)]
     partition: Literal["all", "train", "valid", "test"]
-    splits: Annotated[list[str], MinLen(1)]
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether no detector is trained on it."""
-        return "train" not in self.splits

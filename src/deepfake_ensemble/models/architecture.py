@@ -52,12 +52,14 @@ class Architecture:
             model from scaled pixels (n, size, size, 3) to features (n, d).
         native: the scaling its ImageNet weights were trained with; None where there are none.
         imagenet: its ImageNet weights; None where there are none.
+        layers: of its backbone, which is as many as can be frozen; None where none can.
     """
 
     network: type
     backbone: "Callable[[int, Any, Path | None], keras.Model]"
     native: Scaling | None = None
     imagenet: ImageNetFile | None = None
+    layers: int | None = None
 
 
 @section

@@ -28,10 +28,10 @@ LIMITS = (
 )
 
 
-def described(name: str, data_set: DataSet, source: Source) -> str:
+def described(data_set: DataSet, source: Source) -> str:
     """Return in words what a data set is, and where it came from."""
     made = "synthesised in the layout of" if source == "sample" else "from"
-    return f"{name}, {made} {data_set.kaggle}"
+    return f"{data_set.archive}, {made} {data_set.kaggle}"
 
 
 def operating_points(compared: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

@@ -15,7 +15,6 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.perturbing.perturbations import conditions
@@ -190,9 +189,8 @@ def gpu_memory(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> 
 def disk(whole: schema.Params, measured: Mapping[str, Any]) -> dict[str, float]:
     """Return bytes on the disk, by what takes them; DVC's cache holds the results once more."""
     sets = {name: plan.WORK["download"](whole, name).disk or 0 for name in whole.data_sets}
-    packed = sum(
-        plan.WORK["pack"](whole, split).disk or 0 for it in whole.data_sets.values() for split in it.splits
-    )
+    counts = whole.profiles[whole.profile].counts
+    packed = sum(plan.WORK["pack"](whole, split).disk or 0 for split in counts)
     parameters = sum(
         measured["models"][name]["parameters"] for name in whole.models if name in measured["models"]
     )
@@ -309,14 +307,11 @@ def main() -> None:
         "--cores", type=int, default=CORES, help=f"of the machine with the GPU (default {CORES})"
     )
     asked = parser.parse_args()
-    data = params.load() | ({"profile": asked.profile} if asked.profile else {})
-    if problems := schema.problems(data):
-        sys.exit("\n".join(f"{params.FILE}: {problem}" for problem in problems))
+    whole = schema.CHECK.read(**({"profile": asked.profile} if asked.profile else {}))
     for file, benchmark in ((MEASURED, "training_cost"), (ON_GPU, "precision")):
         if not file.exists():
             raise UserError(f"{file}: missing; `python benchmarks/{benchmark}.py` writes it")
-    whole, on_gpu = params.check("", data, schema.Params), read_json(ON_GPU)["gpu"]
-    print(page(whole, read_json(MEASURED), on_gpu, asked.cores))
+    print(page(whole, read_json(MEASURED), read_json(ON_GPU)["gpu"], asked.cores))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def main() -> None:
         profile = params.active_profile().rpartition(".")[2]
         seeds = params.read("seeds", Annotated[list[Seed32], MinLen(2)])
         data_sets = params.read("data_sets", dict[str, DataSet])
-        outside = [name for name, data_set in data_sets.items() if data_set.is_outside]
+        outside = [name for name in data_sets if name != INTERNAL]
         figures = repeat(seeds, [INTERNAL, *outside])
         write_json(MEASUREMENTS / f"{profile}.json", rounded({"figures": figures}))
     before = PAGE.read_text(encoding="utf-8")

@@ -92,8 +92,8 @@ def rewired(text: str, models: Sequence[str], data_sets: Mapping[str, DataSet]) 
     """
     pipeline = yaml.safe_load(text)
     stages = pipeline["stages"]
-    splits = {split: name for name, data_set in data_sets.items() for split in data_set.splits}
-    outside = {name: it.splits[0] for name, it in data_sets.items() if it.is_outside}
+    outside = {name: name for name in data_sets if name != INTERNAL}
+    splits = dict.fromkeys(("train", "val", "test"), INTERNAL) | outside
     evaluations = stages["evaluate"]["foreach"]
     old_outside = {name: split for name, split in evaluations.items() if name != INTERNAL}
     if not outside:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from deepfake_ensemble.foundation import params
+from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.perturbing.perturbations import conditions
@@ -163,7 +163,7 @@ def _split(whole: schema.Params, item: str) -> Work:
 def _pack(whole: schema.Params, item: str) -> Work:
     images = _profile(whole).counts[item]
     shards = _ceil(images, whole.pack.images_per_shard)
-    layout = next(it.layout for it in whole.data_sets.values() if item in it.splits)
+    layout = whole.data_sets[item if item in whole.data_sets else INTERNAL].layout
     each = BYTES_PER_IMAGE[_profile(whole).source][layout]
     return Work(
         f"{images:,} images in {shards} TFRecord shard{'s' * (shards > 1)}",
@@ -411,10 +411,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make plan", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     arguments = parser.parse_args()
-    data = params.load()
-    if problems := schema.problems(data):
-        sys.exit("\n".join(f"{params.FILE}: {problem}" for problem in problems))
-    whole = params.check("", data, schema.Params)
+    whole = schema.CHECK.read()
     steps = plan(whole, ask_dvc())
     if arguments.json:
         print(json.dumps({"profile": whole.profile, "steps": [asdict(step) for step in steps]}, indent=2))

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 
 from deepfake_ensemble.fetching.checkpoints import CHECKPOINTS
-from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.studies.ensemble.plan import Known, Step, ask_dvc
 from deepfake_ensemble.studies.residual import params as schema
@@ -152,10 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make residual-plan", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     arguments = parser.parse_args()
-    data = params.load()
-    if problems := schema.problems(data):
-        sys.exit("\n".join(f"residual/{params.FILE}: {problem}" for problem in problems))
-    whole = params.check("", data, schema.Params)
+    whole = schema.CHECK.read()
     found = steps(whole, ask_dvc())
     if arguments.json:
         print(json.dumps({"profile": whole.profile, "steps": [asdict(step) for step in found]}, indent=2))

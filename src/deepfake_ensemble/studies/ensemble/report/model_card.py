@@ -80,11 +80,11 @@ def _model(study: Study) -> str:
 
 def _data(study: Study) -> str:
     made = "synthesised in the layout of" if study.source == "sample" else "from"
+    kaggle = {of["archive"]: of["kaggle"] for of in study.run["params"]["data_sets"].values()}
     lines = []
     for name, of in study.splits.items():
         splits = ", ".join(as_text([f"{split} ", count(images)]) for split, images in of["images"].items())
-        kaggle = study.run["params"]["data_sets"][name]["kaggle"]
-        lines.append(f"- {title(name)}, {made} `{kaggle}`: {splits}")
+        lines.append(f"- {title(name)}, {made} `{kaggle[name]}`: {splits}")
     return "Images in each split, half of them fake:\n\n" + "\n".join(lines)
 
 

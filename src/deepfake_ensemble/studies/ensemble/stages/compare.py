@@ -23,7 +23,7 @@ def main() -> None:
     settings = params.read("comparison", ComparisonParams)
     measuring = params.read("evaluation", EvaluationParams)
     data_sets = params.read("data_sets", dict[str, DataSet])
-    outside = {name: LAYOUTS[of.layout] for name, of in data_sets.items() if of.is_outside}
+    outside = {name: LAYOUTS[of.layout] for name, of in data_sets.items() if name != INTERNAL}
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
 
     def predicted(split: str) -> dict[str, Predictions]:

@@ -28,7 +28,7 @@ def main() -> None:
     threshold = params.read("evaluation", EvaluationParams).threshold
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
-    outside = [name for name, it in params.read("data_sets", dict[str, DataSet]).items() if it.is_outside]
+    outside = [name for name in params.read("data_sets", dict[str, DataSet]) if name != INTERNAL]
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
 
     members, readers = {}, {}

@@ -43,8 +43,7 @@ def main() -> None:
     weights_path = Path("reports/ensemble/weights.json")
     weights = weights_file.read(weights_path)
     files = {model: Path("models") / f"{model}.keras" for model in weights}
-    trained = next(name for name, it in data_sets.items() if not it.is_outside)
-    measured_on = {INTERNAL: trained} | {name: name for name, it in data_sets.items() if it.is_outside}
+    measured_on = [INTERNAL, *(name for name in data_sets if name != INTERNAL)]
     comparisons = {name: Path("reports/comparison") / f"{name}.json" for name in measured_on}
     compared = {name: read_json(path) for name, path in comparisons.items()}
 
@@ -74,19 +73,19 @@ def main() -> None:
         models={model: sha256(file) for model, file in files.items()},
         profile=profile.rpartition(".")[2],
         demonstration=source == "sample",
-        trained_on=account.described(trained, data_sets[trained], source),
+        trained_on=account.described(data_sets[INTERNAL], source),
         operating_points=account.operating_points(compared[INTERNAL]),
         measured=tuple(
             account.measured(
                 name,
-                account.described(data_set, data_sets[data_set], source),
+                account.described(data_sets[name], source),
                 compared[name],
                 labels=images[split_of(name)].labels,
                 p_fake=predicted[split_of(name)],
                 unlike=likeness.distances(seen[split_of(name)], usual) > usual.limit,
                 bins=bins,
             )
-            for name, data_set in measured_on.items()
+            for name in measured_on
         ),
         typical=usual,
         licence=account.LICENCE,

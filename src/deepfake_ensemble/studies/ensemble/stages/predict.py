@@ -25,12 +25,8 @@ def main(model: str) -> None:
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
     batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
-    splits = [
-        split
-        for data_set in params.read("data_sets", dict[str, DataSet]).values()
-        for split in data_set.splits
-        if split != "train"
-    ]
+    outside = [name for name in params.read("data_sets", dict[str, DataSet]) if name != "internal"]
+    splits = ["val", "test", *outside]
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     file = Path("models") / f"{model}.keras"
     predictor = Predictor(saved.load(file))

@@ -17,7 +17,8 @@ from deepfake_ensemble.foundation.files import write_json
 def main() -> None:
     data_sets = params.read("data_sets", dict[str, DataSet])
     counts = params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]])
-    wanted = {split for data_set in data_sets.values() for split in data_set.splits}
+    splits = {name: ("train", "val", "test") if name == "internal" else (name,) for name in data_sets}
+    wanted = {split for of in splits.values() for split in of}
     if wanted != counts.keys():
         raise UserError(
             f"{params.FILE}: {params.active_profile()}.counts: has {', '.join(sorted(counts))}, but data_sets"
@@ -26,16 +27,16 @@ def main() -> None:
     summary = {}
     for name, data_set in data_sets.items():
         drawn = split_set(
-            name,
-            read_index(Path("data/index") / f"{name}.csv"),
+            data_set.archive,
+            read_index(Path("data/index") / f"{data_set.archive}.csv"),
             LAYOUTS[data_set.layout],
-            {split: counts[split] for split in data_set.splits},
+            {split: counts[split] for split in splits[name]},
             params.read("split.seed", int),
             partition=data_set.partition,
         )
         for split, rows in drawn.rows.items():
             write_split(Path("data/splits") / f"{split}.csv", rows)
-        summary[name] = drawn.summary
+        summary[data_set.archive] = drawn.summary
     write_json(Path("reports/data/splits.json"), summary)
 
 
