@@ -18,8 +18,8 @@ from rich.filesize import decimal
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.perturbing.perturbations import conditions
-from deepfake_ensemble.studies.ensemble import params as schema
-from deepfake_ensemble.studies.ensemble import plan
+from deepfake_ensemble.studies.common import plan
+from deepfake_ensemble.studies.ensemble.params import CHECK, Params
 from deepfake_ensemble.workflow.generated import table
 
 MEASURED = Path("docs/measurements/training_cost.json")
@@ -107,22 +107,21 @@ class Work:
     predicted: int
 
 
-def work(whole: schema.Params) -> Work:
+def work(whole: Params) -> Work:
     """Return what each model does at the active profile, at most: no training stops early."""
-    profile = whole.profiles[whole.profile]
+    profile = whole.active
     recipe = profile.training.shortened(whole.training)
-    val = profile.counts["val"]
-    split = sum(count for name, count in profile.counts.items() if name != "train")
     perturbed = min(profile.perturbed_images, profile.counts["test"]) * len(conditions(whole.robustness))
+    predicted = sum(n or 0 for n in plan.predicted(whole).values())
     return Work(
-        steps=recipe.epochs * -(-profile.counts["train"] // recipe.batch_size),
+        steps=recipe.epochs * plan.ceil(profile.counts["train"], recipe.batch_size),
         batch=recipe.batch_size,
-        predicted=recipe.epochs * val + split + perturbed,
+        predicted=recipe.epochs * profile.counts["val"] + predicted + perturbed,
     )
 
 
 def gpu_hours(
-    name: str, whole: schema.Params, gpu: str, *, decoded: float, as_published: bool = False
+    name: str, whole: Params, gpu: str, *, decoded: float, as_published: bool = False
 ) -> float | None:
     """Return hours of one model on a GPU; None if no rate of it is known.
 
@@ -135,7 +134,7 @@ def gpu_hours(
     """
     if name not in PUBLISHED:
         return None
-    known, profile, todo = PUBLISHED[name], whole.profiles[whole.profile], work(whole)
+    known, profile, todo = PUBLISHED[name], whole.active, work(whole)
     row, column = GPUS.index(gpu), int(profile.training.precision != "float32")
     pixels = (known.size / profile.image_size) ** 2
     compiled = profile.training.jit_compile and known.xla
@@ -151,54 +150,53 @@ def gpu_hours(
     return (todo.steps * step + todo.predicted * each) / 3600
 
 
-def processor_hours(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> float | None:
+def processor_hours(name: str, whole: Params, measured: Mapping[str, Any]) -> float | None:
     """Return hours of one model on the processor that was measured; None if it was not."""
     if name not in measured["models"]:
         return None
     each = median(measured["models"][name]["step_seconds"]) / measured["batch"]
-    each *= (whole.profiles[whole.profile].image_size / measured["image_size"]) ** 2
+    each *= (whole.active.image_size / measured["image_size"]) ** 2
     todo = work(whole)
     return (todo.steps * todo.batch + todo.predicted / PASSES) * each / 3600
 
 
-def measured_gpu_hours(name: str, whole: schema.Params, on_gpu: Mapping[str, Any]) -> float | None:
+def measured_gpu_hours(name: str, whole: Params, on_gpu: Mapping[str, Any]) -> float | None:
     """Return hours of one model on the GPU that was measured; None if it was not at this precision."""
     if name not in on_gpu["models"]:
         return None
-    found, training = on_gpu["models"][name], whole.profiles[whole.profile].training
+    found, training = on_gpu["models"][name], whole.active.training
     compiled = f"{training.precision}, XLA"
     setting = compiled if training.jit_compile and compiled in found else training.precision
     if setting not in found:
         return None
     # Smaller images do not make it shorter: it is what the processor needs to launch a step's operations.
-    pixels = max(1.0, (whole.profiles[whole.profile].image_size / on_gpu["image_size"]) ** 2)
+    pixels = max(1.0, (whole.active.image_size / on_gpu["image_size"]) ** 2)
     step, todo = pixels * median(found[setting]["step_seconds"]), work(whole)
     return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
 
 
-def gpu_memory(name: str, whole: schema.Params, measured: Mapping[str, Any]) -> float | None:
+def gpu_memory(name: str, whole: Params, measured: Mapping[str, Any]) -> float | None:
     """Return about how many bytes a training keeps on a GPU: weights, gradients, Adam's two, activations."""
     if name not in measured["models"]:
         return None
-    found, profile = measured["models"][name], whole.profiles[whole.profile]
+    found, profile = measured["models"][name], whole.active
     values = found["values_per_image"] * (profile.image_size / measured["image_size"]) ** 2
     each = 4 if profile.training.precision == "float32" else 2
     return 16 * found["parameters"] + each * whole.training.batch_size * values
 
 
-def disk(whole: schema.Params, measured: Mapping[str, Any]) -> dict[str, float]:
+def disk(whole: Params, measured: Mapping[str, Any]) -> dict[str, float]:
     """Return bytes on the disk, by what takes them; DVC's cache holds the results once more."""
-    sets = {name: plan.WORK["download"](whole, name).disk or 0 for name in whole.data_sets}
-    counts = whole.profiles[whole.profile].counts
-    packed = sum(plan.WORK["pack"](whole, split).disk or 0 for split in counts)
+    archives = sum(plan.archive_bytes(whole, name) or 0 for name in whole.data_sets)
+    packed = sum(plan.packed_bytes(whole, name) or 0 for name in whole.data_sets)
     parameters = sum(
         measured["models"][name]["parameters"] for name in whole.models if name in measured["models"]
     )
     models = 4 * 4 * parameters  # initial and trained ones, and the ensemble as .keras and as .onnx
-    results = sum(sets.values()) + packed + models
-    imagenet = whole.profiles[whole.profile].initial_weights == "imagenet"
+    results = archives + packed + models
+    imagenet = whole.active.initial_weights == "imagenet"
     return {
-        "archives": sum(sets.values()),
+        "archives": archives,
         "packed images": packed,
         "models, and the ensemble of them": models,
         "the same again in DVC's cache": results,
@@ -207,10 +205,10 @@ def disk(whole: schema.Params, measured: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def network(whole: schema.Params) -> float:
+def network(whole: Params) -> float:
     """Return bytes that are fetched: archives from Kaggle, ImageNet weights, packages (unpacked)."""
-    profile = whole.profiles[whole.profile]
-    archives = sum(plan.WORK["download"](whole, name).disk or 0 for name in whole.data_sets)
+    profile = whole.active
+    archives = sum(plan.archive_bytes(whole, name) or 0 for name in whole.data_sets)
     return (
         (archives if profile.source == "kaggle" else 0)
         + (IMAGENET_BYTES if profile.initial_weights == "imagenet" else 0)
@@ -218,11 +216,9 @@ def network(whole: schema.Params) -> float:
     )
 
 
-def page(
-    whole: schema.Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], cores: int = CORES
-) -> str:
+def page(whole: Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], cores: int = CORES) -> str:
     """Return the estimate of the active profile, in Markdown."""
-    profile = whole.profiles[whole.profile]
+    profile = whole.active
     decoded = _decoded(measured, profile.image_size) * cores
     ways = {
         f"{gpu}{', published' if published else ''}": [
@@ -307,7 +303,7 @@ def main() -> None:
         "--cores", type=int, default=CORES, help=f"of the machine with the GPU (default {CORES})"
     )
     asked = parser.parse_args()
-    whole = schema.CHECK.read(**({"profile": asked.profile} if asked.profile else {}))
+    whole = CHECK.read(**({"profile": asked.profile} if asked.profile else {}))
     for file, benchmark in ((MEASURED, "training_cost"), (ON_GPU, "precision")):
         if not file.exists():
             raise UserError(f"{file}: missing; `python benchmarks/{benchmark}.py` writes it")

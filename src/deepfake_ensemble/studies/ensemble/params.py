@@ -16,12 +16,12 @@ from deepfake_ensemble.foundation.section import Seed32, section
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
-from deepfake_ensemble.studies import checking
+from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe, Resume
 
 
 @section
-class Profile(checking.Profile):
+class Profile(common.Profile):
     """The section `profiles.NAME`."""
 
     initial_weights: InitialWeights
@@ -30,7 +30,7 @@ class Profile(checking.Profile):
 
 
 @section
-class Params(checking.Params):
+class Params(common.Params):
     """All of params.yaml."""
 
     seeds: Annotated[list[Seed32], MinLen(2)]
@@ -55,7 +55,7 @@ def _wrong_together(whole: Params) -> Iterator[str]:
         rising = kind in ("blur", "noise")
         if severities != sorted(set(severities), reverse=not rising):
             yield (
-                f"robustness.severities.{kind}: {checking.listed(severities)} is not allowed: from mild to"
+                f"robustness.severities.{kind}: {common.listed(severities)} is not allowed: from mild to"
                 f" strong, so {'rising' if rising else 'falling'}, each once"
             )
     names = Counter(condition.name for condition in conditions(whole.robustness))
@@ -73,11 +73,11 @@ def _wrong_together(whole: Params) -> Iterator[str]:
     outside = [name for name in whole.data_sets if name != INTERNAL]
     for name in whole.robustness.like:
         if name not in outside:
-            hint = checking.meant(name, outside)
+            hint = common.meant(name, outside)
             yield f"robustness.like.{name}: no data set that is only predicted; {hint}"
 
 
-CHECK = checking.Check(Params, _wrong_together)
+CHECK = common.Check(Params, _wrong_together)
 
 if __name__ == "__main__":
     CHECK.main()

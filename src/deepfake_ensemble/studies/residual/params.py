@@ -12,7 +12,7 @@ from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.explanation.pictures_settings import Pictures
 from deepfake_ensemble.fetching.checkpoints import has_published
 from deepfake_ensemble.foundation.section import section
-from deepfake_ensemble.studies import checking
+from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
 from deepfake_ensemble.training.ensemble.recipe import Resume
 from deepfake_ensemble.training.residual.settings import (
@@ -26,7 +26,7 @@ from deepfake_ensemble.training.residual.settings import (
 
 
 @section
-class Profile(checking.Profile):
+class Profile(common.Profile):
     """The section `profiles.NAME`."""
 
     imagenet: bool
@@ -35,7 +35,7 @@ class Profile(checking.Profile):
 
 
 @section
-class Params(checking.Params):
+class Params(common.Params):
     """All of the second study's params.yaml."""
 
     models: Annotated[dict[str, Model], MinLen(1)]
@@ -101,7 +101,7 @@ def done(whole: Params, profile: Profile) -> list[str]:
     ]
 
 
-CHECK = checking.Check(Params, _wrong_together, folder="residual/")
+CHECK = common.Check(Params, _wrong_together, folder="residual/")
 
 if __name__ == "__main__":
     CHECK.main()

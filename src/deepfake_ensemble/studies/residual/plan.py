@@ -1,95 +1,35 @@
-"""What the second study's pipeline does at the active profile, in numbers, and what would run now.
-
-Run `python -m deepfake_ensemble.studies.residual.plan` in `residual/`. Nothing is computed and nothing
-changed.
-"""
-
-import argparse
-import json
-import sys
-from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
-
-import rich.box
-from rich.console import Console
-from rich.table import Table
+"""What the second study's pipeline does at its active profile, and what would run: `make residual-plan`."""
 
 from deepfake_ensemble.fetching.checkpoints import CHECKPOINTS
-from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.studies.ensemble.plan import Known, Step, ask_dvc
-from deepfake_ensemble.studies.residual import params as schema
+from deepfake_ensemble.studies.common import plan as common
+from deepfake_ensemble.studies.common.planning import Known, Plan, Work
+from deepfake_ensemble.studies.residual.params import CHECK, Params
 from deepfake_ensemble.training.residual.fitting import plan as training_plan
 from deepfake_ensemble.training.residual.settings import why_left_out
 
-Work = tuple[str, dict[str, Any]]
 
-
-def steps(whole: schema.Params, pipeline: Iterable[Known]) -> list[Step]:
-    """Return the pipeline's steps in the order in which DVC runs them."""
-    found = []
-    for known in pipeline:
-        stage, _, item = known.name.partition("@")
-        text, numbers = _work(whole, stage, item, known.desc.rstrip("."))
-        computes = stage in ("train", "finetune", "predict") and numbers.get("left_out") is None
-        why = ", ".join(
-            dict.fromkeys("code" if w.startswith("../src/") else w for w in known.why.split(", "))
-        )
-        found.append(
-            Step(
-                stage=stage,
-                item=item,
-                numbers=numbers,
-                text=text,
-                gpu=computes,
-                disk=known.size,
-                measured=known.runs == "no",
-                runs=known.runs,
-                why=why,
-            )
-        )
-    return found
-
-
-def _work(whole: schema.Params, stage: str, item: str, otherwise: str) -> Work:
-    profile = whole.profiles[whole.profile]
-    if stage in ("train", "finetune"):
-        return _training(whole, profile, item)
-    if stage == "predict":
-        return _predicting(whole, profile, item)
-    text, numbers = otherwise, dict[str, Any]()
-    if stage == "split":
-        counts = ", ".join(f"{split} {count:,}" for split, count in profile.counts.items())
-        text, numbers = f"{counts}; half of them fake", {"images": dict(profile.counts)}
-    if stage == "pack":
-        text, numbers = f"{profile.counts[item]:,} images", {"images": profile.counts[item]}
-    if stage == "fetch" and not any(
-        run.model == item and _why(whole, profile, name) is None for name, run in whole.runs.imagenet.items()
-    ):
-        text = "nothing: no run of this profile starts from them"
-    elif stage == "fetch":
-        text = f"ImageNet weights from {'Hugging Face' if item in CHECKPOINTS else 'Keras'}"
-    return text, numbers
-
-
-def _predicting(whole: schema.Params, profile: schema.Profile, run: str) -> Work:
-    reason = _why(whole, profile, run)
-    if reason:
-        return f"nothing: {reason}", {"left_out": reason}
-    images = profile.counts["val"] + profile.counts["test"]
-    return f"{images:,} images", {"images": images}
-
-
-def _why(whole: schema.Params, profile: schema.Profile, run: str) -> str | None:
+def _why_left_out(whole: Params, run: str) -> str | None:
+    profile = whole.active
     return why_left_out(whole.runs.weights(run), profile.runs[run], profile.imagenet)
 
 
-def _training(whole: schema.Params, profile: schema.Profile, name: str) -> Work:
-    reason = _why(whole, profile, name)
-    if reason:
-        return f"nothing: {reason}", {"left_out": reason}
-    run, extent, settings = whole.runs.all[name], profile.runs[name], profile.training
-    recipe, weights = whole.recipes[run.recipe], whole.runs.weights(name)
+def _nothing(reason: str) -> Work:
+    return Work(f"nothing: {reason}", {"left_out": reason})
+
+
+def _fetch(whole: Params, known: Known) -> Work:
+    starting = [name for name, run in whole.runs.imagenet.items() if run.model == known.item]
+    if all(_why_left_out(whole, name) for name in starting):
+        return Work("nothing: no run of this profile starts from them")
+    return Work(f"ImageNet weights from {'Hugging Face' if known.item in CHECKPOINTS else 'Keras'}")
+
+
+def _train(whole: Params, known: Known) -> Work:
+    if reason := _why_left_out(whole, known.item):
+        return _nothing(reason)
+    profile, run = whole.active, whole.runs.all[known.item]
+    settings, extent = profile.training, profile.runs[known.item]
+    recipe, weights = whole.recipes[run.recipe], whole.runs.weights(known.item)
     epochs = recipe.epochs if extent.epochs is None else extent.epochs
     planned = training_plan(
         profile.counts["train"],
@@ -122,46 +62,20 @@ def _training(whole: schema.Params, profile: schema.Profile, name: str) -> Work:
         f" ({extent.stem} stem), {epochs} epochs: {planned.batches:,} batches, {planned.updates:,} updates,"
         f" {evaluations} evaluations, recipe {run.recipe}, learning rate {rate:.3g}"
     )
-    return text, numbers
+    return Work(text, numbers, gpu=True)
 
 
-def render(whole: schema.Params, found: list[Step], console: Console) -> None:
-    """Print the plan."""
-    profile = whole.profiles[whole.profile]
-    plain = not console.is_terminal
-    table = Table(box=None if plain else rich.box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("stage", "item", "what it does", "GPU", "runs"):
-        table.add_column(name, overflow="fold")
-    for step in found:
-        runs = f"yes: {step.why}" if step.why else step.runs
-        table.add_row(step.stage, step.item, step.text, "if any" if step.gpu else "", runs)
-    console.print(
-        f"profile {whole.profile}: source {profile.source}, images of {profile.image_size} pixels",
-        highlight=False,
-    )
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip(), file=console.file)
-    states = [step.runs for step in found]
-    console.print(f"runs: {states.count('yes')} of {len(states)}.", highlight=False)
+def _predict(whole: Params, known: Known) -> Work:
+    reason = _why_left_out(whole, known.item)
+    return _nothing(reason) if reason else common.predict(whole, known)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="make residual-plan", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    arguments = parser.parse_args()
-    whole = schema.CHECK.read()
-    found = steps(whole, ask_dvc())
-    if arguments.json:
-        print(json.dumps({"profile": whole.profile, "steps": [asdict(step) for step in found]}, indent=2))
-    else:
-        console = Console()
-        render(whole, found, console if console.is_terminal else Console(width=400))
-
+PLAN = Plan(
+    check=CHECK,
+    work={**common.WORK, "fetch": _fetch, "train": _train, "finetune": _train, "predict": _predict},
+    setting=lambda whole: f"runs from {'random and ImageNet' if whole.active.imagenet else 'random'} weights",
+    basis=common.basis,
+)
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(str(error))
+    PLAN.main()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.studies.ensemble.params import Params
 from deepfake_ensemble.workflow import estimate
 from deepfake_ensemble.workflow.estimate import PUBLISHED, gpu_hours
 
@@ -27,10 +27,10 @@ MEASURED: dict[str, Any] = {
 FAST = 1e9  # images a second: decoding holds nothing up
 
 
-def profile(name: str, **changes: Any) -> schema.Params:
+def profile(name: str, **changes: Any) -> Params:
     data = params.load() | {"profile": name}
     data["profiles"][name] = data["profiles"][name] | changes
-    return params.check("", data, schema.Params)
+    return params.check("", data, Params)
 
 
 def test_an_epoch_s_steps_and_all_predictions_are_counted():

@@ -1,4 +1,4 @@
-"""The plan says in numbers what a profile does, and the document what was measured."""
+"""docs/residual.md shows what was measured of the second study."""
 
 from typing import Any
 from xml.etree import ElementTree
@@ -6,60 +6,10 @@ from xml.etree import ElementTree
 import pytest
 
 from clones import ROOT
-from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.studies.ensemble.plan import Known
-from deepfake_ensemble.studies.residual import params as schema
-from deepfake_ensemble.studies.residual import plan
-from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.workflow import frontier
 from deepfake_ensemble.workflow import residual_page as document
 from deepfake_ensemble.workflow.generated import filled
-
-FILE = ROOT / "residual/params.yaml"
-
-
-def planned(profile: str, *names: str) -> dict[str, Any]:
-    data = params.load(FILE) | {"profile": profile}
-    whole = params.check("", data, schema.Params)
-    pipeline = [
-        Known(name, "Does it.", "yes", "../src/deepfake_ensemble/foundation/params.py, seed", None)
-        for name in names
-    ]
-    return {f"{step.stage}@{step.item}": step for step in plan.steps(whole, pipeline)}
-
-
-def test_the_paper_s_training_is_there_in_numbers() -> None:
-    step = planned("paper", "finetune@resnet152_imagenet")["finetune@resnet152_imagenet"]
-    assert step.numbers["images"] == 95_000 and step.numbers["image_size"] == 224
-    assert (step.numbers["batches"], step.numbers["updates"]) == (14_845, 3_711)
-    # Every 600 batches, and at the end.
-    assert step.numbers["evaluations"] == 25
-    assert step.numbers["learning_rate"] == 5e-5
-    assert step.gpu and "14,845 batches, 3,711 updates" in step.text
-
-
-def test_every_run_of_profile_paper_is_trained_and_predicted() -> None:
-    runs = params.read("runs", schema.Runs, FILE)
-    names = [f"{'finetune' if run in runs.imagenet else 'train'}@{run}" for run in runs.all]
-    for name, step in planned("paper", *names).items():
-        assert ("left_out" in step.numbers) == ("fast_" in name)
-
-
-def test_what_the_sample_leaves_out_says_why() -> None:
-    found = planned("sample", "finetune@vgg16_imagenet", "predict@vgg16_imagenet", "fetch@vgg16", "pack@val")
-    for name in ("finetune@vgg16_imagenet", "predict@vgg16_imagenet"):
-        assert (
-            found[name].text == "nothing: it starts from ImageNet weights, which this profile does not fetch"
-        )
-        assert not found[name].gpu
-    assert found["fetch@vgg16"].text.startswith("nothing")
-    assert found["pack@val"].numbers == {"images": 64}
-
-
-def test_changed_code_is_called_code() -> None:
-    assert planned("sample", "split")["split@"].why == "code, seed"
-
 
 MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}
 F1 = {"value": 0.98765, "ci_low": 0.98, "ci_high": 0.99}
@@ -144,21 +94,3 @@ def test_the_frontier_joins_the_runs_that_nothing_beats_in_less_time() -> None:
     assert [run["run"] for run in frontier.front(fastest_first)] == ["fast_15", "fast_60"]
     drawn = ElementTree.fromstring(frontier.draw({"runs": runs, "superseded": runs}, []))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
-
-
-@pytest.mark.parametrize("run", params.read("runs", schema.Runs, FILE).all)
-def test_the_paper_s_figure_stands_beside_the_run_that_repeats_it(run: str) -> None:
-    expected = {
-        "resnet18_imagenet": 0.928,
-        "resnet152_imagenet": 0.963,
-        "resnet152_imagenet_plain": 0.592,
-        "resnet50_random_plain": 0.504,
-        "bird_lotfi_random": 0.936,
-        "efficientnet_b3_imagenet": 0.880,
-    }
-    if run in expected:
-        assert paper.F1[run] == expected[run]
-    elif run.startswith("fast_") or run.endswith(("_constant", "_random")):
-        assert run not in paper.F1
-    else:
-        assert run in paper.F1

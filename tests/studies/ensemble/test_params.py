@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.studies import checking
+from deepfake_ensemble.studies.common.params import keys
 from deepfake_ensemble.studies.ensemble.params import CHECK
 from errors_page import Documented
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = Path(__file__).parents[3] / "params.yaml"
 DATA = params.load(PARAMS)
 # Their keys are names that users choose: entries may come and go.
 NAMED_PATHS = [("data_sets",), ("models",), ("profiles",), ("robustness", "like")]
@@ -316,7 +316,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_command_says_that_all_is_in_order() -> None:
     done = run(PARAMS.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"params.yaml: all {checking.keys(DATA)} keys are in order\n"
+    assert done.stdout == f"params.yaml: all {keys(DATA)} keys are in order\n"
 
 
 def test_the_command_prints_one_line_a_problem_and_fails(tmp_path: Path) -> None:
