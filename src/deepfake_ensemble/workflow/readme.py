@@ -1,6 +1,7 @@
 """Write the generated parts of README.md: `make readme`.
 
-The result table comes from the reports of the run that dvc.lock describes, the graph from dvc.yaml.
+What was measured on real images comes from docs/measurements/small and residual/results.json, the graph from
+dvc.yaml.
 """
 
 import sys
@@ -9,53 +10,63 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.studies.residual.report.names import title
 from deepfake_ensemble.workflow import generated, measured
 
 README = Path("README.md")
-LOCK = Path("dvc.lock")
+RUN = Path("docs/measurements/small.json")
+RESIDUAL = Path("residual/results.json")
 NOTE = """\
 Fake is the positive class, the threshold 0.5. The logistic regression sees of each image its file size, mean
-brightness and sharpness and nothing else, and is cross-validated on the evaluated data set itself
-([audit](reports/data)): this is how far one gets without seeing what a picture shows. All figures:
-[reports/evaluation](reports/evaluation), or `dvc metrics show`."""
+brightness and sharpness and nothing else, and is cross-validated on the evaluated data set itself: this is
+how far one gets without seeing what a picture shows."""
 
 
 def parts() -> dict[str, str]:
     """Return the generated parts, by name, of the project in the working folder."""
-    return {"results": results(Path("reports")), "graph": graph()}
+    return {"measured": "\n\n".join([ensemble(RUN), residual(read_json(RESIDUAL))]), "graph": graph()}
 
 
-def results(reports: Path) -> str:
-    """Return the result table of the run in the working folder, under the name of its profile."""
-    found = measured.read(reports)
-    if found is None or not LOCK.exists():
-        return (
-            "No run has been committed yet; `make repro` makes one and `make readme` writes its results here."
-        )
-    profile, settings = ran_with(params.load(LOCK))
-    return "\n\n".join([measured.headline(profile, settings), measured.detectors(found), NOTE])
-
-
-def ran_with(lock: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the profile that dvc.lock's run used, and what of its settings the run depended on.
+def ensemble(run: Path) -> str:
+    """Return what a measured run of the first study gave; its reports lie in the folder of the file's name.
 
     Raises:
-        UserError: if the lock names none, or two (a run of which only a part was repeated).
+        UserError: if the reports are missing.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for stage in lock.get("stages", {}).values():
-        for key, value in stage.get("params", {}).get("params.yaml", {}).items():
-            section, _, rest = key.partition(".")
-            if section == "profiles":
-                profile, _, setting = rest.partition(".")
-                found.setdefault(profile, {})[setting] = value
-    if len(found) != 1:
+    about, reports = read_json(run), measured.read(run.with_suffix(""))
+    if reports is None:
         raise UserError(
-            f"{LOCK}: its stages ran with the profiles {', '.join(found) or 'none'}; run `dvc repro`"
+            f"{run.with_suffix('')}: holds no evaluation; run `python benchmarks/measured_run.py`"
         )
-    return next(iter(found.items()))
+    profile = about["profile"]
+    headline = measured.headline(profile, about["params"]["profiles"][profile])
+    return "\n\n".join([f"First study. {headline}", measured.detectors(reports), NOTE])
+
+
+def residual(results: Mapping[str, Any]) -> str:
+    """Return the second study's F1 on the published test images, the best run first."""
+    runs = sorted(results["runs"], key=lambda run: -run["f1_official"]["value"])
+    described = sorted(
+        {(run["profile"], run["training_images"], run["image_size"], run["cores"]) for run in runs}
+    )
+    made_with = "; ".join(
+        f"profile `{profile}`, {images:,} training images of {size}×{size} pixels, {cores} cores"
+        for profile, images, size, cores in described
+    )
+    rows = [
+        [
+            title(run["run"]),
+            f"{paper.F1[run['run']]:.3f}" if run["run"] in paper.F1 else "–",
+            "{value:.3f} ({ci_low:.3f}–{ci_high:.3f})".format(**run["f1_official"]),
+            f"{run['minutes']:.0f}",
+        ]
+        for run in runs
+    ]
+    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "minutes of training"]
+    return f"Second study: {made_with}.\n\n{generated.table(header, rows)}"
 
 
 def graph() -> str:

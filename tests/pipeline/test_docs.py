@@ -1,0 +1,122 @@
+"""The pages written by hand are true: their links lead somewhere, their commands and files exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from dvc.cli.parser import get_main_parser
+
+import markdown
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.use import command_line
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *DOCS,
+    *(ROOT / "data", ROOT / "models"),
+]
+PAGES = [page / "README.md" if page.is_dir() else page for page in PAGES]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# What errors.md quotes are messages, with made-up commands and files in them.
+TOLD = [page for page in PAGES if page.name != "errors.md"]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+PROJECTS = {
+    folder: (params.load(ROOT / folder / "params.yaml"), params.load(ROOT / folder / "dvc.yaml")["stages"])
+    for folder in ("", "residual")
+}
+
+
+def commands(program: str) -> list[str]:
+    """Return every command of one program on any page, once."""
+    found = [command for page in TOLD for command in markdown.commands(page.read_text(encoding="utf-8"))]
+    return sorted({command for command in found if command.split()[0] == program})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in markdown.links(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        there = target.exists() and (
+            not heading or heading in markdown.anchors(target.read_text(encoding="utf-8"))
+        )
+        if not there:
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = ROOT / "docs/README.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in markdown.links(index.read_text())}
+    assert {page for page in DOCS if page != index} <= linked
+
+
+@pytest.mark.parametrize("page", [page for page in TOLD if page in PAGES], ids=lambda page: page.name)
+def test_every_file_of_the_project_that_is_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|docs|benchmarks|requirements|notebooks|\.ci)/[\w./-]+)`", text)
+    example = re.findall(r"One file, `([^`]+)`", text)
+    assert [path for path in named if path not in example and not (ROOT / path).exists()] == []
+
+
+def test_every_make_target_exists() -> None:
+    named = {word for command in commands("make") for word in command.split()[1:] if "=" not in word}
+    assert named <= TARGETS
+    assert {"repro", "test", "help", "plan", "setup", "readme"} <= named
+
+
+@pytest.mark.parametrize("command", commands("dvc"))
+def test_every_dvc_command_is_one_that_dvc_knows_with_params_and_stages_that_exist(command: str) -> None:
+    arguments = get_main_parser().parse_args(shlex.split(command)[1:])
+    changes = getattr(arguments, "set_param", None) or []
+    targets = [] if " remote " in command else getattr(arguments, "targets", None) or []
+    assert any(
+        all(_has(values, change.partition("=")[0]) for change in changes)
+        and all("/" in target or target.partition("@")[0] in stages for target in targets)
+        for values, stages in PROJECTS.values()
+    )
+
+
+def _has(values: dict, key: str) -> bool:
+    for part in key.split("."):
+        if part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+@pytest.mark.parametrize("command", commands("python"))
+def test_every_program_in_python_exists(command: str) -> None:
+    _, first, *rest = command.split()
+    if first == "-m":
+        file = ROOT / "src" / f"{rest[0].replace('.', '/')}.py"
+        assert file.exists() or not rest[0].startswith("deepfake_ensemble")
+    else:
+        assert (ROOT / first.removeprefix("../")).exists()
+
+
+@pytest.mark.parametrize("command", commands("deepfake-ensemble"))
+def test_every_use_of_the_command_is_one_it_knows(command: str) -> None:
+    try:
+        command_line.parser().parse_args(shlex.split(command)[1:])
+    except SystemExit as ended:
+        assert ended.code in (0, None)
+
+
+def test_the_readme_can_be_read_to_the_end() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_anchors_are_those_that_github_makes() -> None:
+    assert markdown.anchors("# Precision & XLA\n## A `dvc.lock`, twice\n## Twice\n## Twice\n") == {
+        "precision--xla",
+        "a-dvclock-twice",
+        "twice",
+        "twice-1",
+    }
