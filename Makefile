@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme results errors seeds bench verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme screenshots results errors seeds bench verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -64,8 +64,11 @@ lint: $(INSTALLED)
 pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
 	@python -m deepfake_ensemble.workflow.wiring && python -m deepfake_ensemble.workflow.residual_wiring
 
-readme: $(INSTALLED) ## Write the measured tables and the graph into README.md
+readme: $(INSTALLED) ## Write what was measured on real images and the graph into README.md
 	@python -m deepfake_ensemble.workflow.readme
+
+screenshots: $(INSTALLED) ## Take the README's pictures from the sample's run (needs Chromium)
+	@python -m deepfake_ensemble.workflow.screenshots
 
 results: $(INSTALLED) ## Write docs/results.md from what benchmarks/measured_run.py measured
 	@python -m deepfake_ensemble.workflow.results

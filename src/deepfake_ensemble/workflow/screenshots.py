@@ -1,4 +1,4 @@
-"""Take the README's pictures of a run of the sample, in the working folder: `make screenshots` (needs Chromium).
+"""Take the README's pictures from a run of the sample, with Chromium: `make screenshots`.
 
 The images that are shown on the page are crops of photographs that anybody may show: public domain or CC0.
 """
@@ -13,38 +13,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.archives.index import CLASS_NAMES, read_split
+from deepfake_ensemble.archives.index import CLASS_NAMES
+from deepfake_ensemble.evaluation import predictions
 from deepfake_ensemble.foundation.errors import UserError
 
-ARCHIVE = Path("data/raw/internal.zip")
-SPLIT = Path("data/splits/internal/test.csv")
+ARCHIVE = Path("data/raw/faces.zip")
+PREDICTED = Path("predictions/cnn/test.csv")
 REPORT = Path("reports/report.html")
 MODEL = Path("models/ensemble.onnx")
 PICTURES = Path("docs/pictures")
-FREE = ("chelsea", "coffee", "rocket", "hubble_deep_field")
-OF_EACH_CLASS = 3
-WIDTH, HEIGHT = 1100, 620  # of a picture, in pixels
+FREE = ("chelsea", "coffee", "rocket")
+WIDTH, HEIGHT = 1100, 880  # of the window, in pixels
 
 
-def examples(archive: Path, split: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield a few test images of both classes by name: of photographs that anybody may show, as many of each."""
+def examples(archive: Path, test: predictions.Predictions) -> Iterator[tuple[str, bytes]]:
+    """Yield a test image of each class of each photograph that anybody may show, by name."""
     with zipfile.ZipFile(archive) as opened:
         tables = [name for name in opened.namelist() if name.endswith(".csv")]
-        shown = {
+        origins = {
             row["path"]: Path(row["original_path"].partition("#")[0]).stem
             for table in tables
             for row in csv.DictReader(io.StringIO(opened.read(table).decode()))
         }
-        seen = {(kind, photograph): 0 for kind in CLASS_NAMES for photograph in FREE}
-        found = dict.fromkeys(CLASS_NAMES, 0)
-        for row in read_split(split):
-            kind = CLASS_NAMES[row.label]
-            photograph = shown["/".join(Path(row.path).parts[-3:])]
-            if photograph not in FREE or seen[kind, photograph] or found[kind] == OF_EACH_CLASS:
-                continue
-            seen[kind, photograph] += 1
-            found[kind] += 1
-            yield f"{kind}-{photograph}.jpg", opened.read(row.path)
+        shown: dict[str, str] = {}
+        for path, label in zip(test.paths, test.labels, strict=True):
+            photograph = origins["/".join(Path(path).parts[-3:])]
+            if photograph in FREE:
+                shown.setdefault(f"{photograph}-{CLASS_NAMES[label]}.jpg", path)
+        for name, path in sorted(shown.items()):
+            yield name, opened.read(path)
 
 
 def take(browser: Any, pictures: Path) -> None:
@@ -62,7 +59,7 @@ def take(browser: Any, pictures: Path) -> None:
             page.wait_for_selector("#errors li")
             files = [
                 {"name": name, "mimeType": "image/jpeg", "buffer": data}
-                for name, data in examples(ARCHIVE, SPLIT)
+                for name, data in examples(ARCHIVE, predictions.read(PREDICTED))
             ]
             page.set_input_files("#files", files)
             page.wait_for_selector("#status:has-text('classified')")
@@ -77,7 +74,7 @@ def main() -> None:
     Raises:
         UserError: if the run is not there, or Chromium.
     """
-    for file in (ARCHIVE, SPLIT, REPORT, MODEL):
+    for file in (ARCHIVE, PREDICTED, REPORT, MODEL):
         if not file.exists():
             raise UserError(f"{file}: missing; `make repro` makes it")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
