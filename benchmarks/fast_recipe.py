@@ -81,9 +81,8 @@ def main() -> None:
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
-    from deepfake_ensemble.training.residual import fitting, network, settings
+    from deepfake_ensemble.training.residual import fitting, network, schedule, settings
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
-    from deepfake_ensemble.training.residual.schedule import learning_rate
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
     recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
@@ -101,7 +100,9 @@ def main() -> None:
     multiplier = adaptation.learning_rate_multiplier.random if recipe.fine_tuning else 1
     train, val = (PackedImages(Path("data/packed") / split) for split in ("train", "val"))
     epochs = recipe.epochs if extent.epochs is None else extent.epochs
-    plan = fitting.plan(len(train), recipe, epochs=epochs, evaluate_every=1, checkpoint_every=1, step="batch")
+    plan = schedule.plan(
+        len(train), recipe, epochs=epochs, evaluate_every=1, checkpoint_every=1, step="batch"
+    )
     start = time.monotonic()
     reader = AugmentedReader(
         train,
@@ -114,7 +115,7 @@ def main() -> None:
     )
     validation = BatchReader(val, size, interpolation, settled.readers)
     predictor = Predictor(network.mean_over(built, recipe.mean_over))
-    step = fitting._Step(built, recipe, jit_compile=False)
+    step = fitting.Step(built, recipe, jit_compile=False)
     batches = reader.batches(recipe.batch_size, whole["seed"], 0, 0)
     last = min(asked.batches or plan.batches, plan.batches)
     if not last:
@@ -124,7 +125,7 @@ def main() -> None:
     print(",".join(("minutes", "batch", "loss", *(f"val_{score}" for score in SCORES))))
     trained, points = 0.0, []
     for batch in range(last):
-        rate = learning_rate(
+        rate = schedule.learning_rate(
             batch // recipe.accumulation,
             last // recipe.accumulation,
             recipe.learning_rate * multiplier,

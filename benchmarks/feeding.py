@@ -96,8 +96,8 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
     from deepfake_ensemble.reading.decoded import DecodedReader
     from deepfake_ensemble.training.ensemble import fitting
     from deepfake_ensemble.training.ensemble.recipe import Adaptation, Recipe
-    from deepfake_ensemble.training.shared import feeding
-    from deepfake_ensemble.training.shared.checkpoint import Unfinished
+    from deepfake_ensemble.training.shared import steps
+    from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
     side, cache = setting.split(":")
     adaptation = params.read(f"{profile}.training", Adaptation)
@@ -109,13 +109,13 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
         if cache == "decoded":
             reader = DecodedReader(reader, mirrored=True)
         batch = reader.read(np.arange(BATCH))
-        compiled, turns = feeding.compiled, []
+        compiled, turns = steps.compiled, []
 
         def turning(*step: Any, **options: Any) -> Turns:
             turns.append(Turns(compiled(*step, **options), batch, repeats, least))
             return turns[-1]
 
-        feeding.compiled = turning
+        steps.compiled = turning
         try:
             fitting.fit(
                 model,
@@ -127,7 +127,7 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
                 learning_rate=1e-6,
                 jit_compile=adaptation.jit_compile,
                 seed=0,
-                unfinished=Unfinished(Path(scratch) / "unfinished", {}, save_every=math.inf),
+                checkpoint=Checkpoint(Path(scratch) / "checkpoint", {}, save_every=math.inf),
             )
         except Enough:
             return turns[0].seconds  # the first compiled is that of training

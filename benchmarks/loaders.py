@@ -63,10 +63,10 @@ def ours_decoded_in_a_file(folder: Path, size: int, threads: int) -> Read:
 
 def as_in_fit(reader: Batches) -> Read:
     """Read as `fit` does, up to the tensors that a training step is handed."""
-    from deepfake_ensemble.training.shared import feeding
+    from deepfake_ensemble.training.shared import steps
 
     return lambda epochs: _count(
-        feeding.tensors(batch)[0] for epoch in range(epochs) for batch in reader.epoch(BATCH, SEED, epoch)
+        steps.tensors(batch)[0] for epoch in range(epochs) for batch in reader.epoch(BATCH, SEED, epoch)
     )
 
 

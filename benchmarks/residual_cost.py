@@ -51,7 +51,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
         lambda: predictor.predict([(images, labels)], lambda _: None), PREDICTION_BATCH, seconds
     )
     for_prediction = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    step = fitting._Step(built, params.read("recipes.paper", Recipe), jit_compile=False)
+    step = fitting.Step(built, params.read("recipes.paper", Recipe), jit_compile=False)
     batch = (images[:TRAINING_BATCH], labels[:TRAINING_BATCH])
 
     def train() -> None:

@@ -35,7 +35,7 @@ def timed(name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptati
     import keras
     import numpy as np
 
-    from deepfake_ensemble.training.shared import feeding
+    from deepfake_ensemble.training.shared import steps
 
     keras.utils.set_random_seed(0)
     model = built(name, size)
@@ -43,7 +43,7 @@ def timed(name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptati
         detector.set_batch_norm_momentum(model, adaptation.batch_norm_momentum)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    step = feeding.compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
+    step = steps.compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     labels = np.arange(BATCH)[:, None] % 2
     seconds = []

@@ -27,13 +27,13 @@ NETWORKS = (
     "tests/models/test_predicting.py",
     "tests/models/test_saved.py",
     "tests/models/test_session.py",
-    "tests/residual/test_fitting.py",
-    "tests/residual/test_network.py",
     "tests/residual/test_registry.py",
-    "tests/residual/test_surgery.py",
-    "tests/residual/test_training_stages.py",
     "tests/stages/test_computing.py",
-    "tests/training/test_fitting.py",
+    "tests/training/ensemble/test_fitting.py",
+    "tests/training/residual/test_fitting.py",
+    "tests/training/residual/test_network.py",
+    "tests/training/residual/test_surgery.py",
+    "tests/training/residual/test_training_stages.py",
 )
 
 

@@ -119,14 +119,14 @@ def refuses(there: Clone, stage: str, group: int) -> None:
 def left_behind(folder: Path) -> list[str]:
     """Return the temporary files that lie about in a clone, by path."""
     found = [path for pattern in (".partial-*", ".replaced-*", ".*.tmp") for path in folder.rglob(pattern)]
-    found += (folder / "models/unfinished").glob("*")
+    found += (folder / "models/checkpoints").glob("*")
     return sorted(str(path.relative_to(folder)) for path in found if ".git" not in path.parts)
 
 
 def _states(there: Clone) -> set[tuple[Path, int]]:
     """Return the states of unfinished trainings, each with when it was kept."""
     found = set()
-    for state in (there / "models/unfinished").glob("*/state.npz"):
+    for state in (there / "models/checkpoints").glob("*/state.npz"):
         try:
             found.add((state, state.stat().st_mtime_ns))
         except FileNotFoundError:  # the training has just succeeded

@@ -10,7 +10,7 @@ from deepfake_ensemble.models.architecture import Architecture
 from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.training.ensemble import fitting
 from deepfake_ensemble.training.ensemble.recipe import Recipe
-from deepfake_ensemble.training.shared.checkpoint import Unfinished
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves
 
 SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
 RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)
@@ -41,11 +41,11 @@ def fit(
     scratch: Path,
     recipe: Recipe = RECIPE,
     **options: Any,
-) -> fitting.History:
+) -> Curves:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
     save_every = options.pop("save_every", math.inf)
-    unfinished = Unfinished(scratch, {"recipe": asdict(recipe), "options": options}, save_every)
-    return fitting.fit(model, train, validation, recipe=recipe, unfinished=unfinished, **options)
+    checkpoint = Checkpoint(scratch, {"recipe": asdict(recipe), "options": options}, save_every)
+    return fitting.fit(model, train, validation, recipe=recipe, checkpoint=checkpoint, **options)
 
 
 def changed(**keys: int) -> Recipe:

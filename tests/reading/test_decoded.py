@@ -119,7 +119,7 @@ def test_a_disk_without_room_is_named_before_anything_is_decoded(
     images = Counting(packed)
     reader = BatchReader(images, SIZE)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    scratch = tmp_path / "models/unfinished/cnn"
+    scratch = tmp_path / "models/checkpoints/cnn"
     with pytest.raises(UserError) as caught:
         decoded_once(reader, reader, 0, scratch)
     assert images.read == 0

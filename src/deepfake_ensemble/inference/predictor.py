@@ -1,4 +1,4 @@
-"""Probabilities of a trained model for the images of a split."""
+"""Probabilities of a trained model for the images of a split, and which models have seen the test images."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -45,7 +45,27 @@ class Predictor:
         return p_fake
 
 
+SCORED = Path("measured/scored.tsv")  # profile, run and digest of each model that was shown the test images
+
+
 def write(path: Path, paths: Sequence[str], labels: NDArray[np.int64], p_fake: NDArray[np.float32]) -> None:
     """Write a table of predictions; a probability has as many digits as tell it from its neighbours."""
     rows = zip(paths, labels.tolist(), (str(p) for p in p_fake), strict=True)
     write_csv(path, ("path", "label", "p_fake"), rows)
+
+
+def note_scored(profile: str, run: str, digest: str) -> None:
+    """Note that a run's model, of the training with this digest, was shown the test images (once more).
+
+    The less often that is done, the more their scores are worth.
+    """
+    SCORED.parent.mkdir(exist_ok=True)
+    with SCORED.open("a", encoding="utf-8") as file:
+        file.write(f"{profile}\t{run}\t{digest}\n")
+
+
+def scored(profile: str, run: str) -> list[str]:
+    """Return the digests of a run's models that were shown the test images here, each once."""
+    lines = SCORED.read_text(encoding="utf-8").splitlines() if SCORED.exists() else []
+    start = f"{profile}\t{run}\t"
+    return sorted({line.removeprefix(start) for line in lines if line.startswith(start)})

@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from deepfake_ensemble.foundation.fingerprint import VERSIONED
 
 LIBRARIES = (*VERSIONED, "dvc")
@@ -31,7 +29,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": model[1] if model else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": _gpu(),
         "system": f"{platform.system()} {platform.machine()}",
     }

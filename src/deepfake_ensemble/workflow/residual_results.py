@@ -22,15 +22,18 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
-from deepfake_ensemble.inference import times_scored
 from deepfake_ensemble.inference.left_out import why_empty
-from deepfake_ensemble.training.residual.settings import Extent, Runs
-from deepfake_ensemble.training.shared import stopwatch
+from deepfake_ensemble.inference.predictor import scored
+from deepfake_ensemble.training.residual.settings import MEASURED, Extent, Runs
+from deepfake_ensemble.workflow.machine import commit, machine
 
 RESULTS = Path("results.json")
 REPORTS = Path("reports/evaluation")
 AUDIT = Path("reports/data/cifake.json")
 KEPT = Path("../docs/measurements/residual")
+# What may differ from a commit: results, the documents made of them, and params, which the digest tells.
+FREE = ("params.yaml", "dvc.lock", "reports", str(RESULTS), "../docs")
+VARYING = {"commit", "scored"}  # of the entries of one training
 NOT_KEPT = (".gitignore",)
 
 
@@ -43,6 +46,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
     )
     scores = read_json(REPORTS / "official/metrics.json")
     baseline = read_json(AUDIT)["baselines"]["logistic"]
+    here = machine()
     entries = []
     for name, run in runs.all.items():
         if why_empty(Path("models") / name) is not None:
@@ -71,10 +75,10 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "validation": {of: official["validation"][name][of] for of in ("f1", "log_loss")},
                 "trivial_baseline": {of: baseline[of] for of in ("accuracy", "auc")},
                 "minutes": timed["minutes"],
-                "cores": timed["machine"]["cores"],
-                "machine": timed["machine"],
-                "commit": timed["commit"],
-                "scored": times_scored.digests(profile.rpartition(".")[2], name),
+                "cores": here["cores"],
+                "machine": here,
+                "commit": commit(apart_from=FREE),
+                "scored": scored(profile.rpartition(".")[2], name),
             }
         )
     return entries
@@ -82,7 +86,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
 
 def _timed(name: str) -> dict[str, Any] | None:
     """Return what was measured of a run's training; None, and a line on standard error, if nothing fits."""
-    file = stopwatch.FOLDER / f"{name}.json"
+    file = MEASURED / f"{name}.json"
     if not file.exists():
         print(
             f"{name}: left out: it was not trained here, so nothing tells how long it took", file=sys.stderr
@@ -122,6 +126,8 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
     old = {(entry["profile"], entry["run"]): entry for entry in before}
     new = {(entry["profile"], entry["run"]): entry for entry in entries}
     for place, entry in new.items():
+        if place in old and all(old[place].get(key) == entry[key] for key in entry.keys() - VARYING):
+            entry["commit"] = old[place]["commit"]  # of the same training: on which it was first seen
         if "scored" in entry:
             entry["scored"] = sorted({*old.get(place, {}).get("scored", ()), *entry["scored"]})
             entry["times_scored"] = len(entry["scored"])

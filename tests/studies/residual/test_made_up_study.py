@@ -24,9 +24,9 @@ from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.inference import left_out as results_folder
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.training.residual import fitting
+from deepfake_ensemble.training.residual.curves import FIGURES
+from deepfake_ensemble.workflow import residual_results
 
-MACHINE = {"cpu": "A processor", "cores": 2, "gpu": None}
 DONE = {
     "resnet18_random": 1.5,
     "resnet18_random_plain": 0.4,
@@ -97,7 +97,7 @@ def invent(folder: Path, name: str, skill: float) -> None:
             ("path", "label", "p_fake"),
             [(row["path"], row["label"], float(np.float32(p))) for row, p in zip(rows, p_fake, strict=True)],
         )
-    curves: dict[str, Any] = {figure: [0.5, 0.25, 0.125] for figure in fitting.FIGURES}
+    curves: dict[str, Any] = {figure: [0.5, 0.25, 0.125] for figure in FIGURES}
     write_json(folder / "models" / name / "curves.json", {"best": 1, **curves, "batch": [10, 20, 30]})
     write_json(folder / "models" / name / "fingerprint.json", {"digest": f"of {name}"})
 
@@ -239,7 +239,7 @@ def local(home: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("local")
 def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
-    measured = {"minutes": 12.5, "training_images": 120, "machine": MACHINE, "commit": "0" * 40}
+    measured = {"minutes": 12.5, "training_images": 120}
     write_json(home / "measured/fast_15.json", {"digest": "of fast_15", **measured})
     write_json(home / "measured/bird_lotfi_random.json", {"digest": "of another training", **measured})
     scored = [("sample", "fast_15", "a"), ("sample", "fast_15", "b"), ("sample", "fast_15", "b")]
@@ -265,7 +265,7 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert entry["settings"]["optimizer"] == "muon"
     assert entry["validation"]["f1"] == compared["validation"]["fast_15"]["f1"]
     # Whoever saw the scores of a model before saw them.
-    assert (entry["minutes"], entry["cores"]) == (12.5, 2)
+    assert (entry["minutes"], entry["cores"]) == (12.5, os.cpu_count())
     assert (entry["scored"], entry["times_scored"]) == (["a", "b", "e"], 3)
     # Written again, nothing took the place of anything.
     run(home, "deepfake_ensemble.workflow.residual_results", blocked=False)
@@ -276,6 +276,14 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     kept = home.parent / "docs/measurements/residual/sample"
     assert (kept / "report.html").read_bytes() == (home / "reports/report.html").read_bytes()
     assert (kept / "evaluation/leak_free/comparison.json").exists() and not list(kept.rglob(".gitignore"))
+
+
+def test_an_entry_keeps_its_commit_until_the_run_is_trained_anew() -> None:
+    old = {"profile": "cpu", "run": "fast_15", "minutes": 3.5, "commit": "a", "scored": ["x"]}
+    (same,) = residual_results.merged([old], [old | {"commit": "b", "scored": ["y"]}])
+    assert (same["commit"], same["scored"]) == ("a", ["x", "y"])
+    (again,) = residual_results.merged([old], [old | {"commit": "b", "minutes": 3.6}])
+    assert again["commit"] == "b"
 
 
 @pytest.mark.usefixtures("local")

@@ -17,7 +17,8 @@ from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
 from deepfake_ensemble.studies.common import params as common
-from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe, Resume
+from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
+from deepfake_ensemble.training.shared.checkpoint import Resume
 
 
 @section

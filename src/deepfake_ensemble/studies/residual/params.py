@@ -14,7 +14,6 @@ from deepfake_ensemble.fetching.checkpoints import has_published
 from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
-from deepfake_ensemble.training.ensemble.recipe import Resume
 from deepfake_ensemble.training.residual.settings import (
     Adaptation,
     Extent,
@@ -23,6 +22,7 @@ from deepfake_ensemble.training.residual.settings import (
     Runs,
     why_left_out,
 )
+from deepfake_ensemble.training.shared.checkpoint import Resume
 
 
 @section

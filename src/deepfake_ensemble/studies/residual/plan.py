@@ -4,7 +4,7 @@ from deepfake_ensemble.fetching.checkpoints import CHECKPOINTS
 from deepfake_ensemble.studies.common import plan as common
 from deepfake_ensemble.studies.common.planning import Known, Plan, Work
 from deepfake_ensemble.studies.residual.params import CHECK, Params
-from deepfake_ensemble.training.residual.fitting import plan as training_plan
+from deepfake_ensemble.training.residual.schedule import plan as training_plan
 from deepfake_ensemble.training.residual.settings import why_left_out
 
 
@@ -41,7 +41,6 @@ def _train(whole: Params, known: Known) -> Work:
     )
     rate = recipe.learning_rate
     rate *= settings.learning_rate_multiplier.of(weights) if recipe.fine_tuning else 1
-    evaluations = sum(map(planned.is_evaluated, range(1, planned.batches + 1)))
     numbers = {
         "model": run.model,
         "recipe": run.recipe,
@@ -53,14 +52,14 @@ def _train(whole: Params, known: Known) -> Work:
         "epochs": epochs,
         "batches": planned.batches,
         "updates": planned.updates,
-        "evaluations": evaluations,
+        "evaluations": planned.evaluations,
         "learning_rate": rate,
     }
     plain = "" if run.connections == "kept" else f", residual connections {run.connections}"
     text = (
         f"{run.model}{plain}, {weights} weights, {numbers['images']:,} images of {profile.image_size} pixels"
         f" ({extent.stem} stem), {epochs} epochs: {planned.batches:,} batches, {planned.updates:,} updates,"
-        f" {evaluations} evaluations, recipe {run.recipe}, learning rate {rate:.3g}"
+        f" {planned.evaluations} evaluations, recipe {run.recipe}, learning rate {rate:.3g}"
     )
     return Work(text, numbers, gpu=True)
 

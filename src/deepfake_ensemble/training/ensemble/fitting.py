@@ -1,24 +1,17 @@
 """Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.progress import terminal_progress
 from deepfake_ensemble.reading.batches import Batch, Batches
 from deepfake_ensemble.training.ensemble.recipe import Recipe
-from deepfake_ensemble.training.shared import feeding
+from deepfake_ensemble.training.shared import driver, steps
 from deepfake_ensemble.training.shared.adam import adam
-from deepfake_ensemble.training.shared.checkpoint import Progress, Unfinished
-from deepfake_ensemble.training.shared.signals import held_back
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
-
-History = Mapping[str, list[float]]
 
 
 def fit(
@@ -30,8 +23,8 @@ def fit(
     learning_rate: float,
     jit_compile: bool,
     seed: int,
-    unfinished: Unfinished,
-) -> History:
+    checkpoint: Checkpoint,
+) -> Curves:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
 
     Interrupted at any moment and called again, it ends with the same weights and curves, bit for bit.
@@ -44,8 +37,8 @@ def fit(
         learning_rate: Adam's.
         jit_compile: whether XLA compiles the training step, where it can.
         seed: of order and flips; seed Keras for dropout before.
-        unfinished: keeps the state of the training, when it is due and on Ctrl-C or SIGTERM; discard it
-            when the result is safe.
+        checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
+            safe.
 
     Returns:
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
@@ -54,35 +47,36 @@ def fit(
         UserError: if a loss is no longer finite, an image cannot be read, or memory or disk run out.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
     """
-    import tensorflow as tf
-
     training = _Training(
         detector,
+        train,
+        validation,
         recipe,
         learning_rate=learning_rate,
         jit_compile=jit_compile,
-        unfinished=unfinished,
+        seed=seed,
     )
-    try:
-        return training.run(train, validation, seed)
-    except tf.errors.ResourceExhaustedError:
-        raise UserError(
-            f"models.{detector.name}: out of memory: lower training.batch_size ({recipe.batch_size}) or"
-            " training.validation_batch_size, or set precision: mixed_float16 on a GPU"
-        ) from None
+    return driver.run(training, checkpoint)
+
+
+def epochs_since_best(val_losses: Sequence[float]) -> int:
+    """Count the epochs after the first one with the least validation loss."""
+    return len(val_losses) - 1 - val_losses.index(min(val_losses)) if val_losses else 0
 
 
 class _Training:
-    """A detector in training, its state, and when to keep that."""
+    """Steps of Keras' own, an evaluation at the end of each epoch, and early stopping."""
 
     def __init__(
         self,
         detector: "keras.Model",
+        train: Batches,
+        validation: Batches,
         recipe: Recipe,
         *,
         learning_rate: float,
         jit_compile: bool,
-        unfinished: Unfinished,
+        seed: int,
     ) -> None:
         import keras
 
@@ -94,97 +88,74 @@ class _Training:
             optimizer=optimizer, loss="binary_crossentropy", metrics=[accuracy], jit_compile=False
         )
         # Compiled here: Keras reads with tf.data, and leaves XLA out wherever operations are repeatable.
-        self._train_step = feeding.compiled(
+        self._train_step = steps.compiled(
             lambda *batch: detector.train_step(batch), detector, jit_compile=jit_compile
         )
-        self._test_step = feeding.compiled(
+        self._test_step = steps.compiled(
             lambda *batch: detector.test_step(batch), detector, jit_compile=False
         )
         loss = next(metric for metric in detector.metrics if metric.name == "loss")
-        self._detector = detector
-        self._recipe = recipe
         self._means = [*loss.variables, *accuracy.variables]
-        self._state = [*detector.variables, *detector.optimizer.variables, *self._means]
-        self._unfinished = unfinished
+        self._figures: Mapping[str, float] = {}  # of the epoch so far
+        self._train, self._validation, self._seed = train, validation, seed
+        self._recipe, self._per_epoch = recipe, math.ceil(len(train) / recipe.batch_size)
+        self.model = detector
+        self.state: Sequence[keras.Variable] = [
+            *detector.variables,
+            *detector.optimizer.variables,
+            *self._means,
+        ]
+        self.when_out_of_memory = (
+            f"lower training.batch_size ({recipe.batch_size}) or training.validation_batch_size, or set"
+            " precision: mixed_float16 on a GPU"
+        )
+        self.when_not_finite = (
+            f"lower models.{detector.name}.learning_rate, or set precision: float32 if it is mixed"
+        )
 
-    def run(self, train: Batches, validation: Batches, seed: int) -> History:
-        recipe, progress = self._recipe, self._unfinished.load(self._state)
-        steps = math.ceil(len(train) / recipe.batch_size)
-        if progress.epochs or progress.step:
-            done = f"{progress.epochs} epochs and {progress.step} of {steps} steps"
-            print(f"{self._detector.name}: goes on with an interrupted training, after {done}", flush=True)
-        with held_back() as asked_to_stop:
-            while not _is_finished(progress, recipe):
-                if progress.epochs == progress.validated:
-                    batches = train.epoch(recipe.batch_size, seed, progress.epochs, progress.step)
-                    progress = self._train_epoch(batches, progress, steps, asked_to_stop)
-                batches = validation.in_order(recipe.validation_batch_size)
-                progress = self._validate(batches, progress, asked_to_stop)
-                print(_line(progress, recipe), flush=True)
-                if progress.since_best == 0:
-                    self._unfinished.hold_best(self._detector.variables)
-                finished = _is_finished(progress, recipe)
-                if self._unfinished.is_due() or finished or asked_to_stop():
-                    self._unfinished.save(self._state, progress)
-                    if asked_to_stop() and not finished:
-                        raise KeyboardInterrupt
-        self._unfinished.load_best(self._detector.variables)
-        return progress.curves
+    def place(self, step: int) -> str:
+        epochs, steps_after = divmod(step, self._per_epoch)
+        if steps_after:
+            return f"epoch {epochs + 1} of {self._recipe.epochs}, step {steps_after}"
+        return f"epoch {epochs} of {self._recipe.epochs}"
+
+    def evaluated_after(self, evaluation: int) -> int:
+        return (evaluation + 1) * self._per_epoch
+
+    def is_finished(self, progress: Progress) -> bool:
+        since_best = epochs_since_best(progress.curves.get("val_loss", []))
+        return (
+            progress.evaluations >= self._recipe.epochs or since_best >= self._recipe.early_stopping_patience
+        )
+
+    def is_best(self, curves: Curves) -> bool:
+        return epochs_since_best(curves["val_loss"]) == 0
+
+    def batches(self, step: int) -> Iterator[Batch]:
+        epoch, first_step = divmod(step, self._per_epoch)
+        while True:
+            yield from self._train.epoch(self._recipe.batch_size, self._seed, epoch, first_step)
+            epoch, first_step = epoch + 1, 0
+
+    def take(self, batch: Batch, step: int) -> Mapping[str, float]:
+        # To ask for the figures waits for the step.
+        self._figures = {name: float(value) for name, value in self._train_step(batch).items()}
+        return self._figures
+
+    def trained(self, step: int) -> Mapping[str, float]:
+        return self._figures
+
+    def validation(self) -> Iterator[Batch]:
+        return self._validation.in_order(self._recipe.validation_batch_size)
+
+    def evaluate(self, batches: Iterable[Batch]) -> Mapping[str, float]:
+        self._reset_means()
+        for batch in batches:
+            figures = self._test_step(batch)
+        self._reset_means()
+        return {f"val_{name}": float(value) for name, value in figures.items()}
 
     def _reset_means(self) -> None:
         # `reset_metrics` leaves alone what Keras has not used yet, and would what was loaded, too.
         for mean in self._means:
             mean.assign(0 * mean.numpy())
-
-    def _train_epoch(
-        self, batches: Iterable[Batch], progress: Progress, steps: int, asked_to_stop: Callable[[], bool]
-    ) -> Progress:
-        name, epoch = self._detector.name, progress.epochs + 1
-        if not progress.step:
-            self._reset_means()
-        label = f"{name}, epoch {epoch} of {self._recipe.epochs}"
-        with terminal_progress(label, steps - progress.step) as advance:
-            for step, batch in enumerate(batches, progress.step + 1):
-                figures = _numbers(self._train_step(batch))
-                advance(1)
-                if not math.isfinite(figures["loss"]):
-                    _refuse(name, f"the loss became {figures['loss']} in epoch {epoch}, step {step}")
-                if step < steps and (asked_to_stop() or self._unfinished.is_overdue()):
-                    self._unfinished.save(self._state, replace(progress, step=step))
-                    if asked_to_stop():
-                        raise KeyboardInterrupt
-        return progress.followed_by(loss=figures["loss"], accuracy=figures["accuracy"])
-
-    def _validate(
-        self, batches: Iterable[Batch], progress: Progress, asked_to_stop: Callable[[], bool]
-    ) -> Progress:
-        self._reset_means()
-        for batch in batches:
-            figures = _numbers(self._test_step(batch))
-            if asked_to_stop():
-                self._unfinished.save(self._state, progress)
-                raise KeyboardInterrupt
-        if not math.isfinite(figures["loss"]):
-            what = f"the validation loss became {figures['loss']} in epoch {progress.epochs}"
-            _refuse(self._detector.name, what)
-        return progress.followed_by(val_loss=figures["loss"], val_accuracy=figures["accuracy"])
-
-
-def _is_finished(progress: Progress, recipe: Recipe) -> bool:
-    return progress.validated >= recipe.epochs or progress.since_best >= recipe.early_stopping_patience
-
-
-def _numbers(figures: Mapping[str, "tf.Tensor"]) -> dict[str, float]:
-    """Return a step's figures; to ask for them waits for the step."""
-    return {name: float(value) for name, value in figures.items()}
-
-
-def _line(progress: Progress, recipe: Recipe) -> str:
-    figures = (f"{name} {values[-1]:.4f}" for name, values in progress.curves.items())
-    best = ", the best so far" if progress.since_best == 0 else ""
-    return f"epoch {progress.epochs} of {recipe.epochs}: {', '.join(figures)}{best}"
-
-
-def _refuse(name: str, what: str) -> NoReturn:
-    """End a training that can only waste time; the best weights so far would hide that it failed."""
-    raise UserError(f"models.{name}: {what}: lower learning_rate, or set precision: float32 if it is mixed")

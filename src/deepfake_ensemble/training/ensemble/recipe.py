@@ -20,13 +20,6 @@ class Recipe:
 
 
 @section
-class Resume:
-    """The section `resume`, which no stage tracks: it decides no result."""
-
-    save_minutes: Annotated[float, Gt(0)]
-
-
-@section
 class Decoded:
     """The section `decoded`, which no stage tracks: it decides no result."""
 

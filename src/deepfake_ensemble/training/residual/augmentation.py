@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,7 @@ from deepfake_ensemble.reading.images import BadImage, decode, resize
 from deepfake_ensemble.reading.memory import Memory
 from deepfake_ensemble.reading.order import Purpose, generator
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.residual.settings import Symmetry
-from deepfake_ensemble.training.residual.symmetry import TURNS, Turn, turned
+from deepfake_ensemble.training.residual.settings import TURNS, Symmetry, Turn
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
@@ -45,6 +45,14 @@ def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
     else:
         drawn = generator(seed, epoch, Purpose.TURN).integers(0, len(group), count)
     return [group[number] for number in drawn.tolist()]
+
+
+def turned(image: NDArray[Any], turn: Turn) -> NDArray[Any]:
+    """Return a view of an image (height, width, channels), turned."""
+    transpose, upside_down, mirror = turn
+    if transpose:
+        image = image.swapaxes(0, 1)
+    return image[:: -1 if upside_down else 1, :: -1 if mirror else 1]
 
 
 def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Box:

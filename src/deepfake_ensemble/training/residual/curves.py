@@ -1,4 +1,4 @@
-"""Learning curves of the second study, as tables for plots and as what the report reads."""
+"""Learning curves of the second study, as a run's own file, and as tables for plots."""
 
 import json
 from collections.abc import Mapping
@@ -6,16 +6,36 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import write_csv
+from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.inference import left_out as results_folder
 
 FILE = "curves.json"
+# What is known of each evaluation: after which batch it came, that one's learning rate, the mean loss since
+# the evaluation before, and scores on validation.
+FIGURES = (
+    "batch",
+    "learning_rate",
+    "loss",
+    "val_f1",
+    "val_precision",
+    "val_recall",
+    "val_accuracy",
+    "val_log_loss",
+)
+
+
+def write(folder: Path, curves: Mapping[str, list[float]], best: int) -> None:
+    """Write a run's FIGURES, each by evaluation, and the index of the evaluation that was kept."""
+    # Nine digits tell all float32 values apart and hide none.
+    rounded = {name: [float(f"{value:.9g}") for value in curves[name]] for name in FIGURES}
+    write_json(folder / FILE, {"best": best, **rounded})
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Read a run's curves: `best`, the index of the evaluation that was kept, and `fitting.FIGURES`.
+    """Return what `write` wrote; None if the run was left out.
 
-    None if the run was left out. UserError if the file is damaged.
+    Raises:
+        UserError: if the folder is missing or damaged.
     """
     if results_folder.why_empty(folder) is not None:
         return None

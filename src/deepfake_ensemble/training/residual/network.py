@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.training.residual import surgery
-from deepfake_ensemble.training.residual.settings import Connections, Model, Stem, Symmetry
-from deepfake_ensemble.training.residual.symmetry import TURNS
+from deepfake_ensemble.training.residual.settings import TURNS, Connections, Model, Stem, Symmetry
 
 if TYPE_CHECKING:
     import keras

@@ -1,11 +1,14 @@
 """What of the second study may vary, as its params.yaml holds it."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 
 from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
+
+MEASURED = Path("measured")  # what differs from run to run, as times do; in no commit
 
 # Which residual connections a network has: all of them, none, or all but the first of each stage.
 Connections = Literal["kept", "removed", "one_a_stage_removed"]
@@ -17,6 +20,16 @@ Shape = Literal["linear", "cosine", "constant"]
 Stem = Literal["imagenet", "small"]
 # Turns of a square image: none; left to right; also upside down, four in all; also transposed, eight in all.
 Symmetry = Literal["none", "mirror", "rectangle", "square"]
+# Of each symmetry, its turns: whether an image is transposed, turned upside down, mirrored left to right.
+# None of them moves the borders of JPEG's blocks of 8 pixels in an image whose sides they divide. Transposing
+# exchanges the quantisation of horizontal and of vertical frequencies, which JPEG's tables treat differently.
+Turn = tuple[bool, bool, bool]
+TURNS: dict[Symmetry, tuple[Turn, ...]] = {
+    "none": ((False, False, False),),
+    "mirror": ((False, False, False), (False, False, True)),
+    "rectangle": tuple((False, bool(n & 2), bool(n & 1)) for n in range(4)),
+    "square": tuple((bool(n & 4), bool(n & 2), bool(n & 1)) for n in range(8)),
+}
 Share = Annotated[float, Gt(0), Le(1)]
 Count = Annotated[int, Ge(1)]
 

@@ -1,10 +1,10 @@
-"""An interrupted training, kept so that the next run goes on with it as if nothing had happened.
+"""What is kept of a training, so that an interrupted one goes on as if nothing had happened.
 
 Where it stands is one file, replaced as a whole: every number that the next step depends on (weights,
-optimizer, dropout's generators, running means of the epoch's figures), how far it is, the learning curves so
-far, and what the training is made from. Order and flips of the images are functions of (seed, epoch), and
-early stopping one of the curves, so they need no place in it. Beside it lie the best weights so far, which
-are written with it: between two times they are held in memory.
+optimizer, dropout's generators, running means), how far it is, the learning curves so far, and what the
+training is made from. Order and changes of the images are functions of (seed, epoch), and what ends a
+training one of the curves, so they need no place in it. Beside it lie the best weights so far, which are
+written with it: between two times they are held in memory.
 """
 
 import json
@@ -13,18 +13,34 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Gt
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file, require_room
+from deepfake_ensemble.foundation.section import section
 
 if TYPE_CHECKING:
     import keras
+
+
+PAUSE = 19  # times as long as keeping took: so it takes about a twentieth of the time where epochs are short
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+
+Curves = Mapping[str, list[float]]
+"""Figures of a training, by name, one for each evaluation."""
+
+
+@section
+class Resume:
+    """The section `resume`, which no stage tracks: it decides no result."""
+
+    save_minutes: Annotated[float, Gt(0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,44 +48,22 @@ class Progress:
     """How far a training is.
 
     Attributes:
-        curves: under Keras' names, the loss and accuracy of each epoch done, and val_loss and val_accuracy of
-            each that was validated: the last one may still have to be.
-        step: how many steps of the epoch after those are done.
+        step: how many steps are done.
+        evaluations: how many evaluations are done.
+        curves: the figures of these; where the next evaluation is due and not done, those of its steps too.
     """
 
-    curves: Mapping[str, list[float]]
     step: int = 0
+    evaluations: int = 0
+    curves: Curves = field(default_factory=dict)
 
-    @property
-    def epochs(self) -> int:
-        return len(self.curves["loss"])
-
-    @property
-    def validated(self) -> int:
-        return len(self.curves["val_loss"])
-
-    @property
-    def since_best(self) -> int:
-        """Count the epochs validated after the one with the least validation loss."""
-        losses = self.curves["val_loss"]
-        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
-
-    def followed_by(self, **figures: float) -> "Progress":
-        """Return the progress at the end of the epoch, or of its validation, that gave these figures."""
-        return Progress(
-            curves={
-                name: [*values, figures[name]] if name in figures else values
-                for name, values in self.curves.items()
-            }
-        )
+    def followed_by(self, figures: Mapping[str, float]) -> "Progress":
+        """Return the same progress with these figures at the end of the curves."""
+        longer = {name: [*self.curves.get(name, ()), float(value)] for name, value in figures.items()}
+        return replace(self, curves={**self.curves, **longer})
 
 
-PAUSE = 19  # times as long as keeping took: so it takes about a twentieth of the time where epochs are short
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-START = Progress(curves={"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []})
-
-
-class Unfinished:
+class Checkpoint:
     """The folder that holds one training until it has succeeded."""
 
     def __init__(self, folder: Path, made_from: Mapping[str, Any], save_every: float) -> None:
@@ -87,9 +81,15 @@ class Unfinished:
         self._best: list[NDArray[Any]] | None = None  # not kept yet
         self._has_best = False
         self._save_every = save_every
-        self._saved = time.monotonic()
+        self._began = self._saved = time.monotonic()
+        self._before = 0.0  # seconds of training until it was interrupted
         self._pause = 0.0  # seconds
         folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken so far, interruptions apart."""
+        return self._before + time.monotonic() - self._began
 
     def is_overdue(self) -> bool:
         """Return whether the training is to be kept now, wherever it stands."""
@@ -120,15 +120,15 @@ class Unfinished:
             self._file,
             state,
             "the state of the training",
-            curves=dict(progress.curves),
-            step=progress.step,
+            progress=asdict(progress),
+            seconds=self._before + start - self._began,
             has_best=self._has_best,
         )
         self._saved = time.monotonic()
         self._pause = PAUSE * (self._saved - start)
 
     def load(self, variables: Sequence["keras.Variable"]) -> Progress:
-        """Bring a kept training back into `variables` and say how far it is; START where there is none.
+        """Bring a kept training back into `variables` and say how far it is, if there is one.
 
         One that was made from something else, or cannot be read, is left aside with a line that says why.
         """
@@ -138,22 +138,23 @@ class Unfinished:
                 other = next(differences(head["made_from"], self._made_from), None)
                 if other is None:
                     arrays = _arrays(kept, variables)
+                    progress, seconds = Progress(**head["progress"]), float(head["seconds"])
                     if head["has_best"]:
                         self._require_best()
         except FileNotFoundError:
-            return START
+            return Progress()
         except UNREADABLE as error:
             print(f"{self._file}: cannot be read ({error}): training starts over", file=sys.stderr)
-            return START
+            return Progress()
         if other is not None:
             print(
                 f"{self._file}: an interrupted training, but with another {other}: training starts over",
                 file=sys.stderr,
             )
-            return START
+            return Progress()
         _assign(variables, arrays)
-        self._has_best = head["has_best"]
-        return Progress(curves=head["curves"], step=head["step"])
+        self._has_best, self._before = head["has_best"], seconds
+        return progress
 
     def _require_best(self) -> None:
         """Raise ValueError unless the best weights lie there whole and are of this training."""
@@ -170,12 +171,12 @@ class Unfinished:
         if made_from != self._made_from:
             raise ValueError(f"{name} is of another training")
 
-    def hold_best(self, variables: Sequence["keras.Variable"]) -> None:
+    def update_best(self, variables: Sequence["keras.Variable"]) -> None:
         """Take the variables of the network as the best so far, to be kept when the training next is."""
         self._best = [np.array(variable.numpy()) for variable in variables]
         self._has_best = True
 
-    def load_best(self, variables: Sequence["keras.Variable"]) -> None:
+    def restore_best(self, variables: Sequence["keras.Variable"]) -> None:
         """Give the network's variables the best weights that were kept.
 
         Raises:

@@ -7,7 +7,8 @@ from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.training.ensemble import curves
-from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe, Resume
+from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Resume
 
 
 def main(model: str) -> None:
@@ -21,7 +22,6 @@ def main(model: str) -> None:
     from deepfake_ensemble.reading.decoded import decoded_once
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.ensemble import fitting
-    from deepfake_ensemble.training.shared import checkpoint as unfinished
 
     seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)
@@ -56,10 +56,9 @@ def main(model: str) -> None:
         "resizing.interpolation": interpolation,
     }
     made_from = fingerprint(used, [*packed, weights])
-    scratch = Path("models/unfinished") / model
-    state = unfinished.Unfinished(
-        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
-    )
+    scratch = Path("models/checkpoints") / model
+    save_every = 60 * params.read("resume", Resume).save_minutes
+    checkpoint = Checkpoint(scratch, made_from, save_every)
     train: Batches
     val: Batches
     train, val = (
@@ -76,12 +75,12 @@ def main(model: str) -> None:
         learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
         jit_compile=adaptation.jit_compile,
         seed=seed,
-        unfinished=state,
+        checkpoint=checkpoint,
     )
     with replacing_folder(Path("models/curves") / model) as folder:
         curves.write(folder, history)
     saved.save(built, Path("models") / f"{model}.keras", made_from)
-    state.discard()
+    checkpoint.discard()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from annotated_types import Ge
 
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.inference import left_out as results_folder
-from deepfake_ensemble.inference import times_scored
 from deepfake_ensemble.models import saved
 
 SPLITS = ("val", "test")
@@ -25,7 +24,7 @@ def main(run: str) -> None:
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
-    from deepfake_ensemble.inference.predictor import Predictor, write
+    from deepfake_ensemble.inference.predictor import Predictor, note_scored, write
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
@@ -51,7 +50,7 @@ def main(run: str) -> None:
                 p_fake = predictor.predict(reader.in_order(batch_size), advance)
             write(partial / f"{split}.csv", images.paths, images.labels, p_fake)
         write_json(partial / "fingerprint.json", account)
-    times_scored.note(profile.rpartition(".")[2], run, read_json(trained / "fingerprint.json")["digest"])
+    note_scored(profile.rpartition(".")[2], run, read_json(trained / "fingerprint.json")["digest"])
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.inference import left_out as results_folder
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.models.architecture import InitialWeights
-from deepfake_ensemble.training.ensemble.recipe import Resume
-from deepfake_ensemble.training.residual import network, settings
-from deepfake_ensemble.training.shared import stopwatch
+from deepfake_ensemble.training.residual import curves, network, schedule, settings
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Resume
 
 
 def main(weights: InitialWeights, run: str) -> None:
@@ -37,7 +36,6 @@ def train(
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.residual import fitting
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
-    from deepfake_ensemble.training.shared import checkpoint as unfinished
 
     seed = params.read("seed", Seed32)
     recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)
@@ -75,7 +73,7 @@ def train(
     made_from = fingerprint(used, data)
     training, val = (PackedImages(packed) for packed in data[:2])
     multiplier = adaptation.learning_rate_multiplier
-    plan = fitting.plan(
+    plan = schedule.plan(
         len(training),
         recipe,
         epochs=recipe.epochs if extent.epochs is None else extent.epochs,
@@ -83,12 +81,9 @@ def train(
         checkpoint_every=adaptation.checkpoint_every,
         step=adaptation.step,
     )
-    scratch = Path("models/unfinished") / run
-    state = unfinished.Unfinished(
-        scratch, made_from, save_every=60 * params.read("resume", Resume).save_minutes
-    )
-    timed = stopwatch.Stopwatch(scratch)  # the reader's decoding counts
-    curves, seconds = fitting.fit(
+    save_every = 60 * params.read("resume", Resume).save_minutes
+    checkpoint = Checkpoint(Path("models/checkpoints") / run, made_from, save_every)
+    history = fitting.fit(
         built,
         AugmentedReader(
             training,
@@ -105,16 +100,17 @@ def train(
         plan=plan,
         jit_compile=adaptation.jit_compile,
         seed=seed,
-        unfinished=state,
-        stopwatch=timed,
+        checkpoint=checkpoint,
     )
+    minutes = round(checkpoint.seconds / 60, 2)
     built = network.mean_over(built, recipe.mean_over)
     with replacing_folder(Path("models") / run) as partial:
-        write_json(partial / "curves.json", {"best": fitting.best(curves, plan), **fitting.rounded(curves)})
+        curves.write(partial, history, best=plan.best(history))
         write_json(partial / "fingerprint.json", made_from)
         saved.save(built, partial / "model.keras", made_from)
-    stopwatch.write(run, made_from["digest"], seconds, len(training), timed.commit)
-    state.discard()
+    measured = {"digest": made_from["digest"], "minutes": minutes, "training_images": len(training)}
+    write_json(settings.MEASURED / f"{run}.json", measured)
+    checkpoint.discard()
 
 
 if __name__ == "__main__":

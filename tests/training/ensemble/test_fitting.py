@@ -19,9 +19,9 @@ from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.reading.decoded import decoded_once
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.training.ensemble import curves, fitting
-from deepfake_ensemble.training.shared import checkpoint as unfinished
+from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.adam import adam
-from deepfake_ensemble.training.shared.checkpoint import Unfinished
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves
 from pictures import encoded
 from tiny_training import LEARNING_RATE, SEED, SIZE, changed, fit, small
 
@@ -40,7 +40,7 @@ def differ(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
 
 
 class Trained(NamedTuple):
-    history: fitting.History
+    history: Curves
     weights: list[np.ndarray]
 
 
@@ -135,9 +135,9 @@ def test_it_stops_early_and_keeps_the_best_epoch(easy, contrary, tmp_path: Path)
     assert curves.summary(history)["best_epoch"] == 1
     assert_same(model.get_weights(), best.get_weights())
     assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
-    checkpoint = small()
-    Unfinished(tmp_path, {}, math.inf).load_best(checkpoint.variables)
-    assert_same(checkpoint.get_weights(), model.get_weights())
+    kept = small()
+    Checkpoint(tmp_path, {}, math.inf).restore_best(kept.variables)
+    assert_same(kept.get_weights(), model.get_weights())
 
 
 def test_the_best_weights_are_restored_when_the_epochs_run_out_too(easy, contrary, tmp_path: Path) -> None:
@@ -151,6 +151,13 @@ def test_the_best_weights_are_restored_when_the_epochs_run_out_too(easy, contrar
 def test_patience_is_counted_from_the_best_epoch(easy, contrary, tmp_path: Path) -> None:
     recipe = changed(epochs=9, early_stopping_patience=1)
     assert len(fit(small(), easy, contrary, tmp_path, recipe, learning_rate=0.01)["val_loss"]) == 2
+
+
+def test_early_stopping_counts_from_the_first_of_the_best() -> None:
+    losses, counted = [0.5, 0.4, 0.4, 0.6, 0.3], []
+    for epochs in range(len(losses) + 1):
+        counted.append(fitting.epochs_since_best(losses[:epochs]))
+    assert counted == [0, 0, 0, 1, 2, 0]
 
 
 # What decides the weights
@@ -248,7 +255,7 @@ def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
     # What a kill leaves behind is what was kept last: here everything that is ever kept, after every step.
     left: list[Path] = []
 
-    def save_and_copy(self, variables, progress, save=Unfinished.save) -> None:
+    def save_and_copy(self, variables, progress, save=Checkpoint.save) -> None:
         save(self, variables, progress)
         left.append(tmp_path / f"left-{len(left)}")
         shutil.copytree(tmp_path / "whole", left[-1])
@@ -257,7 +264,7 @@ def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
         train, validation = decoded_once(train, validation, 2**30, tmp_path)
     whole = small()
     with monkeypatch.context() as patched:
-        patched.setattr(Unfinished, "save", save_and_copy)
+        patched.setattr(Checkpoint, "save", save_and_copy)
         history = fit(whole, train, validation, tmp_path / "whole", save_every=0)
     assert len(left) == 2 * (2 + 1)  # two steps within each epoch of three, and its end
     for kept in left:
@@ -314,16 +321,16 @@ def test_a_signal_at_the_end_of_an_epoch_is_answered_there(
 ) -> None:
     kept: list[int] = []
 
-    def save_and_signal(self, variables, progress, save=Unfinished.save) -> None:
+    def save_and_signal(self, variables, progress, save=Checkpoint.save) -> None:
         if not kept:
             os.kill(os.getpid(), signal.SIGTERM)
         save(self, variables, progress)
         kept.append(progress.step)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Unfinished, "save", save_and_signal)
+        patched.setattr(Checkpoint, "save", save_and_signal)
         fit(small(), train, validation, tmp_path)
-    assert kept == [0]
+    assert kept == [3]
     resumed = small()
     assert fit(resumed, train, validation, tmp_path) == reference.history
     assert_same(reference.weights, resumed.get_weights())
@@ -337,10 +344,7 @@ def test_a_finished_training_that_was_not_discarded_is_not_repeated(
     again = small()
     assert fit(again, train, validation, tmp_path) == reference.history
     assert_same(reference.weights, again.get_weights())
-    assert (
-        capfd.readouterr().out
-        == "small: goes on with an interrupted training, after 2 epochs and 0 of 3 steps\n"
-    )
+    assert capfd.readouterr().out == "small: goes on with an interrupted training, after epoch 2 of 2\n"
 
 
 def test_of_epochs_shorter_than_a_pause_only_the_first_and_the_last_are_kept(
@@ -348,16 +352,16 @@ def test_of_epochs_shorter_than_a_pause_only_the_first_and_the_last_are_kept(
 ) -> None:
     kept: list[int] = []
 
-    def save_and_copy(self, variables, progress, save=Unfinished.save) -> None:
+    def save_and_copy(self, variables, progress, save=Checkpoint.save) -> None:
         save(self, variables, progress)
-        kept.append(progress.epochs)
-        shutil.copytree(tmp_path / "whole", tmp_path / f"kept-{progress.epochs}")
+        kept.append(progress.evaluations)
+        shutil.copytree(tmp_path / "whole", tmp_path / f"kept-{progress.evaluations}")
 
     four = changed(epochs=4, early_stopping_patience=4)
     whole = small()
     with monkeypatch.context() as patched:
-        patched.setattr(unfinished, "PAUSE", math.inf)
-        patched.setattr(Unfinished, "save", save_and_copy)
+        patched.setattr(checkpoints, "PAUSE", math.inf)
+        patched.setattr(Checkpoint, "save", save_and_copy)
         history = fit(whole, train, validation, tmp_path / "whole", four)
     assert kept == [1, 4]
     assert curves.summary(history)["best_epoch"] > 1

@@ -1,4 +1,4 @@
-"""What TensorFlow is handed of a batch, and what compiles a step for it."""
+"""A step of training or testing, compiled for the batches that readers give."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

@@ -141,7 +141,7 @@ def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) ->
     for split, images in (("val", 20), ("test", 40)):
         lines = (home / "predictions" / name / f"{split}.csv").read_text(encoding="utf-8").splitlines()
         assert len(lines) == images + 1
-    assert not (home / "models/unfinished" / name).exists()
+    assert not (home / "models/checkpoints" / name).exists()
 
 
 def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Feeding: a step is handed exactly the reader's batch, in the memory where it is."""
+"""A compiled step is handed exactly the reader's batch, in the memory where it is."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.training.shared import feeding
+from deepfake_ensemble.training.shared import steps
 from pictures import pack
 from tiny_training import SIZE, small
 
@@ -24,7 +24,7 @@ def same(images: Any, labels: Any) -> Any:
 
 
 def test_a_step_is_handed_the_reader_s_batches(reader: BatchReader) -> None:
-    step = feeding.compiled(same, small(), jit_compile=False)
+    step = steps.compiled(same, small(), jit_compile=False)
     shapes = []
     for batch in reader.epoch(BATCH, seed=4, epoch=0):
         images, labels = (handed.numpy() for handed in step(batch))
@@ -37,13 +37,13 @@ def test_a_step_is_handed_the_reader_s_batches(reader: BatchReader) -> None:
 def test_a_label_between_real_and_fake_stays_what_it_is(reader: BatchReader) -> None:
     images, _ = reader.read(np.arange(2))
     between = np.array([[0.0625], [0.5]], np.float32)
-    _, labels = feeding.compiled(same, small(), jit_compile=False)((images, between))
+    _, labels = steps.compiled(same, small(), jit_compile=False)((images, between))
     assert np.array_equal(labels.numpy(), between)
 
 
 def test_one_graph_serves_batches_of_every_length(reader: BatchReader) -> None:
     traced = []
-    step = feeding.compiled(lambda images, labels: traced.append(images.shape), small(), jit_compile=False)
+    step = steps.compiled(lambda images, labels: traced.append(images.shape), small(), jit_compile=False)
     for batch in reader.epoch(BATCH, seed=4, epoch=0):
         step(batch)
     assert [shape.as_list() for shape in traced] == [[None, SIZE, SIZE, 3]]
@@ -51,7 +51,7 @@ def test_one_graph_serves_batches_of_every_length(reader: BatchReader) -> None:
 
 def test_images_are_not_copied(reader: BatchReader) -> None:
     batch = reader.read(np.arange(3))
-    images, _ = feeding.tensors(batch)
+    images, _ = steps.tensors(batch)
     before = int(images[2, 0, 0, 0])
     batch[0][2, 0, 0, 0] = 255 - before
     assert int(images[2, 0, 0, 0]) == 255 - before
@@ -59,7 +59,7 @@ def test_images_are_not_copied(reader: BatchReader) -> None:
 
 def test_the_memory_of_a_tensor_is_not_used_again_while_it_lives(tmp_path: Path) -> None:
     reader = BatchReader(pack(tmp_path / "train", COUNT), SIZE)
-    images, expected = feeding.tensors(reader.read(np.arange(4)))[0], reader.read(np.arange(4))[0].copy()
+    images, expected = steps.tensors(reader.read(np.arange(4)))[0], reader.read(np.arange(4))[0].copy()
     for _ in range(3):
         reader.read(np.arange(4, 8))
     assert np.array_equal(images.numpy(), expected)
@@ -67,9 +67,9 @@ def test_the_memory_of_a_tensor_is_not_used_again_while_it_lives(tmp_path: Path)
 
 @pytest.mark.parametrize("offset", [0, 1, 16, 32])
 def test_images_may_lie_anywhere_in_memory(offset: int) -> None:
-    step = feeding.compiled(lambda images, labels: images + np.uint8(1), small(), jit_compile=False)
-    memory = np.zeros(2 * SIZE * SIZE * 3 + 2 * feeding.ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % feeding.ALIGNMENT + offset
+    step = steps.compiled(lambda images, labels: images + np.uint8(1), small(), jit_compile=False)
+    memory = np.zeros(2 * SIZE * SIZE * 3 + 2 * steps.ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % steps.ALIGNMENT + offset
     images = memory[start:][: 2 * SIZE * SIZE * 3].reshape(2, SIZE, SIZE, 3)
     images[...] = np.random.default_rng(0).integers(0, 255, images.shape)
     assert np.array_equal(step((images, np.zeros((2, 1), np.int64))).numpy(), images + 1)
@@ -79,10 +79,10 @@ def test_images_may_lie_anywhere_in_memory(offset: int) -> None:
 def test_labels_stay_what_they_were_when_they_were_handed_over(reader: BatchReader, dtype: type) -> None:
     images, _ = reader.read(np.arange(3))
     labels = np.array([[1], [0], [1]], dtype)
-    _, handed = feeding.tensors((images, labels))
+    _, handed = steps.tensors((images, labels))
     labels[...] = 7
     for _ in range(20):
-        feeding.tensors((images, labels))
+        steps.tensors((images, labels))
     assert handed.numpy().tolist() == [[1], [0], [1]]
 
 
@@ -97,14 +97,14 @@ def with_max_pooling() -> Any:
 def test_a_step_is_compiled_by_xla(capsys: pytest.CaptureFixture) -> None:
     import tensorflow as tf
 
-    step = feeding.compiled(same, small(), jit_compile=True)
+    step = steps.compiled(same, small(), jit_compile=True)
     images, _ = step((np.ones((2, SIZE, SIZE, 3), np.uint8), np.zeros((2, 1), np.int64)))
     assert tf.reduce_all(images == 1)
     assert capsys.readouterr().out == ""
 
 
 def test_xla_is_left_out_where_it_has_no_repeatable_gradient(capsys: pytest.CaptureFixture) -> None:
-    feeding.compiled(same, with_max_pooling(), jit_compile=True)
+    steps.compiled(same, with_max_pooling(), jit_compile=True)
     assert (
         capsys.readouterr().out
         == "pools: not compiled by XLA, whose max pooling has no repeatable gradient\n"
@@ -112,5 +112,5 @@ def test_xla_is_left_out_where_it_has_no_repeatable_gradient(capsys: pytest.Capt
 
 
 def test_max_pooling_is_found_within_models() -> None:
-    assert feeding.pools_by_maximum(with_max_pooling())
-    assert not feeding.pools_by_maximum(small())
+    assert steps.pools_by_maximum(with_max_pooling())
+    assert not steps.pools_by_maximum(small())

@@ -21,10 +21,10 @@ from deepfake_ensemble.training.residual.augmentation import (
     cuts,
     mixed,
     random_numbers,
+    turned,
     turns,
 )
-from deepfake_ensemble.training.residual.settings import Symmetry
-from deepfake_ensemble.training.residual.symmetry import TURNS, turned
+from deepfake_ensemble.training.residual.settings import TURNS, Symmetry
 
 COUNT = 23
 

@@ -9,7 +9,7 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import Batch, BatchReader
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.shared import feeding
+from deepfake_ensemble.training.shared import steps
 from errors_page import Documented
 from pictures import encoded, pack, picture
 from tiny_training import SIZE, changed, fit, small
@@ -30,8 +30,8 @@ def test_a_loss_that_is_no_number_ends_the_training_at_once(
     train, validation, tmp_path: Path, documented: Documented
 ) -> None:
     message = failure(small(), train, validation, tmp_path, learning_rate=1e38)
-    assert message.startswith("models.small: the loss became ")
-    assert "in epoch 1, step 2: lower learning_rate" in message
+    assert message.startswith("small: the loss became ")
+    assert "in epoch 1 of 2, step 2: lower models.small.learning_rate" in message
     documented("Training", "the loss is no number any more", message, {"became inf": "became nan"})
 
 
@@ -44,9 +44,9 @@ def test_too_little_memory_is_told_with_the_batch_size(
     def exhausted(batch: Batch) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nmore lines")
 
-    monkeypatch.setattr(feeding, "compiled", lambda *step, **options: exhausted)
+    monkeypatch.setattr(steps, "compiled", lambda *step, **options: exhausted)
     message = failure(small(), train, validation, tmp_path)
-    assert message.startswith("models.small: out of memory: lower training.batch_size (8) or ")
+    assert message.startswith("small: out of memory: lower training.batch_size (8) or ")
     documented("Training", "the GPU's memory is too small", message)
 
 
@@ -55,8 +55,8 @@ def test_a_validation_loss_that_is_no_number_ends_it_too(
 ) -> None:
     # One step an epoch: its loss is that of the initial weights, and the damage shows in validation first.
     message = failure(small(), train, validation, tmp_path, changed(batch_size=20), learning_rate=1e38)
-    assert message.startswith("models.small: the validation loss became ")
-    assert "in epoch 1: lower learning_rate" in message
+    assert message.startswith("small: the validation loss became ")
+    assert "in epoch 1 of 2: lower models.small.learning_rate" in message
     documented("Training", "the validation loss is no number any more", message, {"became inf": "became nan"})
 
 

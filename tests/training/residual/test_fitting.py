@@ -16,13 +16,11 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.residual import fitting
+from deepfake_ensemble.training.residual import fitting, schedule
 from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 from deepfake_ensemble.training.residual.settings import Recipe
-from deepfake_ensemble.training.shared import checkpoint as unfinished
-from deepfake_ensemble.training.shared import stopwatch
-from deepfake_ensemble.training.shared.checkpoint import Unfinished
-from deepfake_ensemble.training.shared.stopwatch import Stopwatch
+from deepfake_ensemble.training.shared import checkpoint as checkpoints
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
 TRAIN, VAL, SIZE = 45, 16, 32
 
@@ -96,8 +94,9 @@ def network() -> Any:
 def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None, **changes: Any) -> tuple:
     its = its or recipe()
     model = model or network()
-    plan = fitting.plan(TRAIN, its, epochs=its.epochs, evaluate_every=4, checkpoint_every=8, step="batch")
-    curves, seconds = fitting.fit(
+    plan = schedule.plan(TRAIN, its, epochs=its.epochs, evaluate_every=4, checkpoint_every=8, step="batch")
+    checkpoint = Checkpoint(folder, {"recipe": "this"}, changes.pop("save_every", math.inf))
+    curves = fitting.fit(
         model,
         AugmentedReader(
             PackedImages(packed / "train"),
@@ -114,25 +113,14 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
         plan=plan,
         jit_compile=False,
         seed=3,
-        unfinished=Unfinished(folder, {"recipe": "this"}, changes.pop("save_every", math.inf)),
-        stopwatch=Stopwatch(folder),
+        checkpoint=checkpoint,
     )
-    return model, curves, plan, seconds
+    return model, curves, plan, checkpoint.seconds
 
 
 @pytest.fixture(scope="module")
 def whole(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple:
     return fit(packed, tmp_path_factory.mktemp("whole"))
-
-
-def test_the_paper_s_plan_counts_batches_or_updates() -> None:
-    its = recipe(epochs=5, batch_size=32, accumulation=4)
-    by_batch = fitting.plan(100_000, its, epochs=5, evaluate_every=600, checkpoint_every=1200, step="batch")
-    by_update = fitting.plan(100_000, its, epochs=5, evaluate_every=600, checkpoint_every=1200, step="update")
-    assert (by_batch.batches, by_batch.updates) == (by_update.batches, by_update.updates) == (15_625, 3_906)
-    assert [b for b in range(1, 15_626) if by_batch.is_evaluated(b)] == [*range(600, 15_601, 600), 15_625]
-    assert [b for b in range(1, 15_626) if by_batch.is_checkpoint(b)] == [*range(1200, 15_601, 1200), 15_625]
-    assert [b for b in range(1, 15_626) if by_update.is_evaluated(b)] == [*range(2400, 14_401, 2400), 15_625]
 
 
 def test_it_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
@@ -150,7 +138,7 @@ def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> N
     from deepfake_ensemble.inference.predictor import Predictor
 
     model, curves, plan, _ = whole
-    best = fitting.best(curves, plan)
+    best = plan.best(curves)
     assert curves["batch"][best] in (8, 16, 24)
     assert curves["val_f1"][best] == max(curves["val_f1"][i] for i in (1, 3, 5))
     images = PackedImages(packed / "val")
@@ -158,18 +146,12 @@ def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> N
     assert metrics(images.labels, p_fake.astype(float)).f1 == pytest.approx(curves["val_f1"][best])
 
 
-def test_of_equals_the_first_is_the_best_and_what_is_no_checkpoint_never() -> None:
-    plan = fitting.Plan(batches=10, updates=10, evaluate_every=1, checkpoint_every=4)
-    curves = {"batch": [4.0, 5.0, 8.0, 10.0], "val_f1": [0.8, 0.99, 0.9, 0.9]}
-    assert fitting.best(curves, plan) == 2
-
-
 @pytest.mark.parametrize("at", [1, 7, 12, 23])
 def test_interrupted_anywhere_it_ends_with_the_same_bytes(
     packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     taken = 0
-    step = fitting._Step.take
+    step = fitting.Step.take
 
     def take(self: Any, batch: Any, rate: float) -> None:
         nonlocal taken
@@ -178,7 +160,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
             os.kill(os.getpid(), signal.SIGTERM)
         step(self, batch, rate)
 
-    monkeypatch.setattr(fitting._Step, "take", take)
+    monkeypatch.setattr(fitting.Step, "take", take)
     with pytest.raises(KeyboardInterrupt):
         fit(packed, tmp_path)
     model, curves, _, _ = fit(packed, tmp_path)
@@ -195,7 +177,7 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
     its = recipe(**changes)
     expected = whole if its == recipe() else fit(packed, tmp_path / "whole", its=its)
     # What a kill leaves is what was saved last, so an error that nothing holds back stands for it.
-    step, taken = fitting._Step.take, []
+    step, taken = fitting.Step.take, []
 
     def take(self: Any, batch: Any, rate: float) -> None:
         taken.append(rate)
@@ -203,7 +185,7 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
             raise MemoryError
         step(self, batch, rate)
 
-    monkeypatch.setattr(fitting._Step, "take", take)
+    monkeypatch.setattr(fitting.Step, "take", take)
     with pytest.raises(MemoryError):
         fit(packed, tmp_path, its=its, save_every=0)
     model, curves, _, _ = fit(packed, tmp_path, its=its)
@@ -218,14 +200,14 @@ def test_between_two_evaluations_that_are_due_nothing_is_kept(
 ) -> None:
     kept: list[int] = []
 
-    def save_and_copy(self: Any, variables: Any, progress: Any, save: Any = Unfinished.save) -> None:
+    def save_and_copy(self: Any, variables: Any, progress: Any, save: Any = Checkpoint.save) -> None:
         save(self, variables, progress)
         kept.append(progress.step)
         shutil.copytree(tmp_path / "whole", tmp_path / f"kept-{progress.step}")
 
     with monkeypatch.context() as patched:
-        patched.setattr(unfinished, "PAUSE", math.inf)
-        patched.setattr(Unfinished, "save", save_and_copy)
+        patched.setattr(checkpoints, "PAUSE", math.inf)
+        patched.setattr(Checkpoint, "save", save_and_copy)
         fit(packed, tmp_path / "whole")
     assert kept == [4, 24]  # the first evaluation and the last
     for step in kept:
@@ -239,26 +221,11 @@ def test_a_finished_training_that_was_not_discarded_is_not_repeated(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, curves, *_ = fit(packed, tmp_path)
-    monkeypatch.setattr(fitting._Step, "take", None)
+    monkeypatch.setattr(fitting.Step, "take", None)
     again, same, *_ = fit(packed, tmp_path)
     assert same == curves
     for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
         assert np.array_equal(one, other)
-
-
-def test_a_training_goes_by_the_commit_that_it_began_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commits = iter(["first", "second", "third"])
-    monkeypatch.setattr(stopwatch, "commit", lambda apart_from: next(commits))
-    begun = Stopwatch(tmp_path)
-    begun.keep()
-    resumed = Stopwatch(tmp_path)
-    assert (begun.commit, resumed.commit) == ("first", "first")
-    assert resumed.seconds > begun.seconds - 1
-    again = Stopwatch(tmp_path)
-    again.reset()
-    assert again.commit == "third"
 
 
 def test_other_seeds_and_recipes_give_other_weights(packed: Path, whole: tuple, tmp_path: Path) -> None:
@@ -279,7 +246,7 @@ def test_label_smoothing_and_no_crops_are_possible(packed: Path, tmp_path: Path)
 def test_a_loss_that_is_no_number_is_refused(packed: Path, tmp_path: Path) -> None:
     model = network()
     model.layers[-1].kernel.assign(np.full(model.layers[-1].kernel.shape, np.nan, np.float32))
-    with pytest.raises(UserError, match="tiny: the loss became nan: lower"):
+    with pytest.raises(UserError, match="tiny: the loss became nan in batch 4 of 24: lower"):
         fit(packed, tmp_path, model=model)
 
 

@@ -9,8 +9,8 @@ import pytest
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.residual import complexity
 from deepfake_ensemble.training.residual import network
-from deepfake_ensemble.training.residual.settings import Model
-from deepfake_ensemble.training.residual.symmetry import TURNS, turned
+from deepfake_ensemble.training.residual.augmentation import turned
+from deepfake_ensemble.training.residual.settings import TURNS, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)

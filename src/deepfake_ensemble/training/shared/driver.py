@@ -1,0 +1,187 @@
+"""The loop of every training: it can be interrupted anywhere, and goes on as if nothing had happened."""
+
+import math
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.progress import terminal_progress
+from deepfake_ensemble.reading.batches import Batch
+from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
+
+if TYPE_CHECKING:
+    import keras
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Training(Protocol):
+    """What a study says of its training. Steps are batches; they are counted over all epochs, from 1.
+
+    Attributes:
+        model: what is trained.
+        state: every variable that the next step depends on, and each evaluation's figures.
+        when_out_of_memory: what to change then.
+        when_not_finite: what to change where a loss is no finite number any more.
+    """
+
+    model: "keras.Model"
+    state: Sequence["keras.Variable"]
+    when_out_of_memory: str
+    when_not_finite: str
+
+    def place(self, step: int) -> str:
+        """Return how people call the end of a step."""
+
+    def evaluated_after(self, evaluation: int) -> int:
+        """Return the step after which an evaluation comes; evaluations count from 0."""
+
+    def is_finished(self, progress: Progress) -> bool:
+        """Tell, after an evaluation, whether it was the last one."""
+
+    def is_best(self, curves: Curves) -> bool:
+        """Tell whether the weights of the last evaluation are the best so far."""
+
+    def batches(self, step: int) -> Iterator[Batch]:
+        """Yield the batches of the steps after `step`, without end."""
+
+    def take(self, batch: Batch, step: int) -> Mapping[str, float]:
+        """Take a step; return its figures, or nothing where they need not be waited for."""
+
+    def trained(self, step: int) -> Mapping[str, float]:
+        """Return the figures of the steps since the evaluation before."""
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield the batches of an evaluation."""
+
+    def evaluate(self, batches: Iterable[Batch]) -> Mapping[str, float]:
+        """Return the figures on the batches of an evaluation; must be able to start over."""
+
+
+def run(training: Training, checkpoint: Checkpoint) -> Curves:
+    """Train from the beginning or from a checkpoint, and leave the model with its best weights.
+
+    Args:
+        training: a study's own part.
+        checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
+            safe.
+
+    Returns:
+        Under each name that the training gives its figures, their values by evaluation.
+
+    Raises:
+        UserError: if a figure is no longer finite, an image cannot be read, or memory or disk run out.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the training is kept.
+    """
+    import tensorflow as tf
+
+    progress = checkpoint.load(training.state)
+    if progress.step:
+        after = training.place(progress.step)
+        print(f"{training.model.name}: goes on with an interrupted training, after {after}", flush=True)
+    batches = training.batches(progress.step)
+    try:
+        with deferred_signals() as asked_to_stop:
+            loop = _Loop(training, checkpoint, asked_to_stop)
+            while not training.is_finished(progress):
+                end = training.evaluated_after(progress.evaluations)
+                if progress.step < end:
+                    progress = loop.train(batches, progress, end)
+                progress = loop.evaluate(progress)
+                finished = training.is_finished(progress)
+                if checkpoint.is_due() or finished or asked_to_stop():
+                    checkpoint.save(training.state, progress)
+                    if asked_to_stop() and not finished:
+                        raise KeyboardInterrupt
+    except tf.errors.ResourceExhaustedError:
+        raise UserError(f"{training.model.name}: out of memory: {training.when_out_of_memory}") from None
+    checkpoint.restore_best(training.model.variables)
+    return progress.curves
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """What of a training lies between two moments at which it can end by itself."""
+
+    training: Training
+    checkpoint: Checkpoint
+    asked_to_stop: Callable[[], bool]
+
+    def train(self, batches: Iterator[Batch], progress: Progress, end: int) -> Progress:
+        """Take all steps up to `end`, after which an evaluation comes."""
+        training = self.training
+        label = f"{training.model.name}, {training.place(end)}"
+        with terminal_progress(label, end - progress.step) as advance:
+            for step in range(progress.step + 1, end + 1):
+                _require_finite(training, training.take(next(batches), step), step)
+                progress = replace(progress, step=step)
+                advance(1)
+                if step < end and (self.asked_to_stop() or self.checkpoint.is_overdue()):
+                    self.checkpoint.save(training.state, progress)
+                    if self.asked_to_stop():
+                        raise KeyboardInterrupt
+        figures = training.trained(end)
+        _require_finite(training, figures, end)
+        return progress.followed_by(figures)
+
+    def evaluate(self, progress: Progress) -> Progress:
+        """Evaluate the model, and hold its weights where they are the best so far."""
+        training = self.training
+        try:
+            figures = training.evaluate(self._watched(training.validation()))
+        except _Stopped:
+            self.checkpoint.save(training.state, progress)
+            raise KeyboardInterrupt from None
+        _require_finite(training, figures, progress.step)
+        progress = replace(progress.followed_by(figures), evaluations=progress.evaluations + 1)
+        best = training.is_best(progress.curves)
+        if best:
+            self.checkpoint.update_best(training.model.variables)
+        shown = ", ".join(f"{name} {values[-1]:.4g}" for name, values in progress.curves.items())
+        print(f"{training.place(progress.step)}: {shown}{', the best so far' if best else ''}", flush=True)
+        return progress
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            if self.asked_to_stop():
+                raise _Stopped
+
+
+class _Stopped(Exception):
+    """A signal has come during an evaluation."""
+
+
+def _require_finite(training: Training, figures: Mapping[str, float], step: int) -> None:
+    """End a training that can only waste time; the best weights so far would hide that it failed."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            what = f"the {name.replace('val_', 'validation ')} became {value} in {training.place(step)}"
+            raise UserError(f"{training.model.name}: {what}: {training.when_not_finite}")
+
+
+@contextmanager
+def deferred_signals() -> Iterator[Callable[[], bool]]:
+    """Defer Ctrl-C and SIGTERM inside the block; yield a function that says whether one has come.
+
+    The block is to look at safe moments and to end itself with KeyboardInterrupt. A second signal does not
+    wait for that.
+    """
+    came = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if came:
+            raise KeyboardInterrupt
+        came = True
+
+    before = {signum: signal.signal(signum, note) for signum in SIGNALS}
+    try:
+        yield lambda: came
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
