@@ -45,7 +45,7 @@ def main() -> None:
             ece_bins=measuring.ece_bins,
         )
         comparison_tables.write(folder / evaluation, compared)
-        write_json(folder / evaluation / "intervals.json", compared["detectors"])
+        write_json(folder / evaluation / "intervals.json", compared.detectors)
         write_json(folder / f"{evaluation}.json", compared)
     for data_set, layout in outside.items():
         paths = next(iter(tests[data_set].values())).paths
@@ -61,8 +61,8 @@ def main() -> None:
             threshold=measuring.threshold,
         )
         drops = {
-            name: {metric: of["drop"] for metric, of in metrics.items()}
-            for name, metrics in lost["drops"].items()
+            name: {metric: of.drop for metric, of in vars(metrics).items()}
+            for name, metrics in lost.drops.items()
         }
         write_json(folder / data_set / "drop_intervals.json", drops)
         write_json(folder / data_set / "drop.json", lost)
