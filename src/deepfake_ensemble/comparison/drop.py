@@ -9,7 +9,6 @@ from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     METRICS,
     Bootstrap,
-    ByMetric,
     Interval,
     bootstrap,
     differences,
@@ -31,15 +30,13 @@ class Drop:
 
 def drops(
     internal: Bootstrap, outside: Bootstrap, confidence: float = CONFIDENCE
-) -> dict[str, ByMetric[Drop]]:
+) -> dict[str, dict[str, Drop]]:
     """Return each detector's drops by metric from bootstraps of two data sets, which need unlike seeds."""
     found = {}
     for name in internal.estimates:
         inside, out = intervals(internal, name, confidence), intervals(outside, name, confidence)
         change = differences(internal, name, outside, name, confidence)
-        found[name] = ByMetric(
-            *(Drop(*(getattr(of, metric) for of in (inside, out, change))) for metric in METRICS)
-        )
+        found[name] = {metric: Drop(inside[metric], out[metric], change[metric]) for metric in METRICS}
     return found
 
 
@@ -47,12 +44,12 @@ def drops(
 class Subject:
     """What detectors do on the images that show one thing, as a CIFAR-10 class.
 
-    detectors: None, with the reason, where there are no figures.
+    detectors[detector][metric]; None, with the reason, where there are no figures.
     """
 
     n_real: int
     n_fake: int
-    detectors: dict[str, ByMetric[Interval]] | None
+    detectors: dict[str, dict[str, Interval]] | None
     reason: str | None = None
 
 

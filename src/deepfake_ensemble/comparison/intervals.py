@@ -2,10 +2,9 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -13,24 +12,7 @@ from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.scoring.scores import THRESHOLD, log_losses, require_both_classes
 
 CONFIDENCE = 0.95
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ByMetric(Generic[T]):
-    """What is said of each metric that resamples give an interval to."""
-
-    accuracy: T
-    precision: T
-    recall: T
-    f1: T
-    auc: T
-    average_precision: T
-    log_loss: T
-
-
-METRICS = tuple(field.name for field in fields(ByMetric))
+METRICS = ("accuracy", "precision", "recall", "f1", "auc", "average_precision", "log_loss")
 
 # Numbers held at a time for each array: few enough for the processor's cache, whatever the number of images.
 _BATCH = 2**14
@@ -108,31 +90,27 @@ def interval(value: float, resampled: np.ndarray, confidence: float = CONFIDENCE
     return Interval(value, float(low), float(high))
 
 
-def intervals(of: Bootstrap, detector: str, confidence: float = CONFIDENCE) -> ByMetric[Interval]:
+def intervals(of: Bootstrap, detector: str, confidence: float = CONFIDENCE) -> dict[str, Interval]:
     """Return the intervals of all metrics of one detector."""
-    return ByMetric(
-        *(
-            interval(of.estimates[detector][metric], of.resampled[detector][metric], confidence)
-            for metric in METRICS
-        )
-    )
+    return {
+        metric: interval(of.estimates[detector][metric], of.resampled[detector][metric], confidence)
+        for metric in METRICS
+    }
 
 
 def differences(
     a: Bootstrap, detector_a: str, b: Bootstrap, detector_b: str, confidence: float = CONFIDENCE
-) -> ByMetric[Interval]:
+) -> dict[str, Interval]:
     """Return a - b for all metrics with intervals: paired if `a` and `b` are the same bootstrap,
     independent if they are of other images and seeds."""
-    return ByMetric(
-        *(
-            interval(
-                a.estimates[detector_a][metric] - b.estimates[detector_b][metric],
-                a.resampled[detector_a][metric] - b.resampled[detector_b][metric],
-                confidence,
-            )
-            for metric in METRICS
+    return {
+        metric: interval(
+            a.estimates[detector_a][metric] - b.estimates[detector_b][metric],
+            a.resampled[detector_a][metric] - b.resampled[detector_b][metric],
+            confidence,
         )
-    )
+        for metric in METRICS
+    }
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:

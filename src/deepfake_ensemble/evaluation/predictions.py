@@ -1,7 +1,7 @@
 """Tables of predictions: one row per image, in the split's order."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -86,6 +86,31 @@ def _parse(path: Path, reader) -> Predictions:
 
 def _refuse(path: Path, line: int, what: str) -> NoReturn:
     raise UserError(f"{path}, line {line}: {what}; delete it and run `dvc repro`")
+
+
+def read_split(
+    detectors: Iterable[str],
+    split: str,
+    paths: Sequence[str] | None = None,
+    folder: Path = Path("predictions"),
+) -> Aligned:
+    """Read what detectors say of a split, from `FOLDER/DETECTOR/SPLIT.csv`.
+
+    Args:
+        detectors: their names.
+        split: val, test, or a data set that is only predicted.
+        paths: of the images that it must be of, in their order; None leaves that open.
+        folder: of the predictions.
+
+    Raises:
+        UserError: if a table is missing or damaged, or they are not of the same images, or not of `paths`.
+    """
+    found = aligned({name: read(folder / name / f"{split}.csv") for name in detectors})
+    if paths is not None and found.paths != tuple(paths):
+        raise UserError(
+            f"{folder}: {split}.csv is not of the images that are packed; run `dvc repro -sf predict`"
+        )
+    return found
 
 
 def aligned(members: Mapping[str, Predictions]) -> Aligned:

@@ -4,9 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from deepfake_ensemble.foundation.section import Seed, section
-
-INTERNAL = "internal"  # what the evaluation on the trained data set's own test split is called
+from deepfake_ensemble.foundation.section import INTERNAL, Seed, section
 
 
 @section

@@ -9,6 +9,11 @@ Seed = Annotated[int, Ge(0)]
 # What Python takes as PYTHONHASHSEED, and NumPy's older generators and scikit-learn as a seed.
 Seed32 = Annotated[int, Ge(0), Lt(2**32)]
 
+# The data set that is split and trained on, and the evaluation on its own test split; all others are only
+# predicted.
+INTERNAL = "internal"
+INTERNAL_SPLITS = ("train", "val", "test")
+
 # How images are brought to the networks' input, and the side of that in pixels: the deepest network halves it
 # five times. They stand here because pages and checks name them, too, which must not depend on the reading.
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]

@@ -1,13 +1,13 @@
 """What was measured of the detectors, put together for the model file."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
-from deepfake_ensemble.comparison.comparison import Comparison
-from deepfake_ensemble.comparison.intervals import wilson
+from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.evaluation.metrics import bin_indices
 from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
 from deepfake_ensemble.scoring.scores import confusion
@@ -34,18 +34,18 @@ def described(data_set: DataSet, source: Source) -> str:
     return f"{data_set.archive}, {made} {data_set.kaggle}"
 
 
-def operating_points(compared: Comparison) -> dict[str, dict[str, float | None]]:
+def operating_points(compared: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """Return the thresholds by detector and name from a comparison, as the stage `compare` wrote it."""
     return {
-        name: {point: found.threshold for point, found in points.items()}
-        for name, points in compared.operating_points.items()
+        name: {point: found["threshold"] for point, found in points.items()}
+        for name, points in compared["operating_points"].items()
     }
 
 
 def measured(
     name: str,
     data: str,
-    compared: Comparison,
+    compared: Mapping[str, Any],
     *,
     labels: NDArray[np.int64],
     p_fake: Mapping[str, NDArray[np.float64]],
@@ -63,7 +63,7 @@ def measured(
         unlike: whether each image is unlike those of training (n,).
         bins: equal-width ones, of the calibration.
     """
-    confidence = compared.confidence
+    confidence = compared["confidence"]
     points = operating_points(compared)
     fakes = int(labels.sum())
     return Measured(
@@ -75,7 +75,7 @@ def measured(
         unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
         detectors={
             detector: Detector(
-                metrics=vars(compared.detectors[detector]),
+                metrics={metric: Interval(**of) for metric, of in compared["detectors"][detector].items()},
                 calibration=_calibration(labels, p, bins, confidence),
                 called_fake=_called_fake(labels, p, [t for t in points[detector].values() if t is not None]),
             )

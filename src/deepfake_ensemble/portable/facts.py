@@ -123,7 +123,7 @@ def as_metadata(facts: Facts) -> dict[str, str]:
 
 def as_plain(facts: Facts) -> dict[str, Any]:
     """Return the facts as data for JSON."""
-    return dataclasses.asdict(rounded(facts))
+    return rounded(facts)
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Facts:

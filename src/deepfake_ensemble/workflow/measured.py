@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.workflow.generated import table
 
 # Keys of metrics.json that the tables show, and their headings.

@@ -29,7 +29,7 @@ from deepfake_ensemble.workflow.machine import commit, machine
 
 RESULTS = Path("results.json")
 REPORTS = Path("reports/evaluation")
-AUDIT = Path("reports/data/cifake.json")
+AUDIT = Path("reports/data/internal.json")
 KEPT = Path("../docs/measurements/residual")
 # What may differ from a commit: results, the documents made of them, and params, which the digest tells.
 FREE = ("params.yaml", "dvc.lock", "reports", str(RESULTS), "../docs")
@@ -49,7 +49,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
     here = machine()
     entries = []
     for name, run in runs.all.items():
-        if why_empty(Path("models") / name) is not None:
+        if why_empty(Path("models/trained") / name) is not None:
             continue
         timed = _timed(name)
         if timed is None:
@@ -93,7 +93,7 @@ def _timed(name: str) -> dict[str, Any] | None:
         )
         return None
     measured = read_json(file)
-    if measured["digest"] != read_json(Path("models") / name / "fingerprint.json")["digest"]:
+    if measured["digest"] != read_json(Path("models/trained") / name / "fingerprint.json")["digest"]:
         print(f"{name}: left out: {file} is of another training", file=sys.stderr)
         return None
     return measured

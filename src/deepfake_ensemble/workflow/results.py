@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.comparison.robustness import PARTS
-from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.perturbing.perturbations import likened
 from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, weights_matter
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
@@ -106,7 +106,7 @@ def _answer(folder: Path, reports: Reports) -> Iterable[str]:
 
 def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:
     """Return an evaluation without its curves, of which no sentence tells."""
-    drop = folder / f"comparison/{name}/drop.json"
+    drop = folder / f"comparison/drop/{name}.json"
     return Evaluation(
         name=name,
         metrics=metrics,
@@ -146,9 +146,9 @@ def _remarks(reports: Reports) -> Iterable[str]:
 def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
     """Return a table of accuracy and AUC with the intervals of the `compare` stage, if they were kept."""
     found = {
-        evaluation: read_json(file)
+        evaluation: read_json(file)["detectors"]
         for evaluation in reports.metrics
-        if (file := folder / "comparison" / evaluation / "intervals.json").exists()
+        if (file := folder / f"comparison/{evaluation}.json").exists()
     }
     if not found:
         return

@@ -18,11 +18,10 @@ from annotated_types import MinLen
 from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.comparison.spread import GAIN, Spread, spreads
 from deepfake_ensemble.evaluation.rounding import rounded
-from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json, write_json
-from deepfake_ensemble.foundation.section import Seed32
+from deepfake_ensemble.foundation.section import INTERNAL, Seed32
 from deepfake_ensemble.workflow import generated, measured
 
 PAGE = Path("docs/seeds.md")

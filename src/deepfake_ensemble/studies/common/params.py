@@ -7,7 +7,6 @@ of every section and every profile is looked at, and what only together makes se
 import difflib
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -178,7 +177,6 @@ def _wrong_together(whole: Params) -> Iterator[str]:
 def _wrong_data_sets(data_sets: Mapping[str, DataSet]) -> Iterator[str]:
     if INTERNAL not in data_sets:
         yield f"data_sets.{INTERNAL}: missing; it is the one that is split and trained on"
-    archives = Counter(data_set.archive for data_set in data_sets.values())
     for name, data_set in data_sets.items():
         key = f"data_sets.{name}"
         if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in SPLITS:
@@ -188,8 +186,6 @@ def _wrong_data_sets(data_sets: Mapping[str, DataSet]) -> Iterator[str]:
             )
         if not re.fullmatch("[A-Za-z0-9_-]+", data_set.archive):
             yield f'{key}.archive: "{data_set.archive}" is not allowed: use letters, digits, _ and -'
-        elif archives[data_set.archive] > 1:
-            yield f"{key}.archive: another data set has {data_set.archive} too; one archive, one data set"
         if data_set.kaggle.count("/") != 1:
             yield f'{key}.kaggle: "{data_set.kaggle}" is not allowed: it should be OWNER/NAME'
         parts = ("all", *LAYOUTS[data_set.layout].partitions)

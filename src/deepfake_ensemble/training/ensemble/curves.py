@@ -25,6 +25,23 @@ def write(folder: Path, history: Mapping[str, list[float]]) -> None:
     write_json(folder / "metrics.json", summary(history))
 
 
+def read_rows(folder: Path) -> list[tuple[str, ...]]:
+    """Read the curves that `write` wrote: for each epoch its number and what TABLES name, as text.
+
+    Raises:
+        UserError: if a table is missing or damaged.
+    """
+    columns = []
+    for table in TABLES.values():
+        path = folder / table
+        try:
+            lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+            columns.append([(epoch, str(float(value))) for epoch, value in lines])
+        except (OSError, ValueError):
+            raise UserError(f"{path}: missing or damaged; `dvc checkout` restores it") from None
+    return [(of_epoch[0][0], *(value for _, value in of_epoch)) for of_epoch in zip(*columns, strict=True)]
+
+
 def summary(history: Mapping[str, list[float]]) -> dict[str, Any]:
     """Return the best epoch (the least validation loss; its weights are the model's) and what it reached."""
     best = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)

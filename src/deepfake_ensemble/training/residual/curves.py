@@ -55,15 +55,11 @@ def summary(curves: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_table(path: Path, curves: Mapping[str, Mapping[str, Any] | None], figure: str) -> None:
-    """Write one figure of all runs over the batches, a column for each, empty where there is nothing.
-
-    A column of a run that was left out is there too, because DVC's plots name it.
-    """
-    at = {
-        name: dict(zip(of["batch"], of[figure], strict=True)) if of is not None else {}
-        for name, of in curves.items()
-    }
-    batches = sorted({batch for values in at.values() for batch in values})
-    rows = [(int(batch), *(values.get(batch, "") for values in at.values())) for batch in batches]
-    write_csv(path, ("batch", *curves), rows)
+def write_table(path: Path, curves: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the evaluations of all runs that were done: a row each, with the run's name and FIGURES."""
+    rows = [
+        (run, int(batch), *values)
+        for run, of in curves.items()
+        for batch, *values in zip(*(of[figure] for figure in FIGURES), strict=True)
+    ]
+    write_csv(path, ("run", *FIGURES), rows)

@@ -14,11 +14,11 @@ def main(data_set: str) -> None:
     from deepfake_ensemble.archives.layouts import LAYOUTS
     from deepfake_ensemble.foundation.files import write_json
 
-    of = params.read(f"data_sets.{data_set}", DataSet)
-    with open_archive(Path("data/raw") / f"{of.archive}.zip") as archive:
-        found = audit(archive, LAYOUTS[of.layout], params.read("audit", AuditParams))
-    write_index(Path("data/index") / f"{of.archive}.csv", found.rows)
-    write_json(Path("reports/data") / f"{of.archive}.json", found.report)
+    layout = LAYOUTS[params.read(f"data_sets.{data_set}", DataSet).layout]
+    with open_archive(Path("data/raw") / f"{data_set}.zip") as archive:
+        found = audit(archive, layout, params.read("audit", AuditParams))
+    write_index(Path("data/index") / f"{data_set}.csv", found.rows)
+    write_json(Path("reports/data") / f"{data_set}.json", found.report)
 
 
 if __name__ == "__main__":

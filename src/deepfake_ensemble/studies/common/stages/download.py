@@ -9,7 +9,7 @@ from deepfake_ensemble.foundation import command, params
 def main(data_set: str) -> None:
     source = params.read(f"{params.active_profile()}.source", Source)
     published = params.read(f"data_sets.{data_set}", DataSet)
-    archive = Path("data/raw") / f"{published.archive}.zip"
+    archive = Path("data/raw") / f"{data_set}.zip"
     if source == "sample":
         from deepfake_ensemble.sample import archives as sample
 
@@ -21,7 +21,7 @@ def main(data_set: str) -> None:
     else:
         from deepfake_ensemble.fetching import local
 
-        local.fetch(Path("data/local") / archive.name, archive)
+        local.fetch(Path("data/local") / f"{published.archive}.zip", archive)
 
 
 if __name__ == "__main__":

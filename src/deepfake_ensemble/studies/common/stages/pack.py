@@ -1,4 +1,4 @@
-"""Pack one split's images, as they are, into TFRecord shards: no image ever exists as a loose file."""
+"""Pack the images of a data set's splits, as they are, into TFRecord shards: none is ever a loose file."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,20 +13,26 @@ from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_folder, require_room
 from deepfake_ensemble.foundation.progress import count_progress
+from deepfake_ensemble.foundation.section import INTERNAL, INTERNAL_SPLITS
 from deepfake_ensemble.reading import records
 
 
-def main(split: str, data_set: str) -> None:
+def main(data_set: str) -> None:
     per_shard = params.read("pack.images_per_shard", Annotated[int, Ge(1)])
-    rows = read_split(Path("data/splits") / f"{split}.csv")
+    splits = INTERNAL_SPLITS if data_set == INTERNAL else (data_set,)
+    rows = {split: read_split(Path("data/splits") / f"{split}.csv") for split in splits}
     with (
         open_archive(Path("data/raw") / f"{data_set}.zip") as archive,
-        replacing_folder(Path("data/packed") / split) as folder,
+        replacing_folder(Path("data/packed") / data_set) as folder,
     ):
         framed = 2**10  # more than a record and its row in the index need beside the image
-        size = sum(archive.size(row.path) + framed for row in rows)
-        require_room(folder, size, f"the packed split {split}")
-        records.write(folder, _images(archive, rows, split), len(rows), per_shard)
+        size = sum(archive.size(row.path) + framed for of in rows.values() for row in of)
+        require_room(folder, size, f"the packed data set {data_set}")
+        for split, of in rows.items():
+            # A data set that is only predicted is one split, and lies in the folder itself.
+            shards = folder / split if data_set == INTERNAL else folder
+            shards.mkdir(exist_ok=True)
+            records.write(shards, _images(archive, of, split), len(of), per_shard)
 
 
 def _images(archive: Archive, rows: list[SplitRow], split: str) -> Iterator[tuple[str, int, bytes]]:

@@ -247,12 +247,11 @@ def learning(study: Study, curve: str, y: str) -> str:
     """Draw one learning curve of every model; its best epoch, whose weights it kept, is marked."""
     with styled():
         figure, axes = empty(*HALF)
-        metric = curve.rpartition("/")[2]
         for model, look in looks(study.models).items():
-            epochs, values = (study.curves[model][curve][column] for column in ("step", metric))
+            epochs, values = (study.curves[model][column] for column in ("epoch", curve))
             best = [epochs.index(study.training[model]["best_epoch"])]
             line(axes, model, look, epochs, values, marker=look.marker, markevery=best, markersize=7)
         axes.set(xlabel="epoch", ylabel=y)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
-        return svg(figure, "learning-" + curve.replace("/", "-"))
+        return svg(figure, f"learning-{curve}")

@@ -80,7 +80,7 @@ def _model(study: Study) -> str:
 
 def _data(study: Study) -> str:
     made = "synthesised in the layout of" if study.source == "sample" else "from"
-    kaggle = {of["archive"]: of["kaggle"] for of in study.run["params"]["data_sets"].values()}
+    kaggle = {name: of["kaggle"] for name, of in study.run["params"]["data_sets"].items()}
     lines = []
     for name, of in study.splits.items():
         splits = ", ".join(as_text([f"{split} ", count(images)]) for split, images in of["images"].items())

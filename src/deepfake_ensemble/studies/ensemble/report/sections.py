@@ -395,10 +395,10 @@ def _subjects(evaluation: Evaluation) -> Child:
 def training(study: Study) -> Child:
     """Learning curves, and what each model's best epoch reached."""
     curves = {
-        "train/loss": ("training loss", "Training loss, with the penalty on weights"),
-        "val/loss": ("validation loss", "Validation loss, which stops the training"),
-        "train/accuracy": ("training accuracy", "Training accuracy, with dropout at work"),
-        "val/accuracy": ("validation accuracy", "Validation accuracy"),
+        "loss": ("training loss", "Training loss, with the penalty on weights"),
+        "val_loss": ("validation loss", "Validation loss, which stops the training"),
+        "accuracy": ("training accuracy", "Training accuracy, with dropout at work"),
+        "val_accuracy": ("validation accuracy", "Validation accuracy"),
     }
     columns = {
         "epochs": "epochs",

@@ -11,8 +11,6 @@ from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.pages.detectors import place
 from deepfake_ensemble.pages.numbers import decimals
 
-LEARNING = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
-
 # A table's columns by name, as numbers where they are numbers.
 Columns = Mapping[str, list[Any]]
 
@@ -55,7 +53,7 @@ class Study:
 
     validation: whether each model does better than guessing on that split; evaluations: the internal test
     first; audits: by data set; splits: how many images each gave; training: each model's summary;
-    curves[model][one of LEARNING]; run: profile, parameters, fingerprint.
+    curves[model][column of reports/training/curves.csv]; run: profile, parameters, fingerprint.
     """
 
     run: Mapping[str, Any]
@@ -65,7 +63,7 @@ class Study:
     audits: Mapping[str, Mapping[str, Any]]
     splits: Mapping[str, Mapping[str, Any]]
     training: Mapping[str, Mapping[str, float]]
-    curves: Mapping[str, Mapping[str, Columns]]
+    curves: Mapping[str, Columns]
 
     @property
     def source(self) -> str:
@@ -82,16 +80,16 @@ def inputs(
 ) -> list[Path]:
     """Return the files and folders that `read` reads."""
     evaluated = [folder / "evaluation" / name for name in ("internal", *outside)]
-    tables = ("metrics.json", "roc", "precision_recall", "confusion.csv")
+    tables = ("metrics.json", "roc.csv", "precision_recall.csv", "confusion.csv")
     return [
         folder / "ensemble/weights.json",
         folder / "ensemble/validation.json",
         *(each / table for each in evaluated for table in tables),
         *(folder / f"comparison/{each.name}.json" for each in evaluated),
-        *(folder / f"comparison/{name}/drop.json" for name in outside),
+        *(folder / f"comparison/drop/{name}.json" for name in outside),
         *(folder / f"data/{name}.json" for name in (*data_sets, "splits")),
         folder / "training/metrics.json",
-        *(folder / "training/curves" / model for model in models),
+        folder / "training/curves.csv",
     ]
 
 
@@ -115,13 +113,7 @@ def read(
         audits={name: read_json(folder / f"data/{name}.json") for name in data_sets},
         splits=read_json(folder / "data/splits.json"),
         training=read_json(folder / "training/metrics.json"),
-        curves={
-            model: {
-                curve: _table(folder / f"training/curves/{model}/{curve}.tsv", delimiter="\t")
-                for curve in LEARNING
-            }
-            for model in models
-        },
+        curves=_by_detector(folder / "training/curves.csv"),
     )
 
 
@@ -132,21 +124,34 @@ def _evaluation(folder: Path, name: str, models: Sequence[str]) -> Evaluation:
         name=name,
         metrics=metrics,
         compared=read_json(compared / f"{name}.json"),
-        roc={detector: _table(evaluated / f"roc/{detector}.csv") for detector in metrics},
-        precision_recall={
-            detector: _table(evaluated / f"precision_recall/{detector}.csv") for detector in metrics
-        },
+        roc=_by_detector(evaluated / "roc.csv"),
+        precision_recall=_by_detector(evaluated / "precision_recall.csv"),
         confusion=_table(evaluated / "confusion.csv"),
-        drop=None if name == "internal" else read_json(compared / name / "drop.json"),
+        drop=None if name == "internal" else read_json(compared / "drop" / f"{name}.json"),
     )
 
 
-def _table(path: Path, delimiter: str = ",") -> Columns:
+def _by_detector(path: Path) -> dict[str, Columns]:
+    """Read a table whose rows belong to detectors: each one's columns, by its name."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in _rows(path):
+        rows.setdefault(row.pop("detector"), []).append(row)
+    return {detector: _columns(of) for detector, of in rows.items()}
+
+
+def _table(path: Path) -> Columns:
+    return _columns(_rows(path))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=delimiter))
+            return list(csv.DictReader(file))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; `dvc repro report` makes what the report needs") from None
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> Columns:
     return {name: [_value(row[name]) for row in rows] for name in (rows[0] if rows else ())}
 
 

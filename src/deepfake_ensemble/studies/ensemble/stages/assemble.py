@@ -15,7 +15,7 @@ def main() -> None:
     import numpy as np
 
     from deepfake_ensemble.evaluation import weights_file
-    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.weighting import combine
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.fingerprint import fingerprint
@@ -27,16 +27,14 @@ def main() -> None:
     from deepfake_ensemble.reading.records import PackedImages
 
     interpolation = params.read("resizing.interpolation", Interpolation)
-    weights_path, packed = Path("reports/ensemble/weights.json"), Path("data/packed/test")
+    weights_path, packed = Path("reports/ensemble/weights.json"), Path("data/packed/internal/test")
     weights = weights_file.read(weights_path)
     files = {model: Path("models") / f"{model}.keras" for model in weights}
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     ensemble = assemble({model: saved.load(file) for model, file in files.items()}, weights)
 
-    test = aligned({model: read(Path("predictions") / model / "test.csv") for model in weights})
     images = PackedImages(packed)
-    if test.paths != tuple(images.paths):
-        raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
+    test = read_split(weights, "test", images.paths)
     reader = BatchReader(images, ensemble.input_shape[1], interpolation, processor.readers)
     # As many from the split's end as from its start, because it is sorted and so begins with one class.
     positions = np.unique(np.linspace(0, len(reader) - 1, CHECKED_IMAGES).astype(np.int64))

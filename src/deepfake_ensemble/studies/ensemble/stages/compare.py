@@ -16,56 +16,50 @@ def main() -> None:
     from deepfake_ensemble.comparison import comparison_tables
     from deepfake_ensemble.comparison.comparison import compare, cross_data_set
     from deepfake_ensemble.evaluation import weights_file
-    from deepfake_ensemble.evaluation.predictions import Predictions, read
-    from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams, split_of
-    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.evaluation.predictions import read_split
+    from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
+    from deepfake_ensemble.foundation.files import replacing_folder, write_json
+    from deepfake_ensemble.foundation.section import INTERNAL
 
     settings = params.read("comparison", ComparisonParams)
     measuring = params.read("evaluation", EvaluationParams)
     data_sets = params.read("data_sets", dict[str, DataSet])
-    outside = {name: LAYOUTS[of.layout] for name, of in data_sets.items() if name != INTERNAL}
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
-
-    def predicted(split: str) -> dict[str, Predictions]:
-        return {model: read(Path("predictions") / model / f"{split}.csv") for model in weights}
-
-    val = predicted("val")
-    tests = {evaluation: predicted(split_of(evaluation)) for evaluation in (INTERNAL, *outside)}
-    folder = Path("reports/comparison")
-    for evaluation, test in tests.items():
-        compared = compare(
+    val = read_split(weights, "val")
+    tests = {name: read_split(weights, split_of(name)) for name in data_sets}
+    comparisons = {
+        name: compare(
             test,
             val,
             weights,
-            data_set=evaluation,
+            data_set=name,
             seed=settings.seed,
             resamples=settings.resamples,
             confidence=settings.confidence,
             threshold=measuring.threshold,
             ece_bins=measuring.ece_bins,
         )
-        comparison_tables.write(folder / evaluation, compared)
-        write_json(folder / evaluation / "intervals.json", compared.detectors)
-        write_json(folder / f"{evaluation}.json", compared)
-    for data_set, layout in outside.items():
-        paths = next(iter(tests[data_set].values())).paths
-        lost = cross_data_set(
-            tests[INTERNAL],
-            tests[data_set],
-            weights,
-            names=(INTERNAL, data_set),
-            subjects=[layout.subject(path) for path in paths],
-            seed=settings.seed,
-            resamples=settings.resamples,
-            confidence=settings.confidence,
-            threshold=measuring.threshold,
-        )
-        drops = {
-            name: {metric: of.drop for metric, of in vars(metrics).items()}
-            for name, metrics in lost.drops.items()
-        }
-        write_json(folder / data_set / "drop_intervals.json", drops)
-        write_json(folder / data_set / "drop.json", lost)
+        for name, test in tests.items()
+    }
+    with replacing_folder(Path("reports/comparison")) as folder:
+        comparison_tables.write(folder, comparisons)
+        for name, compared in comparisons.items():
+            write_json(folder / f"{name}.json", compared)
+        for name, data_set in data_sets.items():
+            if name == INTERNAL:
+                continue
+            lost = cross_data_set(
+                tests[INTERNAL],
+                tests[name],
+                weights,
+                names=(INTERNAL, name),
+                subjects=[LAYOUTS[data_set.layout].subject(path) for path in tests[name].paths],
+                seed=settings.seed,
+                resamples=settings.resamples,
+                confidence=settings.confidence,
+                threshold=measuring.threshold,
+            )
+            write_json(folder / "drop" / f"{name}.json", lost)
 
 
 if __name__ == "__main__":

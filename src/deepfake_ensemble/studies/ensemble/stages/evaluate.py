@@ -9,7 +9,7 @@ def main(evaluation: str) -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.evaluation import curve_tables, weights_file
     from deepfake_ensemble.evaluation.metrics import metrics
-    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.evaluation.weighting import with_ensemble
@@ -17,9 +17,7 @@ def main(evaluation: str) -> None:
 
     settings = params.read("evaluation", EvaluationParams)
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
-    tables = aligned(
-        {model: read(Path("predictions") / model / f"{split_of(evaluation)}.csv") for model in weights}
-    )
+    tables = read_split(weights, split_of(evaluation))
     detectors = with_ensemble(weights, tables.p_fake)
     folder = Path("reports/evaluation") / evaluation
     write_json(

@@ -1,8 +1,8 @@
 """Show where the detectors look, and images that they get wrong, on a page of its own."""
 
 from pathlib import Path
+from typing import Any
 
-from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 
@@ -11,14 +11,13 @@ def main() -> None:
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     from deepfake_ensemble.evaluation import weights_file
-    from deepfake_ensemble.evaluation.predictions import aligned, read
-    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.predictions import read_split
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
     from deepfake_ensemble.explanation.gallery import account, galleries
-    from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.progress import count_progress
-    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
+    from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
@@ -28,18 +27,12 @@ def main() -> None:
     threshold = params.read("evaluation", EvaluationParams).threshold
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
-    outside = [name for name in params.read("data_sets", dict[str, DataSet]) if name != INTERNAL]
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
 
     members, readers = {}, {}
-    for name in [INTERNAL, *outside]:
-        split = split_of(name)
-        packed = Path("data/packed") / split
-        images = PackedImages(packed)
-        of = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
-        if of.paths != tuple(images.paths):
-            raise UserError(f"predictions: not of the images in {packed}; run `dvc repro -sf predict`")
-        members[name] = of
+    for name in params.read("data_sets", dict[str, Any]):
+        images = PackedImages(Path("data/packed") / (f"{name}/test" if name == INTERNAL else name))
+        members[name] = read_split(weights, split_of(name), images.paths)
         readers[name] = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     most = len(weights) * len(members) * len(OUTCOMES) * settings.of_each_outcome

@@ -14,16 +14,14 @@ _BATCH = 64
 def main() -> None:
     profile = params.active_profile()
     processor = command.pin_processor(profile)
-    from deepfake_ensemble.comparison.comparison import Comparison
     from deepfake_ensemble.evaluation import weights_file
-    from deepfake_ensemble.evaluation.predictions import aligned, read
-    from deepfake_ensemble.evaluation.settings import INTERNAL, EvaluationParams, split_of
+    from deepfake_ensemble.evaluation.predictions import read_split
+    from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.evaluation.weighting import with_ensemble
-    from deepfake_ensemble.foundation.errors import UserError
-    from deepfake_ensemble.foundation.files import read_result, replacing_file, sha256
+    from deepfake_ensemble.foundation.files import read_json, replacing_file, sha256
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
-    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
+    from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
     from deepfake_ensemble.portable import account, likeness, parity
     from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.portable.conversion import convert
@@ -46,17 +44,16 @@ def main() -> None:
     files = {model: Path("models") / f"{model}.keras" for model in weights}
     measured_on = [INTERNAL, *(name for name in data_sets if name != INTERNAL)]
     comparisons = {name: Path("reports/comparison") / f"{name}.json" for name in measured_on}
-    compared = {name: read_result(path, Comparison) for name, path in comparisons.items()}
+    compared = {name: read_json(path) for name, path in comparisons.items()}
 
-    packed = {split: Path("data/packed") / split for split in ("val", *map(split_of, measured_on))}
+    packed = {split: Path("data/packed") / INTERNAL / split for split in ("val", "test")}
+    packed |= {name: Path("data/packed") / name for name in measured_on if name != INTERNAL}
     images = {split: PackedImages(folder) for split, folder in packed.items()}
     readers = {split: BatchReader(of, size, interpolation, processor.readers) for split, of in images.items()}
-    predicted = {}
-    for split in map(split_of, measured_on):
-        table = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
-        if table.paths != tuple(images[split].paths):
-            raise UserError(f"predictions: not of the images in {packed[split]}; run `dvc repro -sf predict`")
-        predicted[split] = with_ensemble(weights, table.p_fake)
+    predicted = {
+        split: with_ensemble(weights, read_split(weights, split, images[split].paths).p_fake)
+        for split in map(split_of, measured_on)
+    }
     with count_progress("learn what images look like", sum(map(len, images.values()))) as advance:
         seen = {
             split: likeness.features_of(reader.in_order(_BATCH), advance) for split, reader in readers.items()

@@ -28,11 +28,11 @@ def main(model: str) -> None:
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
     batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
-    file, packed = Path("models") / f"{model}.keras", Path("data/packed/test")
+    file, packed = Path("models") / f"{model}.keras", Path("data/packed/internal/test")
     images = PackedImages(packed)
     positions = chosen(images.labels, count)
     paths = [images.paths[position] for position in positions]
-    with replacing_folder(Path("predictions/perturbed") / model) as folder:
+    with replacing_folder(Path("predictions_perturbed") / model) as folder:
         if count:
             session.start(seed=0)  # nothing is random here; the operations are made repeatable
             predictor = Predictor(saved.load(file))

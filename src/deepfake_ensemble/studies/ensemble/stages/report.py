@@ -34,19 +34,18 @@ def main() -> None:
     models = list(params.read("models", dict[str, Any]))
     data_sets = params.read("data_sets", dict[str, DataSet])
     outside = [name for name in data_sets if name != INTERNAL]
-    archives = [data_set.archive for data_set in data_sets.values()]
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
 
     reports = Path("reports")
     predictions = {model: Path("predictions") / model / "fingerprint.json" for model in models}
-    inputs = study.inputs(reports, models, archives, outside)
+    inputs = study.inputs(reports, models, list(data_sets), outside)
     run = {
         "profile": profile.rpartition(".")[2],
         **fingerprint(shown, [*inputs, *predictions.values()]),
         "predictions": {model: read_json(path) for model, path in predictions.items()},
     }
-    found = study.read(reports, models, archives, outside, run)
+    found = study.read(reports, models, list(data_sets), outside, run)
     write_json(reports / "run.json", run)
     for name, text in (
         ("model_card.md", model_card.render(found)),

@@ -1,8 +1,7 @@
 """Measure what the detectors lose on perturbed images, and write a page on it."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
@@ -12,7 +11,7 @@ from deepfake_ensemble.foundation import command, params
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
-    from deepfake_ensemble.comparison.robustness import NoImages, RobustnessFigures, robustness, summary
+    from deepfake_ensemble.comparison.robustness import robustness, summary
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
@@ -25,13 +24,13 @@ def main() -> None:
     threshold = params.read("evaluation", EvaluationParams).threshold
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     predictions, reports = Path("predictions"), Path("reports")
-    found: RobustnessFigures | NoImages = NoImages()
+    found: dict[str, Any] = {"images": 0}
     if params.read(f"{profile}.perturbed_images", Annotated[int, Ge(0)]):
         found = robustness(
             {model: read(predictions / model / "test.csv") for model in weights},
             {
                 condition: {
-                    model: read(predictions / "perturbed" / model / f"{condition.name}.csv")
+                    model: read(Path("predictions_perturbed") / model / f"{condition.name}.csv")
                     for model in weights
                 }
                 for condition in conditions(settings)
@@ -46,12 +45,10 @@ def main() -> None:
             confidence=comparison.confidence,
             threshold=threshold,
         )
-    write_json(
-        reports / "robustness/metrics.json", summary(found) if isinstance(found, RobustnessFigures) else {}
-    )
+    write_json(reports / "robustness/metrics.json", summary(found) if found["images"] else {})
     write_json(reports / "robustness/figures.json", found)
     with replacing_file(reports / "robustness.html") as partial:
-        partial.write_text(robustness_page.render(asdict(found), settings), encoding="utf-8", newline="\n")
+        partial.write_text(robustness_page.render(found, settings), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -11,32 +11,32 @@ from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.archives.splitting import split_set
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
+from deepfake_ensemble.foundation.section import INTERNAL, INTERNAL_SPLITS
 
 
 def main() -> None:
     data_sets = params.read("data_sets", dict[str, DataSet])
-    counts = params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]])
-    splits = {name: ("train", "val", "test") if name == "internal" else (name,) for name in data_sets}
-    wanted = {split for of in splits.values() for split in of}
-    if wanted != counts.keys():
-        raise UserError(
-            f"{params.FILE}: {params.active_profile()}.counts: has {', '.join(sorted(counts))}, but data_sets"
-            f" names the splits {', '.join(sorted(wanted))}"
-        )
+    key = f"{params.active_profile()}.counts"
+    counts = params.read(key, dict[str, Annotated[int, Ge(2)]])
+    if missing := [split for split in INTERNAL_SPLITS if split not in counts]:
+        raise UserError(f"{params.FILE}: {key}.{missing[0]}: missing")
     summary = {}
-    for name, data_set in data_sets.items():
-        drawn = split_set(
-            data_set.archive,
-            read_index(Path("data/index") / f"{data_set.archive}.csv"),
-            LAYOUTS[data_set.layout],
-            {split: counts[split] for split in splits[name]},
-            params.read("split.seed", int),
-            partition=data_set.partition,
-        )
-        for split, rows in drawn.rows.items():
-            write_split(Path("data/splits") / f"{split}.csv", rows)
-        summary[data_set.archive] = drawn.summary
+    with replacing_folder(Path("data/splits")) as folder:
+        for name, data_set in data_sets.items():
+            splits = INTERNAL_SPLITS if name == INTERNAL else (name,)
+            drawn = split_set(
+                name,
+                read_index(Path("data/index") / f"{name}.csv"),
+                LAYOUTS[data_set.layout],
+                # Of a data set that is only predicted, all images that can be used unless a number is given.
+                {split: counts.get(split) for split in splits},
+                params.read("split.seed", int),
+                partition=data_set.partition,
+            )
+            for split, rows in drawn.rows.items():
+                write_split(folder / f"{split}.csv", rows)
+            summary[name] = drawn.summary
     write_json(Path("reports/data/splits.json"), summary)
 
 

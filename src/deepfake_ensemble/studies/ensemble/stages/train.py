@@ -44,7 +44,7 @@ def main(model: str) -> None:
     if adaptation.batch_norm_momentum is not None:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
 
-    packed = Path("data/packed/train"), Path("data/packed/val")
+    packed = Path("data/packed/internal/train"), Path("data/packed/internal/val")
     used = {
         "seed": seed,
         "training": recipe,

@@ -12,14 +12,14 @@ def main() -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.guessing import against_guessing
-    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.evaluation.weighting import Method, weights
     from deepfake_ensemble.foundation.files import write_json
 
     models = params.read("models", dict[str, Any])
-    val = aligned({model: read(Path("predictions") / model / "val.csv") for model in models})
+    val = read_split(models, "val")
     method = params.read("ensemble.weighting", Method)
     threshold = params.read("evaluation", EvaluationParams).threshold
     confidence = params.read("comparison", ComparisonParams).confidence

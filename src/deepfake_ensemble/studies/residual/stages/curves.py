@@ -3,18 +3,16 @@
 from pathlib import Path
 
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.foundation.files import replacing_folder, write_json
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.training.residual import curves as learning
 from deepfake_ensemble.training.residual.settings import Runs
 
 
 def main() -> None:
     runs = params.read("runs", Runs)
-    found = {run: learning.read(Path("models") / run) for run in runs.all}
+    found = {run: learning.read(Path("models/trained") / run) for run in runs.all}
     done = {run: curves for run, curves in found.items() if curves is not None}
-    with replacing_folder(Path("reports/training/curves")) as folder:
-        for figure in ("loss", "val_log_loss", "val_f1", "learning_rate"):
-            learning.write_table(folder / f"{figure}.csv", found, figure)
+    learning.write_table(Path("reports/training/curves.csv"), done)
     write_json(Path("reports/training/curves.json"), done)
     write_json(Path("reports/training/metrics.json"), {run: learning.summary(of) for run, of in done.items()})
 

@@ -8,9 +8,10 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 def main(test_set: str, split: str) -> None:
     command.pin_processor(params.active_profile())
-    from deepfake_ensemble.archives.index import read_split
+    from deepfake_ensemble.archives import index
     from deepfake_ensemble.comparison import runs as evaluation
-    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation import model_choice
+    from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.evaluation.weighting import Method
     from deepfake_ensemble.foundation.files import write_json
@@ -29,18 +30,22 @@ def main(test_set: str, split: str) -> None:
     )
     empty = {run: results_folder.why_empty(Path("predictions") / run) for run in runs.all}
     done = [run for run, reason in empty.items() if reason is None]
-    test, val = (
-        aligned({run: read(Path("predictions") / run / f"{split}.csv") for run in done})
-        for split in ("test", "val")
-    )
+    test, val = (read_split(done, split) for split in ("test", "val"))
     shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), measuring)
-    asked = {row.path for row in read_split(Path("data/splits") / f"{split}.csv")}
+    asked = {row.path for row in index.read_split(Path("data/splits") / f"{split}.csv")}
     test = evaluation.only(evaluation.with_ensemble(test, shares), asked)
     folder = Path("reports/evaluation") / test_set
     write_json(folder / "metrics.json", evaluation.scores(test, measuring))
-    left_out = {run: reason for run, reason in empty.items() if reason is not None}
-    compared = evaluation.compared(test, val, measuring, test_set, shares=shares, left_out=left_out)
-    write_json(folder / "comparison.json", compared)
+    write_json(
+        folder / "comparison.json",
+        {
+            **evaluation.compared(test, measuring, test_set),
+            "best": model_choice.best(val.labels, val.p_fake, measuring.threshold),
+            "validation": evaluation.scores(val, measuring),
+            "ensemble_weights": shares,
+            "left_out": {run: reason for run, reason in empty.items() if reason is not None},
+        },
+    )
 
 
 if __name__ == "__main__":

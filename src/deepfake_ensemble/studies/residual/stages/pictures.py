@@ -14,7 +14,7 @@ def main() -> None:
     import numpy as np
 
     from deepfake_ensemble.evaluation import model_choice
-    from deepfake_ensemble.evaluation.predictions import aligned, read
+    from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import EvaluationParams
     from deepfake_ensemble.explanation.feature_maps import feature_maps
     from deepfake_ensemble.foundation.errors import UserError
@@ -35,26 +35,25 @@ def main() -> None:
     done = [run for run, folder in predictions.items() if results_folder.why_empty(folder) is None]
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to show")
-    val = aligned({run: read(predictions[run] / "val.csv") for run in done})
+    val = read_split(done, "val")
     best = model_choice.best(val.labels, val.p_fake, threshold)
 
-    test, images = read(predictions[best] / "test.csv"), PackedImages(Path("data/packed/test"))
-    if test.paths != tuple(images.paths):
-        raise UserError("predictions: not of the images in data/packed/test; run `dvc repro -sf predict`")
+    images = PackedImages(Path("data/packed/internal/test"))
+    test = read_split([best], "test", images.paths)
     reader = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     shown = int(np.flatnonzero(test.labels == 1)[0])
     pixels = reader.read(np.array([shown]))[0][0]
-    detector = saved.load(Path("models") / best / "model.keras")
+    detector = saved.load(Path("models/trained") / best / "model.keras")
     mistakes = {}
     for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
-        wrong = np.flatnonzero((test.labels == label) & ((test.p_fake >= threshold) != label))
-        sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[wrong], kind="stable")]
+        wrong = np.flatnonzero((test.labels == label) & ((test.p_fake[best] >= threshold) != label))
+        sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[best][wrong], kind="stable")]
         found = reader.read(sure[: settings.misclassified])[0]
         mistakes[kind] = (
             len(wrong),
             [
-                pictures_page.Mistake(test.paths[at], float(test.p_fake[at]), image)
+                pictures_page.Mistake(test.paths[at], float(test.p_fake[best][at]), image)
                 for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
             ],
         )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.training.residual.settings import Runs
 
 REPORTS = Path("reports")
@@ -28,7 +29,7 @@ def main() -> None:
         comparison={name: read_json(REPORTS / f"evaluation/{name}/comparison.json") for name in sets},
         curves=read_json(REPORTS / "training/curves.json"),
         networks=read_json(REPORTS / "networks.json"),
-        audit=read_json(REPORTS / "data/cifake.json"),
+        audit=read_json(REPORTS / f"data/{INTERNAL}.json"),
         splits=read_json(REPORTS / "data/splits.json"),
     )
     with replacing_file(REPORTS / "report.html") as partial:

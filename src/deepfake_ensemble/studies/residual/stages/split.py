@@ -9,20 +9,21 @@ from deepfake_ensemble.archives.index import read_index, write_split
 from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.archives.splitting import split_published
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.foundation.section import Seed
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
+from deepfake_ensemble.foundation.section import INTERNAL, Seed
 
 
 def main() -> None:
     drawn = split_published(
         "cifake",
-        read_index(Path("data/index/cifake.csv")),
+        read_index(Path("data/index") / f"{INTERNAL}.csv"),
         LAYOUTS["cifake"],
         params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]]),
         params.read("split.seed", Seed),
     )
-    for name, rows in drawn.rows.items():
-        write_split(Path("data/splits") / f"{name}.csv", rows)
+    with replacing_folder(Path("data/splits")) as folder:
+        for name, rows in drawn.rows.items():
+            write_split(folder / f"{name}.csv", rows)
     write_json(Path("reports/data/splits.json"), drawn.summary)
 
 

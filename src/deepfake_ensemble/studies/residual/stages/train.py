@@ -19,7 +19,7 @@ def main(weights: InitialWeights, run: str) -> None:
     imagenet = weights == "imagenet" and params.read(f"{profile}.imagenet", bool)
     reason = settings.why_left_out(weights, extent, imagenet)
     if reason:
-        results_folder.leave_out(Path("models") / run, reason)
+        results_folder.leave_out(Path("models/trained") / run, reason)
     else:
         train(weights, run, profile, planned, extent)
 
@@ -47,7 +47,7 @@ def train(
     own: Any = params.check(f"models.{planned.model}.network", model.network, registered.network)
 
     session.start(seed, adaptation.precision)
-    data = [Path("data/packed/train"), Path("data/packed/val")]
+    data = [Path("data/packed/internal/train"), Path("data/packed/internal/val")]
     published = None
     if weights == "imagenet":
         data.append(Path("models/published") / planned.model)
@@ -104,7 +104,7 @@ def train(
     )
     minutes = round(checkpoint.seconds / 60, 2)
     built = network.mean_over(built, recipe.mean_over)
-    with replacing_folder(Path("models") / run) as partial:
+    with replacing_folder(Path("models/trained") / run) as partial:
         curves.write(partial, history, best=plan.best(history))
         write_json(partial / "fingerprint.json", made_from)
         saved.save(built, partial / "model.keras", made_from)
