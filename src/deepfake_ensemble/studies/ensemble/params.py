@@ -18,7 +18,7 @@ from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
-from deepfake_ensemble.training.shared.checkpoint import Resume
+from deepfake_ensemble.training.shared.settings import Resume
 
 
 @section

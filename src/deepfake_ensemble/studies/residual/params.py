@@ -22,7 +22,7 @@ from deepfake_ensemble.training.residual.settings import (
     Runs,
     why_left_out,
 )
-from deepfake_ensemble.training.shared.checkpoint import Resume
+from deepfake_ensemble.training.shared.settings import Resume
 
 
 @section

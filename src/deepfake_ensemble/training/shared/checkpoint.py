@@ -15,15 +15,13 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from annotated_types import Gt
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file, require_room
-from deepfake_ensemble.foundation.section import section
 
 if TYPE_CHECKING:
     import keras
@@ -34,13 +32,6 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZip
 
 Curves = Mapping[str, list[float]]
 """Figures of a training, by name, one for each evaluation."""
-
-
-@section
-class Resume:
-    """The section `resume`, which no stage tracks: it decides no result."""
-
-    save_minutes: Annotated[float, Gt(0)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.training.ensemble import curves
 from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
-from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Resume
+from deepfake_ensemble.training.shared.settings import Resume
 
 
 def main(model: str) -> None:
@@ -22,6 +22,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.reading.decoded import decoded_once
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.ensemble import fitting
+    from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
     seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)

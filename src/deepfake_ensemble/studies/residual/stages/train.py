@@ -9,7 +9,7 @@ from deepfake_ensemble.inference import left_out as results_folder
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.training.residual import curves, network, schedule, settings
-from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Resume
+from deepfake_ensemble.training.shared.settings import Resume
 
 
 def main(weights: InitialWeights, run: str) -> None:
@@ -36,6 +36,7 @@ def train(
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.residual import fitting
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+    from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
     seed = params.read("seed", Seed32)
     recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)
