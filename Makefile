@@ -64,7 +64,7 @@ lint: $(INSTALLED)
 pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
 	@python -m deepfake_ensemble.workflow.wiring && python -m deepfake_ensemble.workflow.residual_wiring
 
-readme: $(INSTALLED) ## Write what was measured on real images and the graph into README.md
+readme: $(INSTALLED) ## Write what was measured, the graph and what an edit reruns into README.md and CONTRIBUTING.md
 	@python -m deepfake_ensemble.workflow.readme
 
 screenshots: $(INSTALLED) ## Take the README's pictures from the sample's run (needs Chromium)

@@ -1,4 +1,4 @@
-"""The generated parts of README.md: what was measured on real images, and the graph of the pipeline."""
+"""The generated parts of README.md and CONTRIBUTING.md: what was measured, the graph, what an edit reruns."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 import markdown
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.workflow import generated, measured, readme
+from deepfake_ensemble.workflow import generated, measured, readme, rooms
 
 ROOT = Path(__file__).parents[2]
 METRICS = {"accuracy": 0.9, "f1": 0.91, "auc": 0.95, "n": 240}
@@ -18,8 +18,9 @@ SETTINGS = {"source": "local", "image_size": 64, "counts": {"train": 640}, "init
 
 def test_the_generated_parts_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = readme.README.read_text(encoding="utf-8")
-    assert generated.filled(text, readme.parts(), readme.README) == text, "run `make readme`"
+    for page, made in readme.parts().items():
+        text = page.read_text(encoding="utf-8")
+        assert generated.filled(text, made, page) == text, "run `make readme`"
 
 
 @pytest.fixture
@@ -130,3 +131,20 @@ def test_reports_that_someone_broke_are_named(reports: Path) -> None:
     (reports / "ensemble/weights.json").unlink()
     with pytest.raises(UserError, match=r"weights\.json: missing; `dvc repro` makes it"):
         measured.read(reports)
+
+
+def test_what_an_edit_reruns_is_what_names_the_folder_a_folder_above_it_or_a_file_in_it() -> None:
+    stages = {
+        "pack": {"do": {"deps": ["data/raw", "src/room", "src/other/one.py"]}},
+        "train": {"deps": ["src/room/inner", "src/other/${key}.py"]},
+        "report": {"cmd": "true"},
+    }
+    folder = Path("src")
+    assert rooms.readers(folder / "room", stages) == "`pack`"
+    assert rooms.readers(folder / "room/inner", stages) == "`pack`, `train`"
+    assert rooms.readers(folder / "other", stages) == "`pack` (one.py), `train` (its own)"
+    assert rooms.readers(folder / "nothing", stages) == "–"
+    assert (
+        rooms.readers(folder / "room/inner", {name: stages[name] for name in ("pack", "train")})
+        == "all stages"
+    )

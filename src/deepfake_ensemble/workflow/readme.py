@@ -1,7 +1,7 @@
-"""Write the generated parts of README.md: `make readme`.
+"""Write the generated parts of README.md and CONTRIBUTING.md: `make readme`.
 
-What was measured on real images comes from docs/measurements/small and residual/results.json, the graph from
-dvc.yaml.
+What was measured on real images comes from docs/measurements/small and residual/results.json; the graph, and
+what an edit reruns, from dvc.yaml.
 """
 
 import sys
@@ -14,9 +14,10 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.studies.residual.report.names import title
-from deepfake_ensemble.workflow import generated, measured
+from deepfake_ensemble.workflow import generated, measured, rooms
 
 README = Path("README.md")
+CONTRIBUTING = Path("CONTRIBUTING.md")
 RUN = Path("docs/measurements/small.json")
 RESIDUAL = Path("residual/results.json")
 NOTE = """\
@@ -25,9 +26,10 @@ brightness and sharpness and nothing else, and is cross-validated on the evaluat
 how far one gets without seeing what a picture shows."""
 
 
-def parts() -> dict[str, str]:
-    """Return the generated parts, by name, of the project in the working folder."""
-    return {"measured": "\n\n".join([ensemble(RUN), residual(read_json(RESIDUAL))]), "graph": graph()}
+def parts() -> dict[Path, dict[str, str]]:
+    """Return the generated parts of each page, by name, of the project in the working folder."""
+    found = "\n\n".join([ensemble(RUN), residual(read_json(RESIDUAL))])
+    return {README: {"measured": found, "graph": graph()}, CONTRIBUTING: {"rooms": rooms.rooms()}}
 
 
 def ensemble(run: Path) -> str:
@@ -95,11 +97,12 @@ def _stage(item: Any) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md, and say whether it changed."""
-    before = README.read_text(encoding="utf-8")
-    after = generated.filled(before, parts(), README)
-    README.write_text(after, encoding="utf-8")
-    print(f"{README}: " + ("as it was" if after == before else "brought up to date"))
+    """Rewrite the pages, and say of each whether it changed."""
+    for page, made in parts().items():
+        before = page.read_text(encoding="utf-8")
+        after = generated.filled(before, made, page)
+        page.write_text(after, encoding="utf-8")
+        print(f"{page}: " + ("as it was" if after == before else "brought up to date"))
 
 
 if __name__ == "__main__":
