@@ -1,14 +1,16 @@
-"""The pages written by hand are true: their links lead somewhere, their commands and files exist."""
+"""The pages written by hand are true: links lead somewhere, commands and files exist, examples work."""
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from dvc.cli.parser import get_main_parser
 
 import markdown
-from deepfake_ensemble.foundation import params
+from clones import clone
 from deepfake_ensemble.use import command_line
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +26,10 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 TOLD = [page for page in PAGES if page.name != "errors.md"]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 PROJECTS = {
-    folder: (params.load(ROOT / folder / "params.yaml"), params.load(ROOT / folder / "dvc.yaml")["stages"])
+    folder: [
+        yaml.safe_load((ROOT / folder / name).read_text(encoding="utf-8"))
+        for name in ("params.yaml", "dvc.yaml")
+    ]
     for folder in ("", "residual")
 }
 
@@ -85,8 +90,8 @@ def test_every_dvc_command_is_one_that_dvc_knows_with_params_and_stages_that_exi
     targets = [] if " remote " in command else getattr(arguments, "targets", None) or []
     assert any(
         all(_has(values, change.partition("=")[0]) for change in changes)
-        and all("/" in target or target.partition("@")[0] in stages for target in targets)
-        for values, stages in PROJECTS.values()
+        and all("/" in target or target.partition("@")[0] in pipeline["stages"] for target in targets)
+        for values, pipeline in PROJECTS.values()
     )
 
 
@@ -114,6 +119,30 @@ def test_every_use_of_the_command_is_one_it_knows(command: str) -> None:
         command_line.parser().parse_args(shlex.split(command)[1:])
     except SystemExit as ended:
         assert ended.code in (0, None)
+
+
+def test_the_fifth_model_and_the_other_data_set_are_what_the_page_says(tmp_path: Path) -> None:
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    there = clone(tmp_path / "clone")
+    (code,) = markdown.blocks(text, "python")
+    path = re.search(r"One file, `([^`]+)`", text)
+    assert path
+    (there / path[1]).write_text(code, encoding="utf-8")
+    model, data_set = map(yaml.safe_load, markdown.blocks(text, "yaml"))
+    there.set_params(
+        {f"models.{name}": entry for name, entry in model.items()}
+        | {f"data_sets.{name}": entry for name, entry in data_set.items()}
+    )
+    told = there.run(
+        sys.executable,
+        "-m",
+        "deepfake_ensemble.studies.ensemble.params",
+        environment={"PYTHONPATH": "src"},
+    )
+    assert "keys are in order" in told
+    stages = there.dvc("stage", "list", "--name-only").split()
+    assert {f"{stage}@vgg19" for stage in ("initialise", "train", "predict")} <= set(stages)
+    assert {f"{stage}@portraits" for stage in ("download", "audit", "pack", "evaluate")} <= set(stages)
 
 
 def test_the_readme_can_be_read_to_the_end() -> None:

@@ -37,7 +37,7 @@ def test_only_crops_of_free_photographs_are_shown_one_of_each_class(tmp_path: Pa
 
 def test_without_a_run_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^data/raw/faces\.zip: missing; `make repro` makes it"):
+    with pytest.raises(UserError, match=r"^data/raw/internal\.zip: missing; `make repro` makes it"):
         screenshots.main()
 
 

@@ -17,7 +17,7 @@ from deepfake_ensemble.archives.index import CLASS_NAMES
 from deepfake_ensemble.evaluation import predictions
 from deepfake_ensemble.foundation.errors import UserError
 
-ARCHIVE = Path("data/raw/faces.zip")
+ARCHIVE = Path("data/raw/internal.zip")
 PREDICTED = Path("predictions/cnn/test.csv")
 REPORT = Path("reports/report.html")
 MODEL = Path("models/ensemble.onnx")
