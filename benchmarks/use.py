@@ -48,10 +48,10 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.use.classifying import BATCH, see
+from deepfake_ensemble.use.classifying import BATCH, decode
 classifier = Classifier(Path(sys.argv[1]))
 files = sorted(Path(sys.argv[2]).iterdir())[:512]
-images = [see("", file.read_bytes(), classifier.facts).pixels for file in files]
+images = [decode("", file.read_bytes(), classifier.metadata).pixels for file in files]
 batches = [np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
 classifier.p_fake(batches[0])
 start, used, done = time.perf_counter(), time.process_time(), 0

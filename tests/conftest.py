@@ -20,7 +20,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.
 NETWORKS = (
-    "tests/ensemble/test_assembling.py",
+    "tests/portable/test_assembling.py",
     "tests/models/test_architecture.py",
     "tests/models/test_detector.py",
     "tests/models/test_imagenet_weights.py",

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.weighting import with_ensemble
-from deepfake_ensemble.portable import account, likeness
-from deepfake_ensemble.portable.facts import DEFAULT, FORMAT, Facts
+from deepfake_ensemble.portable import out_of_distribution, summary
 from deepfake_ensemble.portable.graph import to_bytes
+from deepfake_ensemble.portable.metadata import DEFAULT, FORMAT, ModelMetadata
 from pictures import encoded, picture
 
 SIZE = 32
@@ -29,11 +29,11 @@ def p_fake(pixels: np.ndarray) -> dict[str, np.ndarray]:
     return with_ensemble(WEIGHTS, members)
 
 
-def facts(**changes: Any) -> Facts:
+def metadata(**changes: Any) -> ModelMetadata:
     """Return an account of it; what was measured is invented from random labels."""
     rng = np.random.default_rng(5)
-    seen = np.stack([likeness.features(np.asarray(picture(seed))) for seed in range(60)])
-    usual = likeness.typical(seen)
+    seen = np.stack([out_of_distribution.features(np.asarray(picture(seed))) for seed in range(60)])
+    usual = out_of_distribution.fit(seen)
     measured = []
     for name, data in (("internal", "faces, invented"), ("cifake", "cifake, invented")):
         labels = np.arange(200) % 2
@@ -52,11 +52,11 @@ def facts(**changes: Any) -> Facts:
             },
         }
         measured.append(
-            account.measured(
+            summary.data_set_results(
                 name, data, compared, labels=labels, p_fake=p, unlike=labels == (name == "internal"), bins=15
             )
         )
-    return Facts(
+    return ModelMetadata(
         **{
             "format": FORMAT,
             "labels": {"0": "real", "1": "fake"},
@@ -67,7 +67,7 @@ def facts(**changes: Any) -> Facts:
             "profile": "sample",
             "demonstration": True,
             "trained_on": "faces, invented",
-            "operating_points": account.operating_points(compared),
+            "operating_points": summary.operating_points(compared),
             "measured": tuple(measured),
             "typical": usual,
             "licence": "none",
@@ -83,10 +83,10 @@ def _interval(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
     return {"value": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
 
 
-def write(path: Path, about: Facts | None = None) -> Path:
+def write(path: Path, about: ModelMetadata | None = None) -> Path:
     """Write the model file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_bytes(network(), about or facts()))
+    path.write_bytes(to_bytes(network(), about or metadata()))
     return path
 
 

@@ -12,9 +12,10 @@ from onnx import helper
 
 import networks
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.models import architecture
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.models import architecture, saved
 from deepfake_ensemble.portable.classifier import inference_session
-from deepfake_ensemble.portable.graph import converted, joined, numbered
+from deepfake_ensemble.portable.graph import convert, converted, joined, numbered
 
 MODELS = list(params.read("models", dict, Path(__file__).parents[2] / "params.yaml"))
 WEIGHTS = {name: 1 / len(MODELS) for name in MODELS}
@@ -56,6 +57,28 @@ def test_the_ensemble_is_the_weighted_sum_for_any_number_of_images():
         found = dict(zip(("cnn", "resnet50", "ensemble"), run.run(None, {"image": images}), strict=True))
         expected = sum(weight * found[name] for name, weight in weights.items())
         assert found["ensemble"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.networks
+def test_saved_detectors_convert_one_after_the_other_as_if_each_were_alone(tmp_path: Path):
+    files = {name: tmp_path / f"{name}.keras" for name in ("cnn", "resnet50")}
+    for name, file in files.items():
+        saved.save(networks.shared(name), file, {})
+    advanced: list[int] = []
+    found = convert(files, advanced.append)
+    assert list(found) == list(files) and advanced == [1] * len(files)
+    for name, graph in found.items():
+        alone = converted(name, networks.shared(name))
+        assert graph.SerializeToString(deterministic=True) == alone.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("content", [None, b"no zip"])
+def test_a_file_that_is_no_model_is_named(tmp_path: Path, content: bytes | None):
+    file = tmp_path / "broken.keras"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UserError, match=str(file)):
+        convert({"broken": file}, lambda count: None)
 
 
 PROGRAM = """

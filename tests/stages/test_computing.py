@@ -209,9 +209,9 @@ def test_a_model_file_is_checked_against_the_stored_predictions_and_the_same_eve
     assert said.startswith("on all 11 test images it is within ")
     file = predicted / "models" / "ensemble.onnx"
     first = file.read_bytes()
-    facts = Classifier(file).facts
-    assert facts.members == ("cnn",) and facts.image_size == 32 and facts.demonstration
-    assert facts.models["cnn"] == results(predicted)["models/cnn.keras"]
+    metadata = Classifier(file).metadata
+    assert metadata.members == ("cnn",) and metadata.image_size == 32 and metadata.demonstration
+    assert metadata.models["cnn"] == results(predicted)["models/cnn.keras"]
     for private in (predicted, ROOT, Path.home()):
         assert str(private).encode() not in first
 

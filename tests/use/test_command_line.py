@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import model_file
-from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.reading.images import pixels
 from pictures import encoded, picture
 from use_images import BAD, GOOD
@@ -229,8 +229,8 @@ def test_all_formats_say_the_same(folder):
 
 
 def test_a_verdict_comes_with_its_errors_the_data_they_are_of_and_a_warning_of_the_demonstration(folder):
-    facts: Facts = model_file.facts()
-    counts = facts.measured[0].detectors["ensemble"].called_fake
+    metadata: ModelMetadata = model_file.metadata()
+    counts = metadata.measured[0].detectors["ensemble"].called_fake
     at = counts.thresholds.index(0.3)
     row = records(folder, "--threshold", "0.3", "pictures/00000.jpg")[0]
     assert row["threshold"] == 0.3

@@ -10,16 +10,16 @@ import model_file
 import networks
 from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.models import saved
-from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.use import heatmaps
 from pictures import picture
 
 MEMBERS = {"cnn": 0.25, "resnet50": 0.75}
 
 
-def facts_of(folder: Path) -> Facts:
+def facts_of(folder: Path) -> ModelMetadata:
     models = {name: sha256(folder / f"{name}.keras") for name in MEMBERS}
-    return model_file.facts(weights=MEMBERS, models=models)
+    return model_file.metadata(weights=MEMBERS, models=models)
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def test_nothing_is_missing_where_the_packages_and_the_models_are(stand_ins):
 
 
 def test_a_model_that_is_absent_or_another_is_named(stand_ins):
-    facts = facts_of(stand_ins)
+    metadata = facts_of(stand_ins)
     (stand_ins / "resnet50.keras").write_text("trained since")
-    assert "resnet50.keras: not the model" in (heatmaps.Heatmaps(facts, stand_ins).missing or "")
+    assert "resnet50.keras: not the model" in (heatmaps.Heatmaps(metadata, stand_ins).missing or "")
     (stand_ins / "cnn.keras").unlink()
-    assert "cnn.keras, which is not there" in (heatmaps.Heatmaps(facts, stand_ins).missing or "")
+    assert "cnn.keras, which is not there" in (heatmaps.Heatmaps(metadata, stand_ins).missing or "")
 
 
 def test_pictures_are_called_after_their_image_and_numbered(tmp_path):

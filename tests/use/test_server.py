@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 import model_file
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.use import server
-from deepfake_ensemble.use.allowance import Allowance
+from deepfake_ensemble.use.guards import RateLimit
 from pictures import encoded, picture
 from serving import served
 from use_images import BAD, GOOD
@@ -157,18 +157,18 @@ def test_too_many_images_a_minute_are_sent_away_with_the_time_to_come_back(class
     assert client.get("/api/model").status_code == 200
 
 
-def test_an_allowance_is_earned_back_evenly_and_is_each_addresss_own():
+def test_a_rate_limit_refills_evenly_and_is_each_addresss_own():
     now = 0.0
-    allowance = Allowance(2, clock=lambda: now)
-    assert [allowance.wait("a"), allowance.wait("a"), allowance.wait("a")] == [0, 0, 30]
-    assert allowance.wait("b") == 0
+    limit = RateLimit(2, clock=lambda: now)
+    assert [limit.retry_after("a"), limit.retry_after("a"), limit.retry_after("a")] == [0, 0, 30]
+    assert limit.retry_after("b") == 0
     now = 29.0
-    assert allowance.wait("a") == pytest.approx(1)
+    assert limit.retry_after("a") == pytest.approx(1)
     now = 30.1
-    assert allowance.wait("a") == 0
+    assert limit.retry_after("a") == 0
     for other in range(2_000):
-        allowance.wait(str(other))
-    assert len(allowance._left) == 1_024
+        limit.retry_after(str(other))
+    assert len(limit._left) == 1_024
 
 
 # As a process

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.portable.facts import Facts, from_metadata
+from deepfake_ensemble.portable.metadata import ModelMetadata, from_properties
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -61,7 +61,7 @@ class Classifier:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{path}: not a model that can be loaded: {reason}; fetch it again") from error
         try:
-            self.facts: Facts = from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            self.metadata: ModelMetadata = from_properties(self._session.get_modelmeta().custom_metadata_map)
             self._check_ends()
         except (ValueError, RecursionError) as error:
             raise UserError(
@@ -69,12 +69,12 @@ class Classifier:
             ) from error
 
     def _check_ends(self) -> None:
-        size = self.facts.image_size
+        size = self.metadata.image_size
         ins = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
         outs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
         if ins != [("image", "tensor(uint8)", [size, size, 3])]:
             raise ValueError(f"takes no images of {size} pixels, as its metadata say")
-        if outs != [(name, "tensor(float)", 1) for name in self.facts.detectors]:
+        if outs != [(name, "tensor(float)", 1) for name in self.metadata.detectors]:
             raise ValueError("gives other probabilities than its metadata say")
         if isinstance(self._session.get_inputs()[0].shape[0], int):
             raise ValueError("takes a fixed number of images")
@@ -87,7 +87,7 @@ class Classifier:
         Raises:
             UserError: if the model does not give as many probabilities.
         """
-        names = list(detectors or self.facts.detectors)
+        names = list(detectors or self.metadata.detectors)
         try:
             found = self._session.run(names, {"image": images})
         except MemoryError:

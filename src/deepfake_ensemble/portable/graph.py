@@ -1,12 +1,14 @@
 """Keras detectors as one ONNX graph: an image in, P(fake) by each of them and by their ensemble out."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.portable.facts import Facts, as_metadata
+from deepfake_ensemble.models import saved
+from deepfake_ensemble.portable.metadata import ModelMetadata, to_properties
 
 if TYPE_CHECKING:
     import keras
@@ -60,10 +62,10 @@ def joined(
     return whole
 
 
-def to_bytes(network: "onnx.ModelProto", facts: Facts) -> bytes:
-    """Return the model file: the graph, and in its metadata the facts."""
+def to_bytes(network: "onnx.ModelProto", metadata: ModelMetadata) -> bytes:
+    """Return the model file: the graph, and what its metadata say."""
     del network.metadata_props[:]
-    for name, text in as_metadata(facts).items():
+    for name, text in to_properties(metadata).items():
         network.metadata_props.add(key=name, value=text)
     return network.SerializeToString(deterministic=True)
 
@@ -73,6 +75,25 @@ def _scalar(name: str, value: float) -> "onnx.TensorProto":
     from onnx import numpy_helper
 
     return numpy_helper.from_array(np.array(value, np.float32), name)
+
+
+def convert(files: Mapping[str, Path], advance: Callable[[int], None]) -> "dict[str, onnx.GraphProto]":
+    """Convert saved detectors, one after the other; see `converted`.
+
+    tf2onnx takes many times longer for all in one graph.
+
+    Args:
+        files: `.keras` files by the detectors' names.
+        advance: called with 1 after each detector.
+
+    Raises:
+        UserError: if a file is missing, damaged, or holds code.
+    """
+    done = {}
+    for name, file in files.items():
+        done[name] = converted(name, saved.load(file))
+        advance(1)
+    return done
 
 
 def converted(name: str, member: "keras.Model") -> "onnx.GraphProto":

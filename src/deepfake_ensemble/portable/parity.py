@@ -44,7 +44,7 @@ def largest_differences(
         classifier: the open model file.
         batches: of images, and whatever comes with them, in the order of `stored`.
         stored: by detector, (n,).
-        advance: is told of each batch that is done.
+        advance: called with the number of images after each batch.
     """
     largest, start = dict.fromkeys(stored, 0.0), 0
     for images, _ in batches:

@@ -1,4 +1,4 @@
-"""Many images, a few at a time: read, decoded and looked at by threads while the networks run."""
+"""Many images, a few at a time: read, decoded and scored by threads while the networks run."""
 
 import os
 from collections import deque
@@ -9,12 +9,12 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
-from deepfake_ensemble.portable import likeness
+from deepfake_ensemble.portable import out_of_distribution
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.portable.facts import Facts
-from deepfake_ensemble.reading.images import BadImage
-from deepfake_ensemble.use import decoding
+from deepfake_ensemble.portable.metadata import ModelMetadata
+from deepfake_ensemble.reading.images import BadImage, open_image, resize, to_rgb
 from deepfake_ensemble.use.inputs import Input
 
 BATCH = 32  # images that the networks see at once
@@ -22,27 +22,28 @@ _THREADS = 8  # each may hold an image of 64 megapixels
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An image as the networks see it, (size, size, 3), and its distance from what is usual in training."""
+class Decoded:
+    """An image's name, its pixels as the networks see them, RGB (size, size, 3), and its out-of-distribution
+    score."""
 
-    image: str
+    name: str
     pixels: NDArray[np.uint8]
-    distance: float
+    score: float
 
 
 @dataclass(frozen=True)
 class Classified:
-    """What the networks saw of an image, and P(fake) by each detector."""
+    """An image and its P(fake) by each detector."""
 
-    seen: Seen
+    image: Decoded
     p_fake: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Failed:
-    """An image that could not be used, and why."""
+    """An image that could not be used, by name, and why."""
 
-    image: str
+    name: str
     reason: str
 
 
@@ -62,11 +63,11 @@ def classify(
     """
     remaining = iter(inputs)
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
-    pending: deque[list[Future[Seen | Failed]]] = deque()
+    pending: deque[list[Future[Decoded | Failed]]] = deque()
     try:
         while True:
             while len(pending) < 2 and (following := list(islice(remaining, batch))):
-                pending.append([pool.submit(_attempt, it, classifier.facts) for it in following])
+                pending.append([pool.submit(_attempt, it, classifier.metadata) for it in following])
             if not pending:
                 return
             yield from _classified(classifier, [each.result() for each in pending.popleft()], detectors)
@@ -74,20 +75,31 @@ def classify(
         pool.shutdown(cancel_futures=True)  # who interrupts does not wait for what is queued
 
 
-def see(name: str, data: bytes, facts: Facts) -> Seen:
-    """Decode an image.
+def decode(name: str, data: bytes, metadata: ModelMetadata) -> Decoded:
+    """Decode an image file as training did, turned as its EXIF orientation says, and score it.
+
+    An image without an orientation, as all of the data sets are, gives the pixels that the detectors were
+    trained on.
 
     Raises:
-        BadImage: as `decoding.pixels`.
+        BadImage: saying why it cannot be decoded, as `reading.images.open_image`.
     """
-    pixels = decoding.pixels(data, facts.image_size, facts.interpolation)
-    distance = likeness.distances(likeness.features(pixels)[None], facts.typical)
-    return Seen(name, pixels, float(distance[0]))
+    image = to_rgb(_upright(open_image(data)))
+    pixels = np.asarray(resize(image, metadata.image_size, metadata.interpolation))
+    score = out_of_distribution.scores(out_of_distribution.features(pixels)[None], metadata.typical)
+    return Decoded(name, pixels, float(score[0]))
 
 
-def _attempt(each: Input, facts: Facts) -> Seen | Failed:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        return see(each.name, each.read(), facts)
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever a damaged EXIF block holds: the image is whole
+        return image
+
+
+def _attempt(each: Input, metadata: ModelMetadata) -> Decoded | Failed:
+    try:
+        return decode(each.name, each.read(), metadata)
     except BadImage as error:
         return Failed(each.name, str(error))
     except MemoryError:
@@ -95,9 +107,9 @@ def _attempt(each: Input, facts: Facts) -> Seen | Failed:
 
 
 def _classified(
-    classifier: Classifier, attempts: Sequence[Seen | Failed], detectors: Sequence[str] | None
+    classifier: Classifier, attempts: Sequence[Decoded | Failed], detectors: Sequence[str] | None
 ) -> Iterator[Classified | Failed]:
-    images = [each.pixels for each in attempts if isinstance(each, Seen)]
+    images = [each.pixels for each in attempts if isinstance(each, Decoded)]
     p_fake = classifier.p_fake(np.stack(images), detectors) if images else {}
     row = 0
     for each in attempts:

@@ -17,13 +17,13 @@ import shtab
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.portable.facts import DEFAULT
+from deepfake_ensemble.portable.metadata import DEFAULT
 from deepfake_ensemble.use.formats import FORMATS
 
 if TYPE_CHECKING:
-    from deepfake_ensemble.portable.facts import Facts
+    from deepfake_ensemble.portable.metadata import ModelMetadata
     from deepfake_ensemble.use.classifying import Classified
-    from deepfake_ensemble.use.verdicts import Rule
+    from deepfake_ensemble.use.verdicts import DecisionRule
 
 MODEL_FILE = Path("models/ensemble.onnx")
 
@@ -185,14 +185,14 @@ def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use import wording
     from deepfake_ensemble.use.classifying import Classified, Failed, classify
     from deepfake_ensemble.use.inputs import Inputs
-    from deepfake_ensemble.use.verdicts import rule
+    from deepfake_ensemble.use.verdicts import decision_rule
 
     classifier = Classifier(arguments.file)
-    facts = classifier.facts
-    by = rule(facts, arguments.model, arguments.threshold)
+    metadata = classifier.metadata
+    by = decision_rule(metadata, arguments.model, arguments.threshold)
     wanted = None if arguments.model == ENSEMBLE else [arguments.model]
-    explained = _explainer(arguments, facts, by)
-    if facts.demonstration and arguments.format != "table":
+    explained = _explainer(arguments, metadata, by)
+    if metadata.demonstration and arguments.format != "table":
         print(wording.DEMONSTRATION, file=sys.stderr)
     failed = heat_maps = 0
 
@@ -208,7 +208,7 @@ def _predict(arguments: argparse.Namespace) -> int:
                     advance(1)
                     yield result
 
-        for text in FORMATS[arguments.format](results(), facts, by):
+        for text in FORMATS[arguments.format](results(), metadata, by):
             destination.write(text)
     if arguments.output is not None:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
@@ -223,24 +223,26 @@ def _predict(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _explainer(arguments: argparse.Namespace, facts: "Facts", by: "Rule") -> "Callable[[Classified], int]":
+def _explainer(
+    arguments: argparse.Namespace, metadata: "ModelMetadata", by: "DecisionRule"
+) -> "Callable[[Classified], int]":
     """Return what writes the heat maps of an image, if they are wanted, and returns how many these are."""
     from deepfake_ensemble.use import heatmaps
 
     folder: Path | None = arguments.explain
     if folder is None:
         return lambda result: 0
-    maker = heatmaps.Heatmaps(facts, arguments.file.parent)
+    maker = heatmaps.Heatmaps(metadata, arguments.file.parent)
     if reason := maker.missing:
         raise UserError(f"--explain: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = itertools.count(1)
-    detectors = facts.detectors if by.detector == ENSEMBLE else [by.detector]
+    detectors = metadata.detectors if by.detector == ENSEMBLE else [by.detector]
 
     def write(result: "Classified") -> int:
         towards_fake = by.verdict(result.p_fake[by.detector]) == "fake"
-        maps = maker.overlaid(result.seen.pixels, towards_fake, detectors)
-        heatmaps.write(folder, next(numbers), result.seen.image, maps)
+        maps = maker.overlaid(result.image.pixels, towards_fake, detectors)
+        heatmaps.write(folder, next(numbers), result.image.name, maps)
         return len(maps)
 
     return write
@@ -265,14 +267,14 @@ def _destination(output: Path | None) -> Iterator[IO[str]]:
 
 def _info(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.portable.classifier import Classifier
-    from deepfake_ensemble.portable.facts import as_plain
-    from deepfake_ensemble.use.about import about
+    from deepfake_ensemble.portable.metadata import as_plain
+    from deepfake_ensemble.use.info import as_text
 
-    facts = Classifier(arguments.file).facts
+    metadata = Classifier(arguments.file).metadata
     if arguments.format == "json":
-        print(json.dumps(as_plain(facts), indent=2, ensure_ascii=False))
+        print(json.dumps(as_plain(metadata), indent=2, ensure_ascii=False))
     else:
-        print(about(facts), end="")
+        print(as_text(metadata), end="")
     return 0
 
 

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.classifying import Classified, Failed
-from deepfake_ensemble.use.verdicts import Rule
+from deepfake_ensemble.use.verdicts import DecisionRule
 
 Format = Literal["table", "csv", "json", "jsonl"]
 
 Results = Iterable[Classified | Failed]
 
 
-def record(result: Classified | Failed, facts: Facts, rule: Rule) -> dict[str, Any]:
+def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
     internal = rule.errors[0]
     p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
@@ -26,49 +26,49 @@ def record(result: Classified | Failed, facts: Facts, rule: Rule) -> dict[str, A
     if isinstance(result, Classified):
         known = {
             "verdict": rule.verdict(p_fake[rule.detector]),
-            "unlike_training": result.seen.distance > facts.typical.limit,
-            "meaning": wording.meaning(facts, rule.detector, p_fake[rule.detector]),
+            "unlike_training": result.image.score > metadata.typical.limit,
+            "meaning": wording.meaning(metadata, rule.detector, p_fake[rule.detector]),
         }
     return {
-        "image": result.image if isinstance(result, Failed) else result.seen.image,
-        **{name: p_fake.get(name) for name in facts.detectors},
+        "image": result.name if isinstance(result, Failed) else result.image.name,
+        **{name: p_fake.get(name) for name in metadata.detectors},
         **known,
         "decided_by": rule.detector,
         "threshold": rule.threshold,
         "reals_called_fake": internal.reals_called_fake.value,
         "fakes_called_real": internal.fakes_called_real.value,
         "measured_on": wording.where(internal.measured),
-        "demonstration": facts.demonstration,
+        "demonstration": metadata.demonstration,
         "error": result.reason if isinstance(result, Failed) else None,
     }
 
 
-def as_json(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+def as_json(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Iterator[str]:
     """Yield a list of records."""
     before = "[\n"
     for result in results:
-        yield before + json.dumps(record(result, facts, rule), ensure_ascii=False, allow_nan=False)
+        yield before + json.dumps(record(result, metadata, rule), ensure_ascii=False, allow_nan=False)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
 
 
-def as_jsonl(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+def as_jsonl(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Iterator[str]:
     """Yield a record a line."""
     for result in results:
-        yield json.dumps(record(result, facts, rule), ensure_ascii=False, allow_nan=False) + "\n"
+        yield json.dumps(record(result, metadata, rule), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+def as_csv(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Iterator[str]:
     """Yield a header and a row for each record."""
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
-    header = [name for name in record(Failed("", ""), facts, rule) if name != "meaning"]  # a long sentence
+    header = [name for name in record(Failed("", ""), metadata, rule) if name != "meaning"]  # a long sentence
     writer.writerow(header)
     for result in results:
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-        it = record(result, facts, rule)
+        it = record(result, metadata, rule)
         writer.writerow([_cell(it[name]) for name in header])
     yield line.getvalue()
 
@@ -77,17 +77,17 @@ def _cell(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def as_table(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
+def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Iterator[str]:
     """Yield a table, with the image last because names have any length, and around it what it means."""
-    if facts.demonstration:
+    if metadata.demonstration:
         yield textwrap.fill(wording.DEMONSTRATION, 110) + "\n\n"
-    shown = facts.detectors if rule.detector == ENSEMBLE else [rule.detector]
+    shown = metadata.detectors if rule.detector == ENSEMBLE else [rule.detector]
     widths = {name: max(len(name), 6) for name in shown}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
     yield f"{names}  verdict  unlike  image\n"
     classified = flagged = False
     for result in results:
-        it = record(result, facts, rule)
+        it = record(result, metadata, rule)
         cells = "  ".join(
             f"{'' if it[name] is None else f'{it[name]:.4f}':>{width}}" for name, width in widths.items()
         )
@@ -100,7 +100,7 @@ def as_table(results: Results, facts: Facts, rule: Rule) -> Iterator[str]:
         yield "\n"
     for sentence in (
         *(wording.errors(rule) if classified else ()),
-        *([wording.unlike(facts)] if flagged else ()),
+        *([wording.unlike(metadata)] if flagged else ()),
     ):
         yield textwrap.fill(sentence, 110) + "\n"
 
@@ -109,7 +109,7 @@ def _printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-FORMATS: Mapping[Format, Callable[[Results, Facts, Rule], Iterator[str]]] = {
+FORMATS: Mapping[Format, Callable[[Results, ModelMetadata, DecisionRule], Iterator[str]]] = {
     "table": as_table,
     "csv": as_csv,
     "json": as_json,

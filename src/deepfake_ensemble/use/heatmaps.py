@@ -12,7 +12,7 @@ from PIL import Image
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.files import sha256
-from deepfake_ensemble.portable.facts import Facts
+from deepfake_ensemble.portable.metadata import ModelMetadata
 
 _PACKAGES = ("keras", "tensorflow", "matplotlib")
 _SIDE = 256  # pixels of a picture, if the network sees fewer
@@ -21,13 +21,13 @@ _SIDE = 256  # pixels of a picture, if the network sees fewer
 class Heatmaps:
     """Explains images with the models that a model file was made from, loaded when they are needed."""
 
-    def __init__(self, facts: Facts, folder: Path) -> None:
-        """Explain with the members of the model file of `facts`, whose `.keras` files lie in `folder`."""
-        self.missing = _missing(facts, folder)
+    def __init__(self, metadata: ModelMetadata, folder: Path) -> None:
+        """Explain with the members of the model file of `metadata`, whose `.keras` files lie in `folder`."""
+        self.missing = _missing(metadata, folder)
         """What keeps images from being explained; None if nothing does."""
         # As it loads, TensorFlow complains that there is no GPU, and reads as if something had gone wrong.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self._facts = facts
+        self._metadata = metadata
         self._folder = folder
         self._members: dict[str, object] = {}
 
@@ -44,7 +44,7 @@ class Heatmaps:
         from deepfake_ensemble.explanation.gradcam import enlarged, of_ensemble
         from deepfake_ensemble.explanation.overlay import overlaid
 
-        weights = self._facts.weights
+        weights = self._metadata.weights
         members = list(weights) if ENSEMBLE in detectors else [name for name in weights if name in detectors]
         heat = {
             name: enlarged(self._member(name).maps(pixels[None], np.array([towards_fake])), len(pixels))
@@ -63,11 +63,11 @@ class Heatmaps:
         return self._members[name]
 
 
-def _missing(facts: Facts, folder: Path) -> str | None:
+def _missing(metadata: ModelMetadata, folder: Path) -> str | None:
     absent = [name for name in _PACKAGES if find_spec(name) is None]
     if absent:
         return f"Grad-CAM needs {', '.join(absent)}, which deepfake-ensemble[train] installs"
-    for name, digest in facts.models.items():
+    for name, digest in metadata.models.items():
         file = folder / f"{name}.keras"
         if not file.is_file():
             return f"Grad-CAM needs {file}, which is not there; `dvc pull` fetches it"

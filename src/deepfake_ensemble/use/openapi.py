@@ -1,10 +1,10 @@
 """The description of the page's endpoints, for people and programs (OpenAPI 3.1)."""
 
-from importlib import metadata
+import importlib.metadata
 from typing import Any
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.portable.facts import DEFAULT, Facts
+from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _FAILURE = {
@@ -33,7 +33,7 @@ _WHY = {
 }
 
 
-def description(facts: Facts, largest: int) -> dict[str, Any]:
+def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
     """Return the description of the endpoints, for a model file and the largest image in bytes."""
     upload = {
         "description": f"The image's file as it is, up to {largest:,} bytes.",
@@ -45,7 +45,7 @@ def description(facts: Facts, largest: int) -> dict[str, Any]:
     }
     rule = [
         _query(
-            "model", {"type": "string", "enum": list(facts.detectors), "default": ENSEMBLE}, "Who decides."
+            "model", {"type": "string", "enum": list(metadata.detectors), "default": ENSEMBLE}, "Who decides."
         ),
         _query(
             "threshold",
@@ -58,7 +58,7 @@ def description(facts: Facts, largest: int) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "deepfake-ensemble",
-            "version": metadata.version("deepfake-ensemble"),
+            "version": importlib.metadata.version("deepfake-ensemble"),
             "description": "Tells how likely an image is AI-made. Nothing that is sent is kept.",
         },
         "paths": {
@@ -72,7 +72,7 @@ def description(facts: Facts, largest: int) -> dict[str, Any]:
                 "post": _operation(
                     "classify",
                     "How likely an image is fake",
-                    {"application/json": {"schema": _record(facts)}},
+                    {"application/json": {"schema": _record(metadata)}},
                     failures=("400", "403", "408", "413", "415", "422", "429", "503"),
                     parameters=[name, *rule],
                     requestBody=upload,
@@ -112,14 +112,14 @@ def _object() -> dict[str, Any]:
     return {"application/json": {"schema": {"type": "object"}}}
 
 
-def _record(facts: Facts) -> dict[str, Any]:
+def _record(metadata: ModelMetadata) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         "image": {"type": "string"},
-        **{name: {"type": ["number", "null"], "minimum": 0, "maximum": 1} for name in facts.detectors},
-        "verdict": {"enum": list(facts.labels.values())},
+        **{name: {"type": ["number", "null"], "minimum": 0, "maximum": 1} for name in metadata.detectors},
+        "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
         "meaning": {"type": "string"},
-        "decided_by": {"enum": list(facts.detectors)},
+        "decided_by": {"enum": list(metadata.detectors)},
         "threshold": _SHARE,
         "reals_called_fake": _SHARE,
         "fakes_called_real": _SHARE,

@@ -5,7 +5,6 @@ disk. What can pile up has a bound: bytes of an image, images in memory, request
 """
 
 import asyncio
-import ipaddress
 import math
 import os
 import socket
@@ -14,53 +13,37 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.portable.facts import DEFAULT, as_plain
+from deepfake_ensemble.portable.metadata import DEFAULT, as_plain
 from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import heatmaps, wording
-from deepfake_ensemble.use.allowance import Allowance
-from deepfake_ensemble.use.classifying import Classified, see
+from deepfake_ensemble.use.classifying import Classified, decode
 from deepfake_ensemble.use.formats import record
+from deepfake_ensemble.use.guards import LOOPBACK, RateLimit, TrustedHosts, require_same_origin
 from deepfake_ensemble.use.openapi import description
-from deepfake_ensemble.use.verdicts import Rule, rule
+from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
 
 LARGEST = 32 * 2**20  # bytes of an image
 _IN_MEMORY = 8  # images that are decoded at once
 _HELD = 16 * LARGEST  # bytes of images that are held at once
 _WAITING = 256  # requests; further ones are sent away
 _PATIENCE = 30.0  # seconds in which an image has to come
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_EVERYWHERE = ("0.0.0.0", "::")
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
-_HEADERS = {
-    # Everything the page is made of comes from here; pictures are also those that were dropped on it.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-
 # What curl says of a body that it was not told the kind of.
 _FORM = "application/x-www-form-urlencoded"
 
@@ -78,9 +61,9 @@ class Service:
             a_minute: images that one address may send.
         """
         self._classifier = classifier
-        self._facts = classifier.facts
-        self.heatmaps = heatmaps.Heatmaps(self._facts, models)
-        self._allowance = Allowance(a_minute)
+        self._metadata = classifier.metadata
+        self.heatmaps = heatmaps.Heatmaps(self._metadata, models)
+        self._rate_limit = RateLimit(a_minute)
         self._waiting = 0
         self._held = 0  # bytes of images that have come, or are coming
         self._in_memory = asyncio.Semaphore(_IN_MEMORY)
@@ -88,11 +71,11 @@ class Service:
         # What explains is slow and has a queue of its own, so that what classifies need not wait for it.
         self._explained = asyncio.Semaphore(1)
         self._model = JSONResponse(
-            as_plain(self._facts)
+            as_plain(self._metadata)
             | {
-                "titles": {name: title(name) for name in self._facts.detectors},
-                "demonstration_note": wording.DEMONSTRATION if self._facts.demonstration else None,
-                "unlike_note": wording.unlike(self._facts),
+                "titles": {name: title(name) for name in self._metadata.detectors},
+                "demonstration_note": wording.DEMONSTRATION if self._metadata.demonstration else None,
+                "unlike_note": wording.unlike(self._metadata),
                 "explains": self.heatmaps.missing is None,
                 "explains_not_because": self.heatmaps.missing,
                 "largest": LARGEST,
@@ -114,9 +97,9 @@ class Service:
             raise HTTPException(400, "name: longer than 255 characters")
 
         def work(data: bytes) -> dict[str, Any]:
-            seen = see(name, data, self._facts)
-            p_fake = {key: float(p[0]) for key, p in self._classifier.p_fake(seen.pixels[None]).items()}
-            return record(Classified(seen, p_fake), self._facts, by)
+            image = decode(name, data, self._metadata)
+            p_fake = {key: float(p[0]) for key, p in self._classifier.p_fake(image.pixels[None]).items()}
+            return record(Classified(image, p_fake), self._metadata, by)
 
         return JSONResponse(await self._with_image(request, work, self._in_memory))
 
@@ -126,23 +109,25 @@ class Service:
             raise HTTPException(501, reason)
 
         def work(data: bytes) -> bytes:
-            seen = see("", data, self._facts)
-            p_fake = float(self._classifier.p_fake(seen.pixels[None], [by.detector])[by.detector][0])
-            maps = self.heatmaps.overlaid(seen.pixels, by.verdict(p_fake) == "fake", [by.detector])
+            image = decode("", data, self._metadata)
+            p_fake = float(self._classifier.p_fake(image.pixels[None], [by.detector])[by.detector][0])
+            maps = self.heatmaps.overlaid(image.pixels, by.verdict(p_fake) == "fake", [by.detector])
             return heatmaps.as_png(maps[by.detector])
 
         return Response(await self._with_image(request, work, self._explained), media_type="image/png")
 
-    def _rule(self, request: Request) -> Rule:
+    def _rule(self, request: Request) -> DecisionRule:
         query = request.query_params
         try:
-            return rule(self._facts, query.get("model", ENSEMBLE), query.get("threshold", DEFAULT))
+            return decision_rule(
+                self._metadata, query.get("model", ENSEMBLE), query.get("threshold", DEFAULT)
+            )
         except UserError as error:
             raise HTTPException(400, str(error).removeprefix("--")) from None
 
     async def _with_image(self, request: Request, work: Callable[[bytes], T], turns: asyncio.Semaphore) -> T:
         """Let `work` have the image that a request brings, when its turn comes."""
-        _same_origin(request)
+        require_same_origin(request)
         kind = (
             request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
         )
@@ -150,7 +135,7 @@ class Service:
         if not kind.startswith("image/") and kind not in ("application/octet-stream", _FORM, ""):
             raise HTTPException(415, f"an image is wanted, not {kind[:80]}")
         address = request.client.host if request.client else ""
-        if wait := self._allowance.wait(address):
+        if wait := self._rate_limit.retry_after(address):
             raise _later(429, "too many images from this address", wait)
         if self._waiting >= _WAITING:
             raise _later(503, "too many images at once", 1)
@@ -197,13 +182,6 @@ class Service:
             raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
 
 
-def _same_origin(request: Request) -> None:
-    """Refuse what another site's page sends: a browser lets it send, though not read the answer."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise HTTPException(403, "another site's page may not ask")
-
-
 def _later(code: int, reason: str, wait: float) -> HTTPException:
     return HTTPException(code, reason, headers={"Retry-After": str(math.ceil(wait))})
 
@@ -215,51 +193,6 @@ async def _as_json(request: Request, error: Exception) -> Response:
 
 async def _file(request: Request) -> Response:
     return FileResponse(_PAGE / _FILES[request.url.path])
-
-
-class Guarded:
-    """Answers only to this computer's own names, and sends the headers that keep the page to itself.
-
-    Without the first, a site could have its own name point here and read what the endpoints say.
-    """
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._everywhere = host in _EVERYWHERE
-        self._names = {*_LOOPBACK, socket.gethostname().lower() if self._everywhere else host.lower()}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        name = _name(Headers(scope=scope).get("host", ""))
-        # A name can be pointed here by whoever owns it, an address cannot.
-        if name in self._names or (self._everywhere and _is_address(name)):
-            await self._app(scope, receive, send_guarded)
-        else:
-            answer = JSONResponse({"detail": "asked by a name that is not this computer's"}, 403)
-            await answer(scope, receive, send_guarded)
-
-
-def _name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
-
-
-def _is_address(name: str | None) -> bool:
-    try:
-        ipaddress.ip_address(name or "")
-    except ValueError:
-        return False
-    return True
 
 
 def application(
@@ -274,7 +207,7 @@ def application(
         a_minute: images that one address may send.
     """
     service = Service(classifier, models, a_minute)
-    described = JSONResponse(description(classifier.facts, LARGEST))
+    described = JSONResponse(description(classifier.metadata, LARGEST))
 
     async def openapi(request: Request) -> Response:
         return described
@@ -287,7 +220,7 @@ def application(
         Route("/api/classify", service.classify, methods=["POST"]),
         Route("/api/explain", service.explain, methods=["POST"]),
     ]
-    return Guarded(Starlette(routes=routes, exception_handlers={HTTPException: _as_json}), host)
+    return TrustedHosts(Starlette(routes=routes, exception_handlers={HTTPException: _as_json}), host)
 
 
 def serve(file: Path, host: str, port: int, a_minute: int) -> int:
@@ -305,7 +238,7 @@ def serve(file: Path, host: str, port: int, a_minute: int) -> int:
         raise UserError(f"{host}, port {port}: {reason}; --host and --port choose others") from None
     shown = f"[{host}]" if ":" in host else host
     print(f"http://{shown}:{listening.getsockname()[1]} is the page; Ctrl-C ends it", flush=True)
-    if host not in _LOOPBACK:
+    if host not in LOOPBACK:
         print(
             "Others in the network can open it too, and it asks for no password.", file=sys.stderr, flush=True
         )

@@ -4,59 +4,59 @@ from dataclasses import dataclass
 
 from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.portable.facts import DEFAULT, Bin, Facts, Measured
+from deepfake_ensemble.portable.metadata import DEFAULT, CalibrationBin, DataSetResults, ModelMetadata
 
 _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorRates:
     """How often a rule was wrong on one data set: the share of its real images that it calls fake, and of its
     fakes that it calls real."""
 
-    measured: Measured
+    measured: DataSetResults
     reals_called_fake: Interval
     fakes_called_real: Interval
 
 
 @dataclass(frozen=True)
-class Rule:
+class DecisionRule:
     """By which detector and from which P(fake) on an image is called fake, and with what errors, the internal
     test's first."""
 
     detector: str
     threshold: float
-    errors: tuple[Errors, ...]
+    errors: tuple[ErrorRates, ...]
 
     def verdict(self, p_fake: float) -> str:
         return "fake" if p_fake >= self.threshold else "real"
 
 
-def rule(facts: Facts, detector: str, threshold: str = DEFAULT) -> Rule:
+def decision_rule(metadata: ModelMetadata, detector: str, threshold: str = DEFAULT) -> DecisionRule:
     """Return the rule of a detector at a threshold: a number, or the name of an operating point.
 
     Raises:
         UserError: if there is no such detector or operating point, or its errors were not measured.
     """
-    if detector not in facts.detectors:
-        raise UserError(f"--model {detector}: this file has {', '.join(facts.detectors)}")
-    points = facts.operating_points[detector]
+    if detector not in metadata.detectors:
+        raise UserError(f"--model {detector}: this file has {', '.join(metadata.detectors)}")
+    points = metadata.operating_points[detector]
     if threshold in points:
         chosen = points[threshold]
         if chosen is None:
             raise UserError(f"--threshold {threshold}: there were too few validation images to set it")
-        return Rule(detector, chosen, _errors(facts, detector, chosen))
+        return DecisionRule(detector, chosen, _errors(metadata, detector, chosen))
     try:
         number = float(threshold)
     except ValueError:
         named = ", ".join(name for name, value in points.items() if value is not None)
         raise UserError(f"--threshold {threshold}: neither a number nor one of {named}") from None
-    return Rule(detector, number, _errors(facts, detector, number))
+    return DecisionRule(detector, number, _errors(metadata, detector, number))
 
 
-def _errors(facts: Facts, detector: str, threshold: float) -> tuple[Errors, ...]:
+def _errors(metadata: ModelMetadata, detector: str, threshold: float) -> tuple[ErrorRates, ...]:
     found = []
-    for measured in facts.measured:
+    for measured in metadata.measured:
         counts = measured.detectors[detector].called_fake
         at = [i for i, known in enumerate(counts.thresholds) if abs(known - threshold) < _SAME]
         if not at:
@@ -65,7 +65,7 @@ def _errors(facts: Facts, detector: str, threshold: float) -> tuple[Errors, ...]
                 f" {counts.thresholds[0]} and {counts.thresholds[-1]}, or an operating point by its name"
             )
         found.append(
-            Errors(
+            ErrorRates(
                 measured,
                 reals_called_fake=wilson(counts.reals[at[0]], measured.n_real, measured.confidence),
                 fakes_called_real=wilson(
@@ -76,8 +76,8 @@ def _errors(facts: Facts, detector: str, threshold: float) -> tuple[Errors, ...]
     return tuple(found)
 
 
-def bin_of(facts: Facts, detector: str, p_fake: float) -> Bin | None:
+def calibration_bin(metadata: ModelMetadata, detector: str, p_fake: float) -> CalibrationBin | None:
     """Return what such probabilities meant on the internal test; None if it had none like it."""
-    bins = facts.measured[0].detectors[detector].calibration
+    bins = metadata.measured[0].detectors[detector].calibration
     fitting = [each for each in bins if each.low <= p_fake < each.high or p_fake == each.high == 1]
     return fitting[0] if fitting else None

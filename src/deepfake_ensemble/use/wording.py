@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.pages.detectors import place, title
-from deepfake_ensemble.portable.facts import Facts, Measured
-from deepfake_ensemble.use.verdicts import Rule, bin_of
+from deepfake_ensemble.portable.metadata import DataSetResults, ModelMetadata
+from deepfake_ensemble.use.verdicts import DecisionRule, calibration_bin
 
 DEMONSTRATION = (
     "Demonstration models: trained on small synthesised images to show that everything works. What they say"
@@ -21,12 +21,12 @@ def with_interval(figure: Interval) -> str:
     return f"{percent(figure.value)} ({100 * figure.ci_low:.1f} to {100 * figure.ci_high:.1f})"
 
 
-def where(measured: Measured) -> str:
+def where(measured: DataSetResults) -> str:
     """Return what stands after "on"."""
     return f"{place(measured.name)} ({measured.data}; {measured.n_real + measured.n_fake:,} images)"
 
 
-def errors(rule: Rule) -> Iterator[str]:
+def errors(rule: DecisionRule) -> Iterator[str]:
     """Say how often the rule was wrong, a sentence for each data set."""
     for each in rule.errors:
         yield (
@@ -37,10 +37,10 @@ def errors(rule: Rule) -> Iterator[str]:
         )
 
 
-def meaning(facts: Facts, detector: str, p_fake: float) -> str:
+def meaning(metadata: ModelMetadata, detector: str, p_fake: float) -> str:
     """Say what such a probability meant where the truth was known."""
-    measured = facts.measured[0]
-    found = bin_of(facts, detector, p_fake)
+    measured = metadata.measured[0]
+    found = calibration_bin(metadata, detector, p_fake)
     if found is None:
         return f"No image of {place(measured.name)} got such a P(fake): what it means was not measured."
     share = found.share_fake
@@ -51,10 +51,10 @@ def meaning(facts: Facts, detector: str, p_fake: float) -> str:
     )
 
 
-def unlike(facts: Facts) -> str:
+def unlike(metadata: ModelMetadata) -> str:
     """Say what it means that an image is flagged."""
-    usual = facts.typical.quantile
-    flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in facts.measured]
+    usual = metadata.typical.quantile
+    flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in metadata.measured]
     return (
         f"Unlike training: brightness, contrast, colour or detail lie outside what {percent(usual)} of the"
         f" validation images have. Flagged were {' and '.join(flagged)}."

@@ -1,5 +1,6 @@
 """Write the ensemble as one ONNX file, which runs without TensorFlow, and check it against predictions."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,23 @@ def main() -> None:
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
-    from deepfake_ensemble.portable import account, likeness, parity
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.portable import out_of_distribution, parity, summary
     from deepfake_ensemble.portable.classifier import Classifier
-    from deepfake_ensemble.portable.conversion import convert
-    from deepfake_ensemble.portable.facts import FORMAT, Facts
-    from deepfake_ensemble.portable.graph import joined, to_bytes
+    from deepfake_ensemble.portable.graph import convert, joined, to_bytes
+    from deepfake_ensemble.portable.metadata import FORMAT, ModelMetadata
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
 
+    data_sets = params.read("data_sets", dict[str, DataSet])
     used: dict[str, Any] = {
         f"{profile}.image_size": (size := params.read(f"{profile}.image_size", ImageSize)),
         f"{profile}.source": (source := params.read(f"{profile}.source", Source)),
         f"{profile}.processor": processor,
         "resizing.interpolation": (interpolation := params.read("resizing.interpolation", Interpolation)),
         "evaluation.ece_bins": (bins := params.read("evaluation", EvaluationParams).ece_bins),
+        **{f"data_sets.{name}": it for name, it in data_sets.items()},
     }
-    data_sets = params.read("data_sets", dict[str, DataSet])
-    used |= {f"data_sets.{name}": it for name, it in data_sets.items()}
     weights_path = Path("reports/ensemble/weights.json")
     weights = weights_file.read(weights_path)
     files = {model: Path("models") / f"{model}.keras" for model in weights}
@@ -56,13 +57,16 @@ def main() -> None:
     }
     with count_progress("learn what images look like", sum(map(len, images.values()))) as advance:
         seen = {
-            split: likeness.features_of(reader.in_order(_BATCH), advance) for split, reader in readers.items()
+            split: out_of_distribution.features_of(reader.in_order(_BATCH), advance)
+            for split, reader in readers.items()
         }
-    usual = likeness.typical(seen["val"])
+    usual = out_of_distribution.fit(seen["val"])
 
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # so that constants are folded as on any other machine
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
     with count_progress("convert detectors", len(files)) as advance:
-        network = joined(convert(files, processor.threads or len(files), advance), weights, size)
-    facts = Facts(
+        network = joined(convert(files, advance), weights, size)
+    metadata = ModelMetadata(
         format=FORMAT,
         labels={"0": "real", "1": "fake"},
         image_size=size,
@@ -71,29 +75,29 @@ def main() -> None:
         models={model: sha256(file) for model, file in files.items()},
         profile=profile.rpartition(".")[2],
         demonstration=source == "sample",
-        trained_on=account.described(data_sets[INTERNAL], source),
-        operating_points=account.operating_points(compared[INTERNAL]),
+        trained_on=summary.description(data_sets[INTERNAL], source),
+        operating_points=summary.operating_points(compared[INTERNAL]),
         measured=tuple(
-            account.measured(
+            summary.data_set_results(
                 name,
-                account.described(data_sets[name], source),
+                summary.description(data_sets[name], source),
                 compared[name],
                 labels=images[split_of(name)].labels,
                 p_fake=predicted[split_of(name)],
-                unlike=likeness.distances(seen[split_of(name)], usual) > usual.limit,
+                unlike=out_of_distribution.scores(seen[split_of(name)], usual) > usual.limit,
                 bins=bins,
             )
             for name in measured_on
         ),
         typical=usual,
-        licence=account.LICENCE,
-        limits=account.LIMITS,
+        licence=summary.LICENCE,
+        limits=summary.LIMITS,
         fingerprint=fingerprint(
             used, [weights_path, *comparisons.values(), *files.values(), *packed.values()]
         ),
     )
     with replacing_file(FILE) as partial:
-        partial.write_bytes(to_bytes(network, facts))
+        partial.write_bytes(to_bytes(network, metadata))
         classifier = Classifier(partial, processor.threads)
         with count_progress("compare with the stored predictions", len(images["test"])) as advance:
             batches = readers["test"].in_order(_BATCH)

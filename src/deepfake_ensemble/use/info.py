@@ -6,50 +6,50 @@ from collections.abc import Iterator
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.pages.detectors import title
-from deepfake_ensemble.portable.facts import Facts, Measured
+from deepfake_ensemble.portable.metadata import DataSetResults, ModelMetadata
 from deepfake_ensemble.use import wording
-from deepfake_ensemble.use.verdicts import rule
+from deepfake_ensemble.use.verdicts import decision_rule
 
 _METRICS = ("accuracy", "precision", "recall", "f1", "auc")
 
 
-def about(facts: Facts) -> str:
-    """Return the facts for people."""
-    return "\n".join(_lines(facts)) + "\n"
+def as_text(metadata: ModelMetadata) -> str:
+    """Return a model file's metadata as text for people."""
+    return "\n".join(_lines(metadata)) + "\n"
 
 
-def _lines(facts: Facts) -> Iterator[str]:
-    if facts.demonstration:
+def _lines(metadata: ModelMetadata) -> Iterator[str]:
+    if metadata.demonstration:
         yield from _wrapped(wording.DEMONSTRATION)
         yield ""
-    members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in facts.weights.items())
+    members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in metadata.weights.items())
     for name, text in {
         "model": f"weighted average of {members}",
-        "trained on": f"{facts.trained_on} (profile {facts.profile})",
-        "input": f"RGB images, brought to {facts.image_size} pixels a side ({facts.interpolation})",
-        "output": "P(fake): " + ", ".join(f"{label} is {name}" for label, name in facts.labels.items()),
-        "licence": facts.licence,
-        "fingerprint": str(facts.fingerprint.get("digest", "none")),
+        "trained on": f"{metadata.trained_on} (profile {metadata.profile})",
+        "input": f"RGB images, brought to {metadata.image_size} pixels a side ({metadata.interpolation})",
+        "output": "P(fake): " + ", ".join(f"{label} is {name}" for label, name in metadata.labels.items()),
+        "licence": metadata.licence,
+        "fingerprint": str(metadata.fingerprint.get("digest", "none")),
     }.items():
         yield from textwrap.wrap(text, 100, initial_indent=f"{name:<12} ", subsequent_indent=" " * 13)
     yield ""
     yield "Operating points of the ensemble"
-    for name, threshold in facts.operating_points[ENSEMBLE].items():
+    for name, threshold in metadata.operating_points[ENSEMBLE].items():
         yield f"  {name:<16} {'too few validation images' if threshold is None else f'{threshold:.4f}'}"
     yield ""
-    yield from (line for text in wording.errors(rule(facts, ENSEMBLE)) for line in _wrapped(text))
-    for measured in facts.measured:
+    yield from (line for text in wording.errors(decision_rule(metadata, ENSEMBLE)) for line in _wrapped(text))
+    for measured in metadata.measured:
         yield ""
         yield from _metrics(measured)
     yield ""
-    yield from _wrapped(wording.unlike(facts))
+    yield from _wrapped(wording.unlike(metadata))
     yield ""
     yield "Limits"
-    for limit in facts.limits:
+    for limit in metadata.limits:
         yield from textwrap.wrap(limit, 100, initial_indent="  - ", subsequent_indent="    ")
 
 
-def _metrics(measured: Measured) -> Iterator[str]:
+def _metrics(measured: DataSetResults) -> Iterator[str]:
     interval = f"{round(100 * measured.confidence)} % intervals"
     yield from _wrapped(f"On {wording.where(measured)}, with {interval}")
     yield "  " + f"{'detector':<16}" + "".join(f"{name:<22}" for name in _METRICS).rstrip()

@@ -8,31 +8,31 @@ import pytest
 import model_file
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.portable.facts import Facts, as_metadata, from_metadata
+from deepfake_ensemble.portable.metadata import ModelMetadata, from_properties, to_properties
 
 
 @pytest.fixture(scope="module")
-def facts() -> Facts:
-    return from_metadata(as_metadata(model_file.facts()))
+def metadata() -> ModelMetadata:
+    return from_properties(to_properties(model_file.metadata()))
 
 
-def test_the_metadata_say_the_same_when_read_and_written_again(facts):
-    assert from_metadata(as_metadata(facts)) == facts
+def test_the_metadata_say_the_same_when_read_and_written_again(metadata):
+    assert from_properties(to_properties(metadata)) == metadata
 
 
-def test_what_a_program_or_person_looks_for_is_there_in_plain_words(facts):
-    metadata = as_metadata(facts)
-    assert metadata["image_size"] == "32"
-    assert json.loads(metadata["labels"]) == {"0": "real", "1": "fake"}
-    assert metadata["licence"] == facts.licence
+def test_what_a_program_or_person_looks_for_is_there_in_plain_words(metadata):
+    properties = to_properties(metadata)
+    assert properties["image_size"] == "32"
+    assert json.loads(properties["labels"]) == {"0": "real", "1": "fake"}
+    assert properties["licence"] == metadata.licence
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Facts)])
-def test_a_field_that_is_missing_is_named(facts, name):
-    metadata = as_metadata(facts)
-    del metadata[name]
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ModelMetadata)])
+def test_a_field_that_is_missing_is_named(metadata, name):
+    properties = to_properties(metadata)
+    del properties[name]
     with pytest.raises(ValueError, match=name):
-        from_metadata(metadata)
+        from_properties(properties)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_a_field_that_is_missing_is_named(facts, name):
         ("fingerprint", "[" * 100_000),
     ],
 )
-def test_what_makes_no_sense_is_refused(facts, name, text):
+def test_what_makes_no_sense_is_refused(metadata, name, text):
     with pytest.raises((ValueError, RecursionError)):
-        from_metadata(as_metadata(facts) | {name: text})
+        from_properties(to_properties(metadata) | {name: text})
 
 
 @pytest.mark.parametrize(
@@ -75,28 +75,28 @@ def test_what_makes_no_sense_is_refused(facts, name, text):
         {"a\x1b[31m\nb": 1},
     ],
 )
-def test_what_was_measured_must_be_possible_and_printable(facts, change):
-    metadata = as_metadata(facts)
-    measured = json.loads(metadata["measured"])
+def test_what_was_measured_must_be_possible_and_printable(metadata, change):
+    properties = to_properties(metadata)
+    measured = json.loads(properties["measured"])
     measured[0] |= change
     with pytest.raises(ValueError) as refused:
-        from_metadata(metadata | {"measured": json.dumps(measured)})
+        from_properties(properties | {"measured": json.dumps(measured)})
     assert str(refused.value).isprintable()
 
 
-def test_more_errors_than_images_are_refused(facts):
-    metadata = as_metadata(facts)
-    measured = json.loads(metadata["measured"])
+def test_more_errors_than_images_are_refused(metadata):
+    properties = to_properties(metadata)
+    measured = json.loads(properties["measured"])
     measured[0]["detectors"]["ensemble"]["called_fake"]["reals"][0] = measured[0]["n_real"] + 1
     with pytest.raises(ValueError, match=r"metadata\.measured"):
-        from_metadata(metadata | {"measured": json.dumps(measured)})
+        from_properties(properties | {"measured": json.dumps(measured)})
 
 
 @pytest.mark.parametrize("name", ["../../x", "CNN", "a b", ""])
-def test_a_member_must_have_a_name_that_a_file_may_have(facts, name):
-    renamed = {key: text.replace('"cnn"', json.dumps(name)) for key, text in as_metadata(facts).items()}
+def test_a_member_must_have_a_name_that_a_file_may_have(metadata, name):
+    renamed = {key: text.replace('"cnn"', json.dumps(name)) for key, text in to_properties(metadata).items()}
     with pytest.raises(ValueError, match=r"metadata\.weights"):
-        from_metadata(renamed)
+        from_properties(renamed)
 
 
 # As a file
@@ -104,7 +104,7 @@ def test_a_member_must_have_a_name_that_a_file_may_have(facts, name):
 
 def test_the_runtime_says_what_the_arithmetic_does(tmp_path):
     classifier = Classifier(model_file.write(tmp_path / "model.onnx"))
-    assert classifier.facts.detectors == ("cnn", "resnet50", "xception", "efficientnet_b4", "ensemble")
+    assert classifier.metadata.detectors == ("cnn", "resnet50", "xception", "efficientnet_b4", "ensemble")
     import numpy as np
 
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What the model file says of itself, so that it suffices alone: in ONNX's metadata, each field as JSON."""
+"""The model file's metadata: all that its user must know, in ONNX's own, each field as JSON."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.section import Interpolation
-from deepfake_ensemble.portable.likeness import FEATURES, Typical
+from deepfake_ensemble.portable.out_of_distribution import FEATURES, ReferenceDistribution
 
 FORMAT = 1  # raised when a field changes its meaning
 
@@ -21,7 +21,7 @@ DEFAULT = "default"  # the operating point that is used unless another is asked 
 
 
 @dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """The images whose P(fake) lies in one of the equal-width bins: how many, and how many of them fake."""
 
     low: float
@@ -31,7 +31,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ThresholdCounts:
     """How many images are called fake from each threshold on: of the fakes, and of the real ones."""
 
     thresholds: tuple[float, ...]
@@ -40,16 +40,16 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Detector:
+class DetectorResults:
     """What was measured of one detector on one data set: metrics by name, calibration, and error counts."""
 
     metrics: dict[str, Interval]
-    calibration: tuple[Bin, ...]
-    called_fake: Counts
+    calibration: tuple[CalibrationBin, ...]
+    called_fake: ThresholdCounts
 
 
 @dataclass(frozen=True)
-class Measured:
+class DataSetResults:
     """One data set that was measured on, and what was found.
 
     name: as reports/evaluation has it; data: what it is, in words; unlike_training: the share of its images
@@ -62,11 +62,11 @@ class Measured:
     n_real: int
     confidence: float
     unlike_training: Interval
-    detectors: dict[str, Detector]
+    detectors: dict[str, DetectorResults]
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelMetadata:
     """What a user of the model must know.
 
     Attributes:
@@ -97,8 +97,8 @@ class Facts:
     demonstration: bool
     trained_on: str
     operating_points: dict[str, dict[str, float | None]]
-    measured: tuple[Measured, ...]
-    typical: Typical
+    measured: tuple[DataSetResults, ...]
+    typical: ReferenceDistribution
     licence: str
     limits: tuple[str, ...]
     fingerprint: dict[str, Any]
@@ -113,37 +113,37 @@ class Facts:
         return (*self.weights, ENSEMBLE)
 
 
-def as_metadata(facts: Facts) -> dict[str, str]:
-    """Return the facts as ONNX keeps them, text by name: plain words as they are, all else as JSON."""
+def to_properties(metadata: ModelMetadata) -> dict[str, str]:
+    """Return the metadata as ONNX keeps them, text by name: plain words as they are, all else as JSON."""
     return {
         name: value if isinstance(value, str) else json.dumps(value, allow_nan=False, ensure_ascii=False)
-        for name, value in as_plain(facts).items()
+        for name, value in as_plain(metadata).items()
     }
 
 
-def as_plain(facts: Facts) -> dict[str, Any]:
-    """Return the facts as data for JSON."""
-    return rounded(facts)
+def as_plain(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return the metadata as data for JSON."""
+    return rounded(metadata)
 
 
-def from_metadata(metadata: Mapping[str, str]) -> Facts:
-    """Read what `as_metadata` wrote; what others wrote is not believed.
+def from_properties(properties: Mapping[str, str]) -> ModelMetadata:
+    """Read what `to_properties` wrote; what others wrote is not believed.
 
     Raises:
         ValueError: saying what is missing or wrong.
     """
     fields = {}
-    for field in dataclasses.fields(Facts):
-        if field.name not in metadata:
+    for field in dataclasses.fields(ModelMetadata):
+        if field.name not in properties:
             raise ValueError(f"says nothing of its {field.name}")
-        text = metadata[field.name]
+        text = properties[field.name]
         is_text = field.type is str or field.type is Interpolation
         fields[field.name] = text if is_text else json.loads(text, parse_constant=_refuse)
         if field.name == "format" and fields["format"] != FORMAT:
             raise ValueError(f"has format {text}; this program reads {FORMAT}")
-    facts = _as_type(Facts, fields, "metadata")
-    _check(facts)
-    return facts
+    metadata = _as_type(ModelMetadata, fields, "metadata")
+    _check(metadata)
+    return metadata
 
 
 def _refuse(constant: str) -> None:
@@ -181,25 +181,26 @@ def _is_plain(type_: Any, data: Any) -> bool:
     return type_ is Any or type(data) is type_ or (data is None and types.NoneType in get_args(type_))
 
 
-def _check(facts: Facts) -> None:
+def _check(metadata: ModelMetadata) -> None:
     """Refuse what has the right types and makes no sense."""
-    names, size = set(facts.detectors), len(FEATURES)
-    inverse = facts.typical.inverse_covariance
+    names, size = set(metadata.detectors), len(FEATURES)
+    inverse = metadata.typical.inverse_covariance
     checks = {
-        "labels": set(facts.labels) == {"0", "1"},
-        "image_size": 32 <= facts.image_size <= 1024,
+        "labels": set(metadata.labels) == {"0", "1"},
+        "image_size": 32 <= metadata.image_size <= 1024,
         # They are names of files too.
-        "weights": bool(facts.weights)
-        and ENSEMBLE not in facts.weights
-        and all(re.fullmatch(r"[a-z0-9_]+", name) for name in facts.weights),
-        "models": set(facts.models) == set(facts.weights),
-        "operating_points": set(facts.operating_points) == names
-        and all(points.get(DEFAULT) is not None for points in facts.operating_points.values()),
-        "measured": bool(facts.measured) and all(set(each.detectors) == names for each in facts.measured),
-        "typical": len(facts.typical.mean) == len(inverse) == size
+        "weights": bool(metadata.weights)
+        and ENSEMBLE not in metadata.weights
+        and all(re.fullmatch(r"[a-z0-9_]+", name) for name in metadata.weights),
+        "models": set(metadata.models) == set(metadata.weights),
+        "operating_points": set(metadata.operating_points) == names
+        and all(points.get(DEFAULT) is not None for points in metadata.operating_points.values()),
+        "measured": bool(metadata.measured)
+        and all(set(each.detectors) == names for each in metadata.measured),
+        "typical": len(metadata.typical.mean) == len(inverse) == size
         and all(len(row) == size for row in inverse),
     }
-    for each in facts.measured:
+    for each in metadata.measured:
         checks["measured"] &= each.n_fake > 0 and each.n_real > 0 and 0 < each.confidence < 1
         for detector in each.detectors.values():
             counts = detector.called_fake

@@ -1,4 +1,4 @@
-"""How unlike the images of training an image is, told from a few statistics of its pixels.
+"""An out-of-distribution score: how unlike those of training an image is, by statistics of its pixels.
 
 A network answers whatever it is shown; whether the question was one it was trained for, its answer does not
 tell. These statistics say how bright, contrasty and colourful an image is, and how its detail is spread over
@@ -53,9 +53,15 @@ def _spectrum(size: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
-class Typical:
-    """What is usual among images: their mean features, the inverse of the features' covariance, and the
-    distance that no more than a share of 1 - `quantile` of them exceeds."""
+class ReferenceDistribution:
+    """What is usual among images.
+
+    Attributes:
+        mean: of the features.
+        inverse_covariance: of the features.
+        quantile: the share of usual images whose score is `limit` or less.
+        limit: an image with a larger score is flagged.
+    """
 
     mean: tuple[float, ...]
     inverse_covariance: tuple[tuple[float, ...], ...]
@@ -66,8 +72,12 @@ class Typical:
 def features_of(
     batches: Iterable[tuple[NDArray[np.uint8], object]], advance: Callable[[int], None]
 ) -> NDArray[np.float64]:
-    """Return the features (n, len(FEATURES)) of batches of images and whatever comes with them; `advance` is
-    told of each batch that is done."""
+    """Return the features (n, len(FEATURES)) of many images.
+
+    Args:
+        batches: of images (m, size, size, 3), and whatever comes with them.
+        advance: called with the number of images after each batch.
+    """
     found = []
     for images, _ in batches:
         found += [features(image) for image in images]
@@ -75,18 +85,18 @@ def features_of(
     return np.stack(found)
 
 
-def typical(images: NDArray[np.float64]) -> Typical:
-    """Learn what is usual from the features (n, len(FEATURES)) of n images.
+def fit(images: NDArray[np.float64]) -> ReferenceDistribution:
+    """Fit the reference distribution to the features (n, len(FEATURES)) of n images.
 
     The limit is the quantile of distances of images that the mean and covariance were not computed from (five
     folds, taken in turn), because those they were computed from lie too near.
     """
     fold = np.arange(len(images)) % _FOLDS
     apart = np.concatenate(
-        [_distances(images[fold == k], *_moments(images[fold != k])) for k in range(_FOLDS)]
+        [_mahalanobis(images[fold == k], *_moments(images[fold != k])) for k in range(_FOLDS)]
     )
     mean, inverse = _moments(images)
-    return Typical(
+    return ReferenceDistribution(
         mean=tuple(mean.tolist()),
         inverse_covariance=tuple(map(tuple, inverse.tolist())),
         quantile=QUANTILE,
@@ -94,9 +104,9 @@ def typical(images: NDArray[np.float64]) -> Typical:
     )
 
 
-def distances(images: NDArray[np.float64], usual: Typical) -> NDArray[np.float64]:
-    """Return how far images (n, len(FEATURES)) are from what is usual: Mahalanobis' distance (n,)."""
-    return _distances(images, np.array(usual.mean), np.array(usual.inverse_covariance))
+def scores(images: NDArray[np.float64], reference: ReferenceDistribution) -> NDArray[np.float64]:
+    """Return the scores (n,) of features (n, len(FEATURES)): their Mahalanobis distance from the mean."""
+    return _mahalanobis(images, np.array(reference.mean), np.array(reference.inverse_covariance))
 
 
 def _moments(images: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,7 +116,7 @@ def _moments(images: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     return images.mean(axis=0), np.linalg.inv(covariance).astype(np.float64)
 
 
-def _distances(
+def _mahalanobis(
     images: NDArray[np.float64], mean: NDArray[np.float64], inverse: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     apart = images - mean

@@ -1,4 +1,4 @@
-"""What was measured of the detectors, put together for the model file."""
+"""What was measured of the detectors, summarised for the model file's metadata."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.evaluation.metrics import bin_indices
-from deepfake_ensemble.portable.facts import Bin, Counts, Detector, Measured
+from deepfake_ensemble.portable.metadata import (
+    CalibrationBin,
+    DataSetResults,
+    DetectorResults,
+    ThresholdCounts,
+)
 from deepfake_ensemble.scoring.scores import confusion
 
 # What a threshold may be, beside the operating points: for each, its errors are kept.
@@ -28,7 +33,7 @@ LIMITS = (
 )
 
 
-def described(data_set: DataSet, source: Source) -> str:
+def description(data_set: DataSet, source: Source) -> str:
     """Return in words what a data set is, and where it came from."""
     made = "synthesised in the layout of" if source == "sample" else "from"
     return f"{data_set.archive}, {made} {data_set.kaggle}"
@@ -42,7 +47,7 @@ def operating_points(compared: Mapping[str, Any]) -> dict[str, dict[str, float |
     }
 
 
-def measured(
+def data_set_results(
     name: str,
     data: str,
     compared: Mapping[str, Any],
@@ -51,7 +56,7 @@ def measured(
     p_fake: Mapping[str, NDArray[np.float64]],
     unlike: NDArray[np.bool_],
     bins: int,
-) -> Measured:
+) -> DataSetResults:
     """Return what was measured on one data set.
 
     Args:
@@ -66,7 +71,7 @@ def measured(
     confidence = compared["confidence"]
     points = operating_points(compared)
     fakes = int(labels.sum())
-    return Measured(
+    return DataSetResults(
         name=name,
         data=data,
         n_fake=fakes,
@@ -74,7 +79,7 @@ def measured(
         confidence=confidence,
         unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
         detectors={
-            detector: Detector(
+            detector: DetectorResults(
                 metrics={metric: Interval(**of) for metric, of in compared["detectors"][detector].items()},
                 calibration=_calibration(labels, p, bins, confidence),
                 called_fake=_called_fake(labels, p, [t for t in points[detector].values() if t is not None]),
@@ -86,17 +91,19 @@ def measured(
 
 def _calibration(
     labels: NDArray[np.int64], p_fake: NDArray[np.float64], bins: int, confidence: float
-) -> tuple[Bin, ...]:
+) -> tuple[CalibrationBin, ...]:
     index = bin_indices(p_fake, bins)
     n = np.bincount(index, minlength=bins)
     fakes = np.bincount(index[labels == 1], minlength=bins)
     return tuple(
-        Bin(k / bins, (k + 1) / bins, int(n[k]), wilson(int(fakes[k]), int(n[k]), confidence))
+        CalibrationBin(k / bins, (k + 1) / bins, int(n[k]), wilson(int(fakes[k]), int(n[k]), confidence))
         for k in np.flatnonzero(n).tolist()
     )
 
 
-def _called_fake(labels: NDArray[np.int64], p_fake: NDArray[np.float64], points: Sequence[float]) -> Counts:
+def _called_fake(
+    labels: NDArray[np.int64], p_fake: NDArray[np.float64], points: Sequence[float]
+) -> ThresholdCounts:
     thresholds = sorted({*STEPS, *points})
     found = [confusion(labels, p_fake, threshold) for threshold in thresholds]
-    return Counts(tuple(thresholds), tuple(it.tp for it in found), tuple(it.fp for it in found))
+    return ThresholdCounts(tuple(thresholds), tuple(it.tp for it in found), tuple(it.fp for it in found))
