@@ -27,7 +27,11 @@ class Predictor:
         self._run = tf.function(lambda images: model(images, training=False), input_signature=[specification])
 
     def predict(self, batches: Iterable[Batch], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """Return P(fake) of all images in `batches`: (n,); `advance` is told of each batch that is done.
+        """Return P(fake) of all images in `batches`: (n,).
+
+        Args:
+            batches: images (batch, size, size, 3), and labels that are not looked at.
+            advance: is told how many images each batch that is done had.
 
         Raises:
             UserError: if one of them is no number.
@@ -49,7 +53,14 @@ SCORED = Path("measured/scored.tsv")  # profile, run and digest of each model th
 
 
 def write(path: Path, paths: Sequence[str], labels: NDArray[np.int64], p_fake: NDArray[np.float32]) -> None:
-    """Write a table of predictions; a probability has as many digits as tell it from its neighbours."""
+    """Write a table of predictions; a probability has as many digits as tell it from its neighbours.
+
+    Args:
+        path: of the table.
+        paths: of the images (n,), in the split's order.
+        labels: (n,), 1 for fake, 0 for real.
+        p_fake: (n,), probabilities.
+    """
     rows = zip(paths, labels.tolist(), (str(p) for p in p_fake), strict=True)
     write_csv(path, ("path", "label", "p_fake"), rows)
 
@@ -58,6 +69,11 @@ def note_scored(profile: str, run: str, digest: str) -> None:
     """Note that a run's model, of the training with this digest, was shown the test images (once more).
 
     The less often that is done, the more their scores are worth.
+
+    Args:
+        profile: its name.
+        run: the model's name.
+        digest: of the fingerprint that lies beside the model.
     """
     SCORED.parent.mkdir(exist_ok=True)
     with SCORED.open("a", encoding="utf-8") as file:

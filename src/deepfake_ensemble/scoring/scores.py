@@ -20,19 +20,22 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
+        """The share of right answers."""
         return (self.tp + self.tn) / (self.tp + self.fp + self.tn + self.fn)
 
     @property
     def precision(self) -> float:
-        """0 where nothing is called fake."""
+        """The share of fakes in what is called fake; 0 where nothing is."""
         return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
 
     @property
     def recall(self) -> float:
+        """The share of fakes that are called fake."""
         return self.tp / (self.tp + self.fn)
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
 
 

@@ -39,6 +39,7 @@ class LearningRateMultiplier:
     transferred: Annotated[float, Gt(0)]
 
     def of(self, architecture: Architecture) -> float:
+        """Return the one that applies to an architecture."""
         return self.own if architecture.imagenet is None else self.transferred
 
 
@@ -66,4 +67,5 @@ class Adaptation:
     cache: Literal["none", "decoded"]
 
     def shortened(self, recipe: Recipe) -> Recipe:
+        """Return the protocol with as many epochs as the profile allows."""
         return replace(recipe, epochs=min(recipe.epochs, self.epochs_at_most or recipe.epochs))

@@ -33,12 +33,28 @@ Box = tuple[int, int, int, int]  # left, upper, right, lower
 
 
 def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
-    """Return what decides the crops of an epoch: (count, ATTEMPTS, 4) numbers from 0 to below 1."""
+    """Return what decides the crops of an epoch.
+
+    Args:
+        count: of the images, by their position in the split.
+        seed: of the training.
+        epoch: from 0.
+
+    Returns:
+        For `crop`: (count, ATTEMPTS, 4) numbers from 0 to below 1.
+    """
     return generator(seed, epoch, Purpose.CROP).random((count, ATTEMPTS, 4))
 
 
 def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
-    """Return the turn of each of `count` images in an epoch; mirroring is the first study's."""
+    """Return the turn of each of `count` images in an epoch.
+
+    Args:
+        count: of the images, by their position in the split.
+        seed: of the training.
+        epoch: from 0.
+        symmetry: the turns to draw from; mirror is drawn as in the first study.
+    """
     group = TURNS[symmetry]
     if symmetry == "mirror":
         drawn = order.flips(count, seed, epoch).astype(np.int64)
@@ -176,7 +192,14 @@ class AugmentedReader:
         return len(self._decoded)
 
     def batches(self, batch_size: int, seed: int, first_epoch: int, first_batch: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch after the other, without end, from a place on; all count from 0."""
+        """Yield the batches of one epoch after the other, without end.
+
+        Args:
+            batch_size: images; the last batch of an epoch may have fewer.
+            seed: of order, crops, turns and cuts.
+            first_epoch: in which to begin, counted from 0.
+            first_batch: of that epoch, counted from 0.
+        """
         return in_advance(self._begun(batch_size, seed, first_epoch, first_batch))
 
     def _begun(self, batch_size: int, seed: int, epoch: int, batch: int) -> Iterator[Begun]:

@@ -25,7 +25,13 @@ FIGURES = (
 
 
 def write(folder: Path, curves: Mapping[str, list[float]], best: int) -> None:
-    """Write a run's FIGURES, each by evaluation, and the index of the evaluation that was kept."""
+    """Write a run's curves.
+
+    Args:
+        folder: of the run.
+        curves: FIGURES, each by evaluation.
+        best: the index of the evaluation whose weights were kept.
+    """
     # Nine digits tell all float32 values apart and hide none.
     rounded = {name: [float(f"{value:.9g}") for value in curves[name]] for name in FIGURES}
     write_json(folder / FILE, {"best": best, **rounded})

@@ -101,7 +101,7 @@ class Step:
         self._take = steps.compiled(take, detector, jit_compile=jit_compile)
 
     def take(self, batch: Batch, learning_rate: float) -> None:
-        """Compute a batch's gradient, and update the weights where it completes an update."""
+        """Compute a batch's gradient, and change the weights where it is the last one of an update."""
         self._rate.assign(learning_rate)
         self._take(batch)
 

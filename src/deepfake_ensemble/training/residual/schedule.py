@@ -47,7 +47,16 @@ class Plan:
 def plan(
     images: int, recipe: Recipe, *, epochs: int, evaluate_every: int, checkpoint_every: int, step: str
 ) -> Plan:
-    """Return when a training on so many images does what; `step` is what the two intervals count."""
+    """Return when a training does what.
+
+    Args:
+        images: in the training split.
+        recipe: how it is trained.
+        epochs: passes over the split.
+        evaluate_every: steps after which the network is scored.
+        checkpoint_every: steps after which a scored network may become the one that is kept.
+        step: what these two count: batch or update.
+    """
     batches_in_a_step = recipe.accumulation if step == "update" else 1
     batches = batches_in(images, recipe.batch_size) * epochs
     return Plan(

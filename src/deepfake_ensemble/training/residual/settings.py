@@ -127,6 +127,7 @@ class Multiplier:
     imagenet: Annotated[float, Gt(0)]
 
     def of(self, weights: InitialWeights) -> float:
+        """Return the one that applies to what a run starts from."""
         return self.imagenet if weights == "imagenet" else self.random
 
 
@@ -154,7 +155,13 @@ class Adaptation:
 
 
 def why_left_out(weights: InitialWeights, extent: Extent, imagenet: bool) -> str | None:
-    """Return why a profile leaves a run out; None if it does not."""
+    """Return why a profile leaves a run out; None if it does not.
+
+    Args:
+        weights: what the run starts from.
+        extent: how much of it the profile does.
+        imagenet: whether the profile fetches ImageNet weights.
+    """
     if weights == "imagenet" and not imagenet:
         return "it starts from ImageNet weights, which this profile does not fetch"
     return "this profile leaves it out" if extent.epochs == 0 else None

@@ -98,6 +98,10 @@ class Checkpoint:
 
         What was kept before is replaced when this is safely on the disk.
 
+        Args:
+            variables: every one that the next step depends on.
+            progress: how far the training is.
+
         Raises:
             UserError: if the disk has no room for it; the state that was kept before stays.
         """
@@ -119,9 +123,15 @@ class Checkpoint:
         self._pause = PAUSE * (self._saved - start)
 
     def load(self, variables: Sequence["keras.Variable"]) -> Progress:
-        """Bring a kept training back into `variables` and say how far it is, if there is one.
+        """Bring a kept training back into `variables`.
 
         One that was made from something else, or cannot be read, is left aside with a line that says why.
+
+        Args:
+            variables: as `save` was given them.
+
+        Returns:
+            How far it is; where there is none, no step.
         """
         try:
             with np.load(self._file, allow_pickle=False) as kept:
