@@ -28,7 +28,7 @@ from training_steps import BATCH, built
 
 FILE = Path("docs/measurements/feeding.json")
 SETTINGS = ("256:none", "40:decoded")
-AHEAD = 3  # data/reading/batches.py reads as far; it imports NumPy, for which `measured` is not ready
+AHEAD = 3  # reading/batches.py reads as far; it imports NumPy, for which `measured` is not ready
 STEPS = 1000  # of the epoch within which all blocks must lie: its end is no part of a step
 
 

@@ -25,6 +25,7 @@ NETWORKS = (
     "tests/models/test_detector.py",
     "tests/models/test_imagenet_weights.py",
     "tests/models/test_predicting.py",
+    "tests/models/test_resnet18.py",
     "tests/models/test_saved.py",
     "tests/models/test_session.py",
     "tests/residual/test_registry.py",

@@ -26,7 +26,8 @@ SECTIONS = {
     "Model files": "No file is ever unpickled, and Keras' safe mode stays on.",
     "Training": "A training that stops this way leaves no model.",
     "Kaggle": "What went wrong on the way is tried again with growing pauses before it is an error.",
-    "ImageNet weights": "Fetched from where Keras publishes them, or from KERAS_WEIGHTS_MIRROR.",
+    "ImageNet weights": "Fetched from where they are published, or from the folder that KERAS_WEIGHTS_MIRROR"
+    " names (HF_ENDPOINT names a mirror of Hugging Face).",
     "Archives of your own": "With `source: local`.",
 }
 HEAD = """# What it says when something is wrong

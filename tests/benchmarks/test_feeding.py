@@ -23,7 +23,7 @@ def test_steps_of_fit_and_bare_steps_take_turns() -> None:
 
 
 def test_steps_on_what_was_read_meanwhile_do_not_count() -> None:
-    assert feeding.AHEAD == batches.AHEAD
+    assert feeding.AHEAD == batches.PREFETCHED
 
 
 def test_the_page_of_feeding_shows_the_ratio_of_each_turn() -> None:

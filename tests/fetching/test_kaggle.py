@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deepfake_ensemble.fetching import kaggle
-from deepfake_ensemble.fetching.http import Patience
+from deepfake_ensemble.fetching.http import RetryPolicy
 from deepfake_ensemble.foundation.errors import UserError
 from file_server import FINE, Fault
 from kaggle_server import KEY, REFRESH_TOKEN, SIGNATURE, TOKEN, USERNAME, KaggleServer, serve
@@ -22,7 +22,7 @@ from kaggle_server import KEY, REFRESH_TOKEN, SIGNATURE, TOKEN, USERNAME, Kaggle
 SLUG = "owner/set-of-images"
 WHAT = f"Kaggle data set {SLUG} (version 2)"
 PAGE = f"https://www.kaggle.com/datasets/{SLUG}/versions/2"
-QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=5, connect=2, read=0.3)
+QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=5, connect=2, read=0.3)
 SECRETS = (TOKEN, KEY, USERNAME, REFRESH_TOKEN, SIGNATURE)
 
 
@@ -59,10 +59,10 @@ def lead_to(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def failure(destination: Path, slug: str = SLUG, patience: Patience = QUICK) -> str:
+def failure(destination: Path, slug: str = SLUG, retry: RetryPolicy = QUICK) -> str:
     """Fetch, expect to fail, and return the line that the user sees."""
     with pytest.raises(UserError) as caught:
-        kaggle.fetch(slug, 2, destination, patience=patience)
+        kaggle.fetch(slug, 2, destination, retry=retry)
     message = str(caught.value)
     assert "\n" not in message
     shown = "".join(traceback.format_exception(caught.value))
@@ -77,7 +77,7 @@ def partials(destination: Path) -> list[Path]:
 def test_the_archive_arrives_byte_for_byte_and_nothing_else_is_left(archive, destination, monkeypatch):
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert list(destination.parent.iterdir()) == [destination]
 
@@ -85,7 +85,7 @@ def test_the_archive_arrives_byte_for_byte_and_nothing_else_is_left(archive, des
 def test_the_version_asked_for_is_the_pinned_one(archive, destination, monkeypatch):
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 7, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 7, destination, retry=QUICK)
     wanted = json.loads(server.api_requests[0].body)
     assert (wanted["ownerSlug"], wanted["datasetSlug"], wanted["datasetVersionNumber"]) == (
         "owner",
@@ -99,7 +99,7 @@ def test_the_storage_is_not_told_the_credentials_and_sends_bytes_as_they_are(
 ):
     with serve({SLUG: archive}, faults=[Fault(reset_after=200_000)]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert len(server.storage_requests) == 3
     assert all("Authorization" in request.headers for request in server.api_requests)
     assert not any("Authorization" in request.headers for request in server.storage_requests)
@@ -190,7 +190,7 @@ def test_credentials_are_taken_from_wherever_kaggle_takes_them(
         lead_to(server, monkeypatch)
         monkeypatch.delenv("KAGGLE_API_TOKEN")
         sign_in(home, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -317,7 +317,7 @@ def test_json_that_nobody_reckoned_with_is_no_traceback(body, archive, destinati
 def test_a_busy_server_is_asked_again(fault, archive, destination, monkeypatch, capsys):
     with serve({SLUG: archive}, api_faults=[fault], faults=[fault]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert "(attempt 1 of 3); trying again in 0.01 s" in capsys.readouterr().err
 
@@ -338,7 +338,7 @@ def test_retry_after_is_obeyed(archive, destination, monkeypatch, capsys):
     busy = Fault(status=429, headers={"Retry-After": "1"})
     with serve({SLUG: archive}, api_faults=[busy]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert "localhost is too busy, error 429 (attempt 1 of 3); trying again in 1 s" in capsys.readouterr().err
 
 
@@ -377,7 +377,7 @@ def test_without_a_network_the_user_is_told_to_check_it(destination, monkeypatch
 def test_a_connection_that_is_reset_is_resumed(cut, archive, destination, monkeypatch):
     with serve({SLUG: archive}, faults=[Fault(reset_after=cut)]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     # What a reset takes with it differs from time to time, but it is never more than was sent.
     assert int(server.requests[-1].headers.get("Range", "bytes=0-")[6:-1]) <= cut
@@ -390,7 +390,7 @@ def test_a_server_that_sends_too_few_bytes_is_asked_for_the_rest(fault, archive,
         lead_to(server, monkeypatch)
         if fault.no_length:
             assert "not kept" in failure(destination)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -398,7 +398,7 @@ def test_a_silent_server_is_not_waited_for_without_end(archive, destination, mon
     faults = [Fault(stall_after=300_000)]
     with serve({SLUG: archive}, api_faults=[Fault(stall_after=0)], faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert server.requests[-1].headers["Range"] == "bytes=262144-"
     said = capsys.readouterr().err
@@ -417,7 +417,7 @@ def test_a_resumption_goes_on_at_the_next_call(archive, destination, monkeypatch
         )
         documented("Kaggle", "it sends too few bytes, then answers 503", message)
         assert not destination.exists()
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert server.requests[-1].headers["Range"] == "bytes=262144-"
     assert partials(destination) == []
@@ -425,7 +425,7 @@ def test_a_resumption_goes_on_at_the_next_call(archive, destination, monkeypatch
 
 def test_a_download_that_was_killed_is_resumed(archive, destination, monkeypatch):
     code = (
-        "import sys; from pathlib import Path; from deepfake_ensemble.sources import kaggle;"
+        "import sys; from pathlib import Path; from deepfake_ensemble.fetching import kaggle;"
         "kaggle.fetch(sys.argv[1], 2, Path(sys.argv[2]))"
     )
     with serve({SLUG: archive}, faults=[Fault(stall_after=300_000)]) as server:
@@ -436,7 +436,7 @@ def test_a_download_that_was_killed_is_resumed(archive, destination, monkeypatch
             time.sleep(0.01)
         process.kill()
         process.wait()
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert server.requests[-1].headers["Range"] == "bytes=262144-"
     assert destination.read_bytes() == archive.read_bytes()
 
@@ -448,7 +448,7 @@ def test_a_long_download_survives_more_breaks_than_attempts_as_long_as_it_gets_o
     faults = [Fault(stop_after=1_200_000), *[FINE, Fault(stop_after=1_200_000)] * 5]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=Patience(attempts=2, first_wait=0.01, read=2))
+        kaggle.fetch(SLUG, 2, destination, retry=RetryPolicy(attempts=2, first_wait=0.01, read=2))
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -465,7 +465,7 @@ def test_a_download_is_resumed_whatever_the_server_tells_of_the_file(told, archi
     faults = [Fault(reset_after=300_000, headers=told), Fault(headers=told), Fault(headers=told)]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert "Range" in server.requests[-1].headers
 
@@ -474,7 +474,7 @@ def test_a_server_without_ranges_sends_everything_again(archive, destination, mo
     faults = [Fault(stop_after=300_000), *[Fault(no_ranges=True)] * 9]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -482,7 +482,7 @@ def test_a_rest_that_ends_early_without_a_word_is_continued(archive, destination
     faults = [Fault(stop_after=300_000), FINE, Fault(stop_after=100_000, no_length=True)]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert server.requests[-1].headers["Range"] == "bytes=362144-"
 
@@ -495,7 +495,7 @@ def test_a_file_of_which_the_server_tells_nothing_is_begun_again(archive, destin
     ]
     with serve({SLUG: archive}, faults=faults) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
     assert "Range" not in server.requests[-1].headers
 
@@ -506,7 +506,7 @@ def test_a_part_that_is_longer_than_the_file_is_dropped(archive, destination, mo
         failure(destination)
         (partial,) = partials(destination)
         partial.write_bytes(bytes(600_000))
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert "the server has no bytes after those that are here already" in capsys.readouterr().err
     assert destination.read_bytes() == archive.read_bytes()
 
@@ -515,7 +515,7 @@ def test_another_part_than_was_asked_for_is_not_taken(archive, destination, monk
     other = Fault(headers={"Content-Range": "bytes 5-9/10"})
     with serve({SLUG: archive}, faults=[Fault(stop_after=300_000), FINE, other]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert "the server sent another part of the file than it was asked for" in capsys.readouterr().err
     assert destination.read_bytes() == archive.read_bytes()
 
@@ -533,7 +533,7 @@ def test_a_part_of_one_archive_is_never_continued_with_another(
     assert len(partials(destination)) == 1
     with serve({SLUG: other}) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 3 if change == "version" else 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 3 if change == "version" else 2, destination, retry=QUICK)
     assert destination.read_bytes() == other.read_bytes()
     assert "Range" not in server.requests[-1].headers
     assert partials(destination) == []
@@ -545,7 +545,7 @@ def test_a_download_that_was_killed_just_before_its_end_is_only_moved(archive, d
         failure(destination)
         (partial,) = partials(destination)
         partial.write_bytes(archive.read_bytes())
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -558,7 +558,7 @@ def test_more_bytes_than_announced_are_not_taken(archive, destination, monkeypat
         assert partials(destination) == []
         size = archive.stat().st_size
         assert f"the server sent more than the {size:,} bytes it announced" in capsys.readouterr().err
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -566,7 +566,7 @@ def test_a_rest_of_another_length_is_not_taken(archive, destination, monkeypatch
     short = Fault(body=archive.read_bytes()[:-10])
     with serve({SLUG: archive}, faults=[Fault(reset_after=300_000), FINE, short]) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     size = archive.stat().st_size
     assert f"the server announced {size:,} bytes and then {size - 10:,}" in capsys.readouterr().err
     assert destination.read_bytes() == archive.read_bytes()
@@ -578,7 +578,7 @@ def test_bytes_that_changed_on_the_way_are_refused(algorithm, tmp_path, archive,
     damaged[1000] ^= 1
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, tmp_path / "good.zip", patience=QUICK)
+        kaggle.fetch(SLUG, 2, tmp_path / "good.zip", retry=QUICK)
     before = tmp_path / "good.zip"
     headers = {} if algorithm == "md5" else {"x-goog-hash": f"crc32c={crc32c(archive)}"}
     with serve({SLUG: archive}, faults=[Fault(body=bytes(damaged), headers=headers)]) as server:
@@ -656,7 +656,7 @@ def test_a_disk_that_fills_up_ends_with_one_line(archive, destination, monkeypat
             "make the folder writable, with room enough, and run the same command again"
         )
         documented("Kaggle", "the disk fills up", message)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     assert destination.read_bytes() == archive.read_bytes()
 
 
@@ -701,9 +701,10 @@ def test_no_credential_is_shown_anywhere(sign_in, faults, archive, tmp_path):
     home = tmp_path / "home"
     code = (
         "import logging, sys; from pathlib import Path;"
-        "from deepfake_ensemble.fetching.http import Patience; from deepfake_ensemble.sources import kaggle;"
-        "kaggle.fetch(sys.argv[1], 2, Path('faces.zip'), patience="
-        "Patience(attempts=3, first_wait=0.01, connect=2, read=0.3))"
+        "from deepfake_ensemble.fetching import kaggle;"
+        "from deepfake_ensemble.fetching.http import RetryPolicy;"
+        "kaggle.fetch(sys.argv[1], 2, Path('faces.zip'), retry="
+        "RetryPolicy(attempts=3, first_wait=0.01, connect=2, read=0.3))"
     )
     with serve({SLUG: archive}, **faults) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment.items():
@@ -732,7 +733,7 @@ def test_progress_is_a_line_at_the_start_and_one_at_the_end_of_a_log(
 ):
     with serve({SLUG: archive}) as server:
         lead_to(server, monkeypatch)
-        kaggle.fetch(SLUG, 2, destination, patience=QUICK)
+        kaggle.fetch(SLUG, 2, destination, retry=QUICK)
     captured = capsys.readouterr()
     assert captured.err == f"{WHAT}: 500.1 kB\n{WHAT}: done\n"
     assert captured.out == ""

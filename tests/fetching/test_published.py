@@ -1,4 +1,4 @@
-"""Keras' weight files, from a server of ours that hands out weights of ours."""
+"""Published weights, from a server of ours that hands out weights of ours."""
 
 import hashlib
 import os
@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.fetching import imagenet
-from deepfake_ensemble.fetching.http import Patience
+from deepfake_ensemble.fetching import published
+from deepfake_ensemble.fetching.http import RetryPolicy
 from deepfake_ensemble.foundation.errors import UserError
 from file_server import FINE, Fault, serve
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
 WHAT = f"ImageNet weights {NAME} from 127.0.0.1"
-QUICK = Patience(attempts=2, first_wait=0.01, connect=2, read=0.3)
+QUICK = RetryPolicy(attempts=2, first_wait=0.01, connect=2, read=0.3)
 
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name == imagenet.MIRROR or name.lower().endswith("_proxy"):
+        if name in (published.KERAS_MIRROR, published.HUB_MIRROR) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 
@@ -40,12 +40,12 @@ def destination(tmp_path: Path) -> Path:
 
 
 def md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes()).hexdigest()
+    return f"md5:{hashlib.md5(path.read_bytes()).hexdigest()}"
 
 
 def failure(url: str, checksum: str, destination: Path) -> str:
     with pytest.raises(UserError) as caught:
-        imagenet.fetch(url, checksum, destination, patience=QUICK)
+        published.fetch(url, checksum, destination.parent, retry=QUICK)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -53,7 +53,7 @@ def failure(url: str, checksum: str, destination: Path) -> str:
 
 def test_weights_arrive_byte_for_byte_and_nothing_else_is_left(weights, destination):
     with serve({f"resnet/{NAME}": weights}) as server:
-        imagenet.fetch(f"{server.url}/resnet/{NAME}", md5(weights), destination, patience=QUICK)
+        published.fetch(f"{server.url}/resnet/{NAME}", md5(weights), destination.parent, retry=QUICK)
     assert destination.read_bytes() == weights.read_bytes()
     assert list(destination.parent.iterdir()) == [destination]
 
@@ -61,19 +61,35 @@ def test_weights_arrive_byte_for_byte_and_nothing_else_is_left(weights, destinat
 def test_weights_that_are_there_already_are_not_downloaded_again(weights, destination):
     with serve({NAME: weights}) as server:
         for _ in range(2):
-            imagenet.fetch(f"{server.url}/{NAME}", md5(weights), destination, patience=QUICK)
+            published.fetch(f"{server.url}/{NAME}", md5(weights), destination.parent, retry=QUICK)
         assert len(server.requests) == 1
         destination.write_bytes(b"changed")
-        imagenet.fetch(f"{server.url}/{NAME}", md5(weights), destination, patience=QUICK)
+        published.fetch(f"{server.url}/{NAME}", md5(weights), destination.parent, retry=QUICK)
     assert destination.read_bytes() == weights.read_bytes()
 
 
 def test_a_mirror_takes_the_place_of_the_publisher(weights, destination, monkeypatch):
-    published = f"https://storage.googleapis.com/tensorflow/keras-applications/resnet/{NAME}"
+    url = f"https://storage.googleapis.com/tensorflow/keras-applications/resnet/{NAME}"
     with serve({f"keras/models/{NAME}": weights}) as server:
         monkeypatch.setenv("KERAS_WEIGHTS_MIRROR", f"{server.url}/keras/models/")
-        imagenet.fetch(published, md5(weights), destination, patience=QUICK)
+        published.fetch(url, md5(weights), destination.parent, retry=QUICK)
     assert destination.read_bytes() == weights.read_bytes()
+
+
+def test_a_mirror_of_hugging_face_has_its_paths_and_the_check_sum_may_be_another(
+    weights, destination, monkeypatch
+):
+    sha256 = f"sha256:{hashlib.sha256(weights.read_bytes()).hexdigest()}"
+    url = f"https://huggingface.co/timm/network/resolve/0000/{NAME}"
+    with serve({f"timm/network/resolve/0000/{NAME}": weights}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/")
+        monkeypatch.setenv("KERAS_WEIGHTS_MIRROR", "http://weights.invalid")
+        assert published.fetch(url, sha256, destination.parent, retry=QUICK) == destination
+        assert destination.read_bytes() == weights.read_bytes()
+        assert "its SHA256 is" in failure(url, "sha256:0", destination)
+        assert "see whether the mirror in HF_ENDPOINT has it" in failure(f"{url}2", sha256, destination)
+    monkeypatch.setenv("HF_ENDPOINT", "file:///etc")
+    assert failure(f"{url}2", sha256, destination).startswith("HF_ENDPOINT: not an address")
 
 
 def test_an_interrupted_download_is_resumed_at_the_next_call(weights, destination):
@@ -83,7 +99,7 @@ def test_an_interrupted_download_is_resumed_at_the_next_call(weights, destinatio
             f"{WHAT}: 127.0.0.1 answers with error 503 (attempt 2): run the same command again later; "
             "the 262.1 kB that came are kept"
         )
-        imagenet.fetch(f"{server.url}/{NAME}", md5(weights), destination, patience=QUICK)
+        published.fetch(f"{server.url}/{NAME}", md5(weights), destination.parent, retry=QUICK)
     assert server.requests[-1].headers["Range"] == "bytes=262144-"
     assert destination.read_bytes() == weights.read_bytes()
 
@@ -95,7 +111,8 @@ def test_another_file_is_refused_by_its_checksum_and_both_are_named(weights, des
     with serve({NAME: weights}, [other]) as server:
         message = failure(f"{server.url}/{NAME}", md5(weights), destination)
     assert message == (
-        f"{WHAT}: its MD5 is {hashlib.md5(b'something else').hexdigest()}, Keras publishes {md5(weights)}: "
+        f"{WHAT}: its MD5 is {hashlib.md5(b'something else').hexdigest()}, "
+        f"published is {md5(weights).removeprefix('md5:')}: "
         "it was changed on the way or at the server, and was not kept; "
         "run the same command again, or take it from elsewhere (KERAS_WEIGHTS_MIRROR)"
     )
@@ -110,14 +127,14 @@ def test_a_file_that_is_not_there_is_answered_by_where_to_look(weights, destinat
         message = failure(url, md5(weights), destination)
         assert message == (
             f"{WHAT}: the server does not hand it out (404): "
-            "name the address of a folder that has it in KERAS_WEIGHTS_MIRROR"
+            "name the address of a mirror that has it in KERAS_WEIGHTS_MIRROR"
         )
         documented("ImageNet weights", "not there", message)
         monkeypatch.setenv("KERAS_WEIGHTS_MIRROR", server.url)
         message = failure(url, md5(weights), destination)
         assert message == (
             f"{WHAT}: the server does not hand it out (404): "
-            "see whether the folder in KERAS_WEIGHTS_MIRROR has it"
+            "see whether the mirror in KERAS_WEIGHTS_MIRROR has it"
         )
         documented("ImageNet weights", "not on the mirror", message)
 
@@ -198,15 +215,15 @@ def test_a_mirrors_password_is_not_shown(weights, destination, monkeypatch, caps
 def test_a_terminal_shows_a_bar_and_a_log_two_lines(weights, destination, tmp_path, capsys):
     with serve({NAME: weights}) as server:
         arguments = [f"{server.url}/{NAME}", md5(weights)]
-        imagenet.fetch(*arguments, destination, patience=QUICK)
+        published.fetch(*arguments, destination.parent, retry=QUICK)
         assert capsys.readouterr().err == f"{WHAT}: 400.0 kB\n{WHAT}: done\n"
         code = (
-            "import sys; from pathlib import Path; from deepfake_ensemble.models import imagenet;"
-            "imagenet.fetch(sys.argv[1], sys.argv[2], Path(sys.argv[3]))"
+            "import sys; from pathlib import Path; from deepfake_ensemble.fetching import published;"
+            "published.fetch(sys.argv[1], sys.argv[2], Path(sys.argv[3]))"
         )
         reader, terminal = pty.openpty()
         subprocess.run(
-            [sys.executable, "-c", code, *arguments, str(tmp_path / "again.h5")],
+            [sys.executable, "-c", code, *arguments, str(tmp_path / "again")],
             stderr=terminal,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
             check=True,
@@ -219,5 +236,5 @@ def test_a_terminal_shows_a_bar_and_a_log_two_lines(weights, destination, tmp_pa
 
 
 def test_tensorflow_is_not_needed():
-    code = "import sys, deepfake_ensemble.fetching.imagenet; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, deepfake_ensemble.fetching.published; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,14 +1,16 @@
 """The registry: what is in it, and that each entry fits what Keras publishes."""
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deepfake_ensemble import architectures
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models import architecture, architectures
+from deepfake_ensemble.models import architecture
 from networks import FILE, STUDY, settings
 
 FINE_TUNED = ["efficientnet_b4", "resnet50", "xception"]
@@ -43,24 +45,40 @@ def test_each_has_a_strict_section_in_params(name: str) -> None:
         params.check(f"models.{name}.network", vars(network) | {"no_such_key": 1}, type(network))
 
 
-def test_only_the_study_s_own_network_has_no_published_weights() -> None:
-    assert [name for name in STUDY if architecture.find(name).imagenet is None] == ["cnn"]
-    assert [name for name in STUDY if architecture.find(name).native is None] == ["cnn"]
+def test_networks_without_published_weights_have_no_scaling_of_theirs_either() -> None:
+    registered = {name: architecture.find(name) for name in architecture.names()}
+    own = ["bird_lotfi", "cnn", "compact"]
+    assert [name for name in registered if registered[name].imagenet is None] == own
+    assert [name for name in registered if registered[name].native is None] == own
 
 
 def test_addresses_and_check_sums_are_those_that_keras_has() -> None:
-    from keras.src.applications import efficientnet, resnet, xception
+    from keras.src.applications import efficientnet, resnet, vgg16, xception
 
-    weights = {name: architecture.find(name).imagenet for name in FINE_TUNED}
-    b4, r50, x = (weights[name] for name in FINE_TUNED)
-    assert b4 and r50 and x
-    assert b4.url == efficientnet.BASE_WEIGHTS_PATH + "efficientnetb4_notop.h5"
-    assert b4.md5 == efficientnet.WEIGHTS_HASHES["b4"][1]
-    stem = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    assert r50.url == resnet.BASE_WEIGHTS_PATH + stem
-    assert r50.md5 == resnet.WEIGHTS_HASHES["resnet50"][1]
-    assert x.url == xception.WEIGHTS_PATH_NO_TOP
-    assert f'file_hash="{x.md5}"' in inspect.getsource(xception.Xception)
+    for name in ("resnet50", "resnet101", "resnet152"):
+        file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        assert published(name) == (resnet.BASE_WEIGHTS_PATH + file, resnet.WEIGHTS_HASHES[name][1])
+    for name in ("efficientnet_b3", "efficientnet_b4"):
+        file, kind = f"{name.replace('_', '')}_notop.h5", name[-2:]
+        expected = (efficientnet.BASE_WEIGHTS_PATH + file, efficientnet.WEIGHTS_HASHES[kind][1])
+        assert published(name) == expected
+    for name, module, network in (("vgg16", vgg16, vgg16.VGG16), ("xception", xception, xception.Xception)):
+        url, md5 = published(name)
+        assert url == module.WEIGHTS_PATH_NO_TOP
+        assert f'file_hash="{md5}"' in inspect.getsource(network)
+
+
+def published(name: str) -> tuple[str, str]:
+    """Return the address and the MD5 of an architecture's weights."""
+    file = architecture.find(name).imagenet
+    assert file and file.checksum.startswith("md5:")
+    return file.url, file.checksum.removeprefix("md5:")
+
+
+def test_the_file_of_another_publisher_is_of_a_fixed_commit() -> None:
+    file = architecture.find("resnet18").imagenet
+    assert file and re.fullmatch(r"https://huggingface.co/timm/.+/resolve/[0-9a-f]{40}/.+", file.url)
+    assert re.fullmatch("sha256:[0-9a-f]{64}", file.checksum)
 
 
 def test_looking_through_the_registry_loads_no_tensorflow() -> None:
@@ -69,7 +87,7 @@ def test_looking_through_the_registry_loads_no_tensorflow() -> None:
 
     code = (
         "import sys\n"
-        "from deepfake_ensemble.models import architecture, detector, saved, predicting\n"
+        "from deepfake_ensemble.models import architecture, detector, saved\n"
         "[architecture.find(name) for name in architecture.names()]\n"
         "print({'tensorflow', 'keras'} & sys.modules.keys())"
     )

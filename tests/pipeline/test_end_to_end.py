@@ -320,7 +320,7 @@ def test_only_the_stages_that_run_networks_import_tensorflow(whole_run):
 # Deps that a run may do without: where archives and initial weights come from depends on the profile.
 CONDITIONAL = (
     "src/deepfake_ensemble/sources/",
-    "src/deepfake_ensemble/fetching/imagenet.py",
+    "src/deepfake_ensemble/fetching/published.py",
     "src/deepfake_ensemble/fetching/http.py",
     "src/deepfake_ensemble/progress.py",
 )

@@ -34,7 +34,7 @@ MODELS = ("cnn", *TRANSFERRED)
 # each operation as it comes: one step would be a tenth of the time that its graph takes to build.
 STAGE = """
 import dataclasses, importlib, sys
-from deepfake_ensemble.models.architecture import ImageNetFile
+from deepfake_ensemble.models.architecture import WeightsFile
 from deepfake_ensemble.models import session
 
 def start(*arguments, start=session.start):
@@ -43,10 +43,10 @@ def start(*arguments, start=session.start):
     tf.config.run_functions_eagerly(True)
 
 session.start = start
-stage, model, url, md5 = sys.argv[1:]
+stage, model, url, checksum = sys.argv[1:]
 module = importlib.import_module(f"deepfake_ensemble.architectures.{model}")
 if module.ARCHITECTURE.imagenet is not None:
-    module.ARCHITECTURE = dataclasses.replace(module.ARCHITECTURE, imagenet=ImageNetFile(url, md5))
+    module.ARCHITECTURE = dataclasses.replace(module.ARCHITECTURE, imagenet=WeightsFile(url, checksum))
 importlib.import_module(f"deepfake_ensemble.stages.{stage}").main(model)
 """
 
@@ -88,10 +88,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
         def start_and_step(model: str) -> None:
             file = files.get(f"{model}.h5")
-            md5 = hashlib.md5(file.read_bytes()).hexdigest() if file else ""
+            checksum = f"md5:{hashlib.md5(file.read_bytes()).hexdigest()}" if file else ""
             for stage in ("initialise", "train"):
                 done = subprocess.run(
-                    [sys.executable, "-c", STAGE, stage, model, f"{server.url}/{model}.h5", md5],
+                    [sys.executable, "-c", STAGE, stage, model, f"{server.url}/{model}.h5", checksum],
                     cwd=folder,
                     env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "42"},
                     capture_output=True,

@@ -11,7 +11,7 @@ import pytest
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader
 from deepfake_ensemble.reading.batches import Batches, BatchReader
-from deepfake_ensemble.reading.decoded import DecodedReader, decoded_once
+from deepfake_ensemble.reading.decoded import DecodedReader, cache_decoded
 from deepfake_ensemble.reading.images import pixels
 from deepfake_ensemble.reading.records import PackedImages
 from errors_page import Documented
@@ -96,7 +96,7 @@ def test_the_budget_decides_between_memory_and_file(
 ) -> None:
     train, validation = (BatchReader(PackedImages(packed), SIZE) for _ in range(2))
     needed = 3 * COUNT * SIZE * SIZE * 3
-    readers = decoded_once(train, validation, needed + spare, tmp_path)
+    readers = cache_decoded(train, validation, needed + spare, tmp_path)
     for ours, theirs in zip(readers, (train, validation), strict=True):
         assert_same(ours.in_order(BATCH), list(theirs.in_order(BATCH)))
     mapped = [is_mapped(reader._kept) for reader in readers]
@@ -121,7 +121,7 @@ def test_a_disk_without_room_is_named_before_anything_is_decoded(
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     scratch = tmp_path / "models/checkpoints/cnn"
     with pytest.raises(UserError) as caught:
-        decoded_once(reader, reader, 0, scratch)
+        cache_decoded(reader, reader, 0, scratch)
     assert images.read == 0
     documented("Training", "no room on the disk for decoded images", str(caught.value))
 
@@ -140,7 +140,7 @@ def test_memory_that_is_not_there_is_named_before_anything_is_decoded(
     tmp_path: Path, documented: Documented
 ) -> None:
     with pytest.raises(UserError) as caught:
-        decoded_once(Endless(), Endless(), math.inf, tmp_path)
+        cache_decoded(Endless(), Endless(), math.inf, tmp_path)
     documented("Training", "no room in memory for decoded images", str(caught.value))
 
 

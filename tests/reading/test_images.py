@@ -319,7 +319,7 @@ def test_many_threads_decode_the_same_and_leave_the_process_as_it_was() -> None:
 
 def test_decoding_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from deepfake_ensemble.data.reading import batches;"
+        "import sys; from deepfake_ensemble.reading import batches;"
         "print({'tensorflow', 'keras'} & sys.modules.keys())"
     )
     source = Path(images.__file__).parents[2]

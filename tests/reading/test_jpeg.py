@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deepfake_ensemble.reading.images import pixels
-from deepfake_ensemble.reading.jpeg import decode_into, is_plain, put_mirrored
+from deepfake_ensemble.reading.jpeg import decode_into, is_color_jpeg, mirror_into
 from pictures import encoded, picture
 
 SIDE = 72  # neither a multiple of 16 nor of the 8 that a block has, halved
@@ -27,7 +27,7 @@ WRITTEN: list[dict[str, Any]] = [
 def decoded(data: bytes, side: int = SIDE) -> np.ndarray | None:
     """Return the pixels, or None where decoding is left to Pillow."""
     out = np.full((side, side, 3), 77, np.uint8)
-    return out if is_plain(data, out.shape) and decode_into(data, out) else None
+    return out if is_color_jpeg(data, out.shape) and decode_into(data, out) else None
 
 
 @pytest.mark.parametrize("quality", [1, 10, 50, 75, 95, 100])
@@ -100,7 +100,7 @@ def test_a_mirrored_image_is_pillow_s_with_left_and_right_exchanged(width: int) 
     batch = np.full((3, 24, width, 3), 77, np.uint8)
     image = np.empty((24, width, 3), np.uint8)
     assert decode_into(file, image, "BGR")
-    put_mirrored(image, batch[1])
+    mirror_into(image, batch[1])
     assert np.array_equal(batch[1], np.fliplr(np.asarray(Image.open(io.BytesIO(file)))))
     assert (batch[[0, 2]] == 77).all()
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
-from deepfake_ensemble.models.scalings import TORCH
+from deepfake_ensemble.models.architecture import TORCH, Architecture, FineTuned, WeightsFile, keras_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -17,7 +16,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """
     import keras
 
-    whole = pooled(keras.applications.EfficientNetB3, image_size, weights)
+    whole = keras_backbone(keras.applications.EfficientNetB3, image_size, weights)
     normalized = next(layer for layer in whole.layers if isinstance(layer, keras.layers.Normalization))
     return keras.Model(normalized.output, whole.output, name="backbone")
 
@@ -27,8 +26,8 @@ ARCHITECTURE = Architecture(
     layers=383,
     backbone=backbone,
     native=TORCH,
-    imagenet=ImageNetFile(
+    imagenet=WeightsFile(
         url="https://storage.googleapis.com/keras-applications/efficientnetb3_notop.h5",
-        md5="af6d107764bb5b1abb91932881670226",
+        checksum="md5:af6d107764bb5b1abb91932881670226",
     ),
 )

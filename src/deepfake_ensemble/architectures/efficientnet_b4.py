@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, Scaling, pooled
+from deepfake_ensemble.models.architecture import TORCH, Architecture, FineTuned, WeightsFile, keras_backbone
 
 if TYPE_CHECKING:
     import keras
-
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
 
 
 def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
@@ -21,7 +18,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """
     import keras
 
-    whole = pooled(keras.applications.EfficientNetB4, image_size, weights)
+    whole = keras_backbone(keras.applications.EfficientNetB4, image_size, weights)
     normalized = next(layer for layer in whole.layers if isinstance(layer, keras.layers.Normalization))
     return keras.Model(normalized.output, whole.output, name="backbone")
 
@@ -30,12 +27,9 @@ ARCHITECTURE = Architecture(
     network=FineTuned,
     layers=473,
     backbone=backbone,
-    native=Scaling(
-        scale=tuple(1 / (255 * deviation) for deviation in DEVIATION),  # type: ignore[arg-type]
-        offset=tuple(-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)),  # type: ignore[arg-type]
-    ),
-    imagenet=ImageNetFile(
+    native=TORCH,
+    imagenet=WeightsFile(
         url="https://storage.googleapis.com/keras-applications/efficientnetb4_notop.h5",
-        md5="ebc24e6d6c33eaebbd558eafbeedf1ba",
+        checksum="md5:ebc24e6d6c33eaebbd558eafbeedf1ba",
     ),
 )

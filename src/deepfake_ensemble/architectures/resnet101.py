@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
-from deepfake_ensemble.models.scalings import CAFFE
+from deepfake_ensemble.models.architecture import CAFFE, Architecture, FineTuned, WeightsFile, keras_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +13,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """Build ResNet101 up to its global average pooling: 2,048 features."""
     import keras
 
-    return pooled(keras.applications.ResNet101, image_size, weights)
+    return keras_backbone(keras.applications.ResNet101, image_size, weights)
 
 
 ARCHITECTURE = Architecture(
@@ -22,9 +21,9 @@ ARCHITECTURE = Architecture(
     layers=346,
     backbone=backbone,
     native=CAFFE,
-    imagenet=ImageNetFile(
+    imagenet=WeightsFile(
         url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
         "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        md5="88cf7a10940856eca736dc7b7e228a21",
+        checksum="md5:88cf7a10940856eca736dc7b7e228a21",
     ),
 )

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models.architecture import Architecture, FineTuned
-from deepfake_ensemble.models.scalings import TORCH
+from deepfake_ensemble.models.architecture import TORCH, Architecture, FineTuned, WeightsFile
 
 if TYPE_CHECKING:
     import keras
@@ -125,5 +124,15 @@ def _tensor(stored: Any, path: Path, name: str, like: Any) -> Any:
     return tensor
 
 
-# Its weights are fetched by `residual/checkpoints.py`: whoever publishes them says a SHA-256, no MD5.
-ARCHITECTURE = Architecture(network=FineTuned, layers=86, backbone=backbone, native=TORCH)
+ARCHITECTURE = Architecture(
+    network=FineTuned,
+    layers=86,
+    backbone=backbone,
+    native=TORCH,
+    # Wightman, Touvron & Jégou 2021, "ResNet strikes back"; Apache License 2.0.
+    imagenet=WeightsFile(
+        url="https://huggingface.co/timm/resnet18.a1_in1k/resolve/"
+        "491b427b45c94c7fb0e78b5474cc919aff584bbf/model.safetensors",
+        checksum="sha256:80c49dee3da4822c009c5a7fe591e9223c5a2cfcf95a4067ca4dfb5a7b89c612",
+    ),
+)

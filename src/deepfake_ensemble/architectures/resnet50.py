@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, Scaling, pooled
+from deepfake_ensemble.models.architecture import CAFFE, Architecture, FineTuned, WeightsFile, keras_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -13,18 +13,17 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """Build ResNet50 up to its global average pooling: 176 layers, 2,048 features."""
     import keras
 
-    return pooled(keras.applications.ResNet50, image_size, weights)
+    return keras_backbone(keras.applications.ResNet50, image_size, weights)
 
 
 ARCHITECTURE = Architecture(
     network=FineTuned,
     layers=176,
     backbone=backbone,
-    # Caffe's convention: blue, green, red, each less its ImageNet mean.
-    native=Scaling(scale=(1.0, 1.0, 1.0), offset=(-103.939, -116.779, -123.68), channels="bgr"),
-    imagenet=ImageNetFile(
+    native=CAFFE,
+    imagenet=WeightsFile(
         url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        md5="4d473c1dd8becc155b73f8504c6f6626",
+        checksum="md5:4d473c1dd8becc155b73f8504c6f6626",
     ),
 )

@@ -7,8 +7,7 @@ place, as in the other networks.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake_ensemble.models.architecture import Architecture, FineTuned, ImageNetFile, pooled
-from deepfake_ensemble.models.scalings import CAFFE
+from deepfake_ensemble.models.architecture import CAFFE, Architecture, FineTuned, WeightsFile, keras_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +17,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """Build VGG16 up to a global average pooling: 512 features."""
     import keras
 
-    return pooled(keras.applications.VGG16, image_size, weights)
+    return keras_backbone(keras.applications.VGG16, image_size, weights)
 
 
 ARCHITECTURE = Architecture(
@@ -26,9 +25,9 @@ ARCHITECTURE = Architecture(
     layers=20,
     backbone=backbone,
     native=CAFFE,
-    imagenet=ImageNetFile(
+    imagenet=WeightsFile(
         url="https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        md5="6d6bbae143d832006294945121d1f1fc",
+        checksum="md5:6d6bbae143d832006294945121d1f1fc",
     ),
 )

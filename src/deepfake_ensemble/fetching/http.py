@@ -37,8 +37,8 @@ ADVANCE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to wait for whom; times are in seconds.
+class RetryPolicy:
+    """How often to try, and how long to wait; times are in seconds.
 
     `attempts` failures in a row end a download; a failure after another 1 MiB has come starts a new row.
     The first wait is `first_wait`, each further one twice as long, unless the server names a time itself.
@@ -52,7 +52,7 @@ class Patience:
     read: float = 30.0
 
 
-PATIENT = Patience()
+RETRY = RetryPolicy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +62,15 @@ class Remote:
     Attributes:
         what: how messages call it.
         key: names what is asked for, in letters, digits, dots, dashes and underscores.
-        ask: sends the request and returns the streaming answer, from the first byte on; raises
+        request: asks for the file and returns the streaming answer, from the first byte on; raises
             requests.HTTPError for an error status. It is called once for each attempt.
         explain: for an HTTP status that no further attempt will change, what it means and what to do.
-        verify: checks the complete file against the answer to `ask`; raises UserError if it is not right.
+        verify: checks the complete file against the answer to `request`; raises UserError if it is not right.
     """
 
     what: str
     key: str
-    ask: Callable[[], requests.Response]
+    request: Callable[[], requests.Response]
     explain: Callable[[int], str]
     verify: Callable[[Path, requests.Response], None]
 
@@ -82,22 +82,22 @@ class _Unusable(Exception):
 class _TimeoutAdapter(HTTPAdapter):
     """What a session sends through it never waits without end."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, retry: RetryPolicy) -> None:
         super().__init__()
-        self.timeout = (patience.connect, patience.read)
+        self.timeout = (retry.connect, retry.read)
 
     def send(self, request, **options):  # type: ignore[override]
         return super().send(request, **options | {"timeout": self.timeout})
 
 
-def arm(session: requests.Session, patience: Patience) -> None:
+def set_timeouts(session: requests.Session, retry: RetryPolicy) -> None:
     """Give a session time-outs, and have it ask for files as they are: byte ranges count those bytes."""
-    session.mount("http://", _TimeoutAdapter(patience))
-    session.mount("https://", _TimeoutAdapter(patience))
+    session.mount("http://", _TimeoutAdapter(retry))
+    session.mount("https://", _TimeoutAdapter(retry))
     session.headers["Accept-Encoding"] = "identity"
 
 
-def download(remote: Remote, destination: Path, patience: Patience = PATIENT) -> None:
+def download(remote: Remote, destination: Path, retry: RetryPolicy = RETRY) -> None:
     """Download a file to `destination`, which is replaced only when the new file is complete and verified.
 
     What has arrived is kept beside it, in a hidden file named after `remote.key` and the identity of the
@@ -111,7 +111,7 @@ def download(remote: Remote, destination: Path, patience: Patience = PATIENT) ->
     while True:
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
-            _attempt(remote, destination, patience)
+            _attempt(remote, destination, retry)
             return
         except (_Unusable, requests.RequestException) as trouble:  # the latter is an OSError: it goes first
             error = trouble
@@ -126,16 +126,16 @@ def download(remote: Remote, destination: Path, patience: Patience = PATIENT) ->
         kept = _kept(destination)
         failures = 1 if kept >= most + ADVANCE else failures + 1
         most = max(most, kept)
-        reason, advice = _reason(error, status, patience)
+        reason, advice = _reason(error, status, retry)
         wait = _demanded_wait(error)
         if wait is None:
-            wait = min(patience.first_wait * 2 ** (failures - 1), patience.longest_wait)
-        if failures >= patience.attempts or wait > patience.longest_wait:
-            when = f"in {_duration(wait)}" if wait > patience.longest_wait else "later"
+            wait = min(retry.first_wait * 2 ** (failures - 1), retry.longest_wait)
+        if failures >= retry.attempts or wait > retry.longest_wait:
+            when = f"in {_duration(wait)}" if wait > retry.longest_wait else "later"
             rest = f"; the {decimal(kept)} that came are kept" if kept else ""
             what = f"{remote.what}: {reason} (attempt {failures})"
             raise UserError(f"{what}: {advice}run the same command again {when}{rest}")
-        attempts = f"attempt {failures} of {patience.attempts}"
+        attempts = f"attempt {failures} of {retry.attempts}"
         print(
             f"{remote.what}: {reason} ({attempts}); trying again in {_duration(wait)}",
             file=sys.stderr,
@@ -144,7 +144,7 @@ def download(remote: Remote, destination: Path, patience: Patience = PATIENT) ->
         time.sleep(wait)
 
 
-def _attempt(remote: Remote, destination: Path, patience: Patience) -> None:
+def _attempt(remote: Remote, destination: Path, retry: RetryPolicy) -> None:
     with _answer(remote) as answer:
         size = _length(answer)
         partial = destination.with_name(f"{_prefix(destination)}{remote.key}-{_identity(answer)}")
@@ -158,7 +158,7 @@ def _attempt(remote: Remote, destination: Path, patience: Patience) -> None:
         if not done:
             _receive(answer, partial, 0, size, remote.what)
     if done and done != size:
-        _resume(remote, answer.request, partial, size, patience)
+        _resume(remote, answer.request, partial, size, retry)
     try:
         remote.verify(partial, answer)
     except UserError:
@@ -169,7 +169,7 @@ def _attempt(remote: Remote, destination: Path, patience: Patience) -> None:
 
 def _answer(remote: Remote) -> requests.Response:
     try:
-        return remote.ask()
+        return remote.request()
     except requests.RequestException:
         raise
     except OSError as error:  # requests cannot read the file that REQUESTS_CA_BUNDLE names, say
@@ -177,14 +177,14 @@ def _answer(remote: Remote) -> requests.Response:
 
 
 def _resume(
-    remote: Remote, request: requests.PreparedRequest, partial: Path, size: int | None, patience: Patience
+    remote: Remote, request: requests.PreparedRequest, partial: Path, size: int | None, retry: RetryPolicy
 ) -> None:
     """Send `request`, which has led to the file, once more for the bytes that are not in `partial` yet."""
     done = partial.stat().st_size
     request = request.copy()
     request.headers["Range"] = f"bytes={done}-"
     with requests.Session() as session:
-        arm(session, patience)
+        set_timeouts(session, retry)
         settings = session.merge_environment_settings(request.url or "", {}, True, None, None)
         with session.send(request, **settings) as answer:
             if answer.status_code == 416:
@@ -217,7 +217,7 @@ def _receive(answer: requests.Response, partial: Path, start: int, size: int | N
             raise _Unusable(f"the server sent {file.tell():,} of {size:,} bytes")
 
 
-def _reason(error: Exception, status: int | None, patience: Patience) -> tuple[str, str]:
+def _reason(error: Exception, status: int | None, retry: RetryPolicy) -> tuple[str, str]:
     """Say why an attempt failed and what to do about it, if anything.
 
     In words of ours: what the libraries say can hold addresses with keys in them.
@@ -244,7 +244,7 @@ def _reason(error: Exception, status: int | None, patience: Patience) -> tuple[s
             reason = f"cannot reach {server}"
             advice = "check the network and the proxy settings, "
         case requests.Timeout() | requests.ConnectionError(args=[ReadTimeoutError(), *_]):
-            reason = f"{server} sent nothing for {_duration(patience.read)}"
+            reason = f"{server} sent nothing for {_duration(retry.read)}"
         case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
             reason = f"{server} broke the connection"
         case _:

@@ -25,7 +25,7 @@ from kagglesdk import KaggleClient, KaggleCredentials, get_access_token_from_env
 from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
 from kagglesdk.kaggle_env import get_env
 
-from deepfake_ensemble.fetching.http import PATIENT, Patience, Remote, arm, download
+from deepfake_ensemble.fetching.http import RETRY, Remote, RetryPolicy, download, set_timeouts
 from deepfake_ensemble.foundation.errors import UserError
 
 SLUG = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+")
@@ -46,7 +46,7 @@ class _Credentials:
     key: str | None = field(default=None, repr=False)
 
 
-def fetch(slug: str, version: int, destination: Path, *, patience: Patience = PATIENT) -> None:
+def fetch(slug: str, version: int, destination: Path, *, retry: RetryPolicy = RETRY) -> None:
     """Download one version of a data set, as the zip that Kaggle makes of it, to `destination`.
 
     Credentials are taken from wherever the `kaggle` command takes them: KAGGLE_API_TOKEN (a token or a file
@@ -57,7 +57,7 @@ def fetch(slug: str, version: int, destination: Path, *, patience: Patience = PA
         version: the number of the version, from 1.
         destination: replaced only when the new archive is complete; parts of a download that broke off
             are kept beside it and gone on with at the next call.
-        patience: how long to wait for Kaggle, and how often to try.
+        retry: how long to wait for Kaggle, and how often to try.
 
     Raises:
         UserError: if it could not be downloaded; it says why and what to do.
@@ -69,13 +69,13 @@ def fetch(slug: str, version: int, destination: Path, *, patience: Patience = PA
     remote = Remote(
         what=what,
         key=f"{slug.replace('/', '-')}-{version}",
-        ask=lambda: _ask(credentials, slug, version, patience),
+        request=lambda: _ask(credentials, slug, version, retry),
         explain=lambda status: _explain(
             status, f"https://www.kaggle.com/datasets/{slug}/versions/{version}", credentials
         ),
         verify=lambda archive, answer: _verify(archive, answer, what),
     )
-    download(remote, destination, patience)
+    download(remote, destination, retry)
 
 
 def _explain(status: int, page: str, credentials: _Credentials) -> str:
@@ -90,15 +90,15 @@ def _explain(status: int, page: str, credentials: _Credentials) -> str:
     return reasons.get(status, f"Kaggle answers with error {status}: see whether {page} can be opened")
 
 
-def _ask(credentials: _Credentials, slug: str, version: int, patience: Patience) -> requests.Response:
+def _ask(credentials: _Credentials, slug: str, version: int, retry: RetryPolicy) -> requests.Response:
     """Ask Kaggle for an archive; the answer comes from the storage that Kaggle redirects to, and streams."""
     request = ApiDownloadDatasetRequest()
     request.owner_slug, request.dataset_slug = slug.split("/")
     request.dataset_version_number = version
-    token = _renewed_login(patience) if credentials == LOGIN else credentials.token
+    token = _renewed_login(retry) if credentials == LOGIN else credentials.token
     try:
         with _client(
-            patience, api_token=token, username=credentials.username, password=credentials.key
+            retry, api_token=token, username=credentials.username, password=credentials.key
         ) as client:
             return client.datasets.dataset_api_client.download_dataset(request)
     except requests.RequestException:
@@ -144,7 +144,7 @@ def _crc32c(path: Path) -> bytes:
 
 
 @contextmanager
-def _client(patience: Patience, **credentials: str | None) -> Iterator[KaggleClient]:
+def _client(retry: RetryPolicy, **credentials: str | None) -> Iterator[KaggleClient]:
     """Open Kaggle's client. An answer that streams may be read when it is closed again."""
     try:
         environment = get_env()
@@ -154,7 +154,7 @@ def _client(patience: Patience, **credentials: str | None) -> Iterator[KaggleCli
             f"KAGGLE_API_ENVIRONMENT={name!r} means nothing to Kaggle's client: unset it"
         ) from None
     with KaggleClient(env=environment, user_agent="deepfake-ensemble", **credentials) as client:
-        arm(client.http_client()._session, patience)  # it has no public way to set time-outs
+        set_timeouts(client.http_client()._session, retry)  # it has no public way to set time-outs
         yield client
 
 
@@ -235,10 +235,10 @@ def _login() -> _Credentials | None:
         raise UserError(UNREADABLE_LOGIN) from None
 
 
-def _renewed_login(patience: Patience) -> str:
+def _renewed_login(retry: RetryPolicy) -> str:
     """Return the access token of the login; Kaggle's client renews it, and the file, when it has expired."""
     try:
-        with _client(patience) as client:
+        with _client(retry) as client:
             return KaggleCredentials.load(client).get_access_token()
     except requests.RequestException:
         raise

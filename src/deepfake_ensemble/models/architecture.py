@@ -34,12 +34,35 @@ class Scaling:
     channels: Literal["rgb", "bgr"] = "rgb"
 
 
+# How most published networks were shown ImageNet's images; who fine-tunes their weights does the same.
+
+# Caffe's, and so that of Keras' conversions of it: blue, green, red, each less its mean.
+CAFFE = Scaling(scale=(1.0, 1.0, 1.0), offset=(-103.939, -116.779, -123.68), channels="bgr")
+
+# PyTorch's: pixels of 0 to 1, less their means, divided by their standard deviations.
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+TORCH = Scaling(
+    scale=tuple(1 / (255 * deviation) for deviation in _DEVIATION),  # type: ignore[arg-type]
+    offset=tuple(-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)),  # type: ignore[arg-type]
+)
+
+
 @dataclass(frozen=True)
-class ImageNetFile:
-    """Keras' published weights without the classification head, and the MD5 that Keras publishes for them."""
+class WeightsFile:
+    """Published weights without the classification head.
+
+    Attributes:
+        url: where the file is published.
+        checksum: what its publisher says it has: `md5:` or `sha256:` and the digest in hexadecimal.
+    """
 
     url: str
-    md5: str
+    checksum: str
+
+    @property
+    def name(self) -> str:
+        """The published file's name."""
+        return self.url.rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +81,7 @@ class Architecture:
     network: type
     backbone: "Callable[[int, Any, Path | None], keras.Model]"
     native: Scaling | None = None
-    imagenet: ImageNetFile | None = None
+    imagenet: WeightsFile | None = None
     layers: int | None = None
 
 
@@ -69,7 +92,9 @@ class FineTuned:
     frozen_layers: Annotated[int, Ge(0)]
 
 
-def pooled(application: "Callable[..., keras.Model]", image_size: int, weights: Path | None) -> "keras.Model":
+def keras_backbone(
+    application: "Callable[..., keras.Model]", image_size: int, weights: Path | None
+) -> "keras.Model":
     """Build a network of `keras.applications` up to its global average pooling.
 
     It is given an input tensor, not a shape, because Xception refuses shapes under 71 pixels although it

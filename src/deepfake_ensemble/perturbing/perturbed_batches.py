@@ -7,7 +7,7 @@ from PIL import Image
 from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.perturbing.perturbations import Change
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.reading.jpeg import Colours
+from deepfake_ensemble.reading.jpeg import ChannelOrder
 from deepfake_ensemble.reading.records import PackedImages
 
 
@@ -33,7 +33,7 @@ class PerturbedReader(BatchReader):
         super().__init__(images, size, interpolation, threads)
         self._change = change
 
-    def _decode(self, image: NDArray[np.uint8], position: int, colours: Colours) -> None:
+    def _decode(self, image: NDArray[np.uint8], position: int, channels: ChannelOrder) -> None:
         super()._decode(image, position, "RGB")
         changed = np.asarray(self._change(Image.fromarray(image), position))
-        image[...] = changed if colours == "RGB" else changed[..., ::-1]
+        image[...] = changed if channels == "RGB" else changed[..., ::-1]

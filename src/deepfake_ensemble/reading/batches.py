@@ -12,31 +12,31 @@ from numpy.typing import NDArray
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.reading import order
+from deepfake_ensemble.reading.buffers import BufferPool
 from deepfake_ensemble.reading.images import BadImage, pixels
-from deepfake_ensemble.reading.jpeg import Colours, decode_into, is_plain, put_mirrored
-from deepfake_ensemble.reading.memory import Memory
+from deepfake_ensemble.reading.jpeg import ChannelOrder, decode_into, is_color_jpeg, mirror_into
 from deepfake_ensemble.reading.records import PackedImages
 
 Labels = NDArray[np.int64] | NDArray[np.float32]
 """1 for fake, 0 for real; of an image that is part fake, between them."""
 Batch = tuple[NDArray[np.uint8], Labels]
-Begun = Callable[[], Batch]
-"""A batch that threads are at work on; called, it waits for it."""
+PendingBatch = Callable[[], Batch]
+"""A batch that threads are at work on; called, it waits for them and returns the batch."""
 
 # libjpeg-turbo writes a row that begins at a multiple of 32 bytes past the caches (its jdcolext-avx2.asm):
 # right for a batch, which nobody reads soon; wrong for pixels that are read again at once. These begin so
 # many bytes beyond such a multiple, and with them every row that is itself a multiple of 32 bytes long.
 OFF_VECTORS = 8
 
-AT_WORK = 2  # batches that threads are at work on at once
-AHEAD = AT_WORK + 1  # batches begun before they are asked for, so that no thread waits for who takes them
+CONCURRENT = 2  # batches that threads are at work on at once
+PREFETCHED = CONCURRENT + 1  # batches submitted before they are asked for, so that no thread is ever idle
 
 
 class Batches(ABC):
-    """Batches of one split: pixels (batch, size, size, 3) and labels (batch, 1).
+    """Batches of one split: pixels (batch, size, size, 3), uint8 RGB, and labels (batch, 1).
 
     Attributes:
-        labels: of the images (n,), in the split's order.
+        labels: of the images, in the split's order: (n,).
         size: of the images' sides, in pixels.
         threads: how many read images.
     """
@@ -47,7 +47,7 @@ class Batches(ABC):
         self.threads = max(threads, 1)
         # Pixels are decoded, resized and copied without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
-        self._memory = Memory()
+        self._buffers = BufferPool()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,23 +59,31 @@ class Batches(ABC):
         """Write the images at `positions` into `batch`, mirrored where `flipped` says."""
 
     def read(self, positions: NDArray[np.int64], flipped: NDArray[np.bool_] | None = None) -> Batch:
-        """Return the images at `positions` (batch,), mirrored left to right where `flipped` (batch,) says."""
-        return self._begin(positions, flipped, self.threads)()
+        """Return one batch, decoded by all threads.
 
-    def _begin(
+        Args:
+            positions: of its images in the split: (batch,).
+            flipped: where to mirror them left to right: (batch,); None for nowhere.
+
+        Raises:
+            UserError: if an image cannot be read.
+        """
+        return self._submit(positions, flipped, self.threads)()
+
+    def _submit(
         self,
         positions: NDArray[np.int64],
         flipped: NDArray[np.bool_] | None = None,
         threads: int | None = None,
-    ) -> Begun:
-        """Set threads to work on a batch: so many, or its share of them when AT_WORK batches are at work.
+    ) -> PendingBatch:
+        """Set threads to work on a batch: so many, or its share of them when CONCURRENT batches are at work.
 
         With a part of each batch for every thread an epoch takes longer: to hand a part out, and to be told
         that it is done, takes time in which all want Python's lock.
         """
-        batch = self._memory.array((len(positions), self.size, self.size, 3))
+        batch = self._buffers.array((len(positions), self.size, self.size, 3))
         mirrored = np.zeros(len(positions), np.bool_) if flipped is None else flipped
-        share = -(-self.threads // AT_WORK) if threads is None else threads
+        share = -(-self.threads // CONCURRENT) if threads is None else threads
         bounds = np.linspace(0, len(positions), share + 1).astype(int)
         parts = [
             self._pool.submit(self._fill, batch[start:end], positions[start:end], mirrored[start:end])
@@ -83,23 +91,37 @@ class Batches(ABC):
             if end > start
         ]
 
-        def finished() -> Batch:
+        def wait() -> Batch:
             for part in parts:
                 part.result()
             return batch, self.labels[positions, None]
 
-        return finished
+        return wait
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        """Yield all images once, in the split's order; the last batch may be smaller."""
-        return in_advance(self._begin(positions) for positions in _chunks(np.arange(len(self)), batch_size))
+        """Yield all images once, in the split's order; the last batch may be smaller.
+
+        Raises:
+            UserError: if an image cannot be read.
+        """
+        return prefetch(self._submit(positions) for positions in _chunks(np.arange(len(self)), batch_size))
 
     def epoch(self, batch_size: int, seed: int, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield a training epoch from `first_step` on: each image once, shuffled, half of them mirrored."""
+        """Yield a training epoch: each image once, shuffled, half of them mirrored.
+
+        Args:
+            batch_size: images; the last batch may be smaller.
+            seed: of the training.
+            epoch: counted from 0; with `seed` it decides order and mirroring (see `order.py`).
+            first_step: how many batches to leave out, of a training that goes on in the middle of an epoch.
+
+        Raises:
+            UserError: if an image cannot be read.
+        """
         visited = order.permutation(len(self), seed, epoch)
         flipped = order.flips(len(self), seed, epoch)
         steps = _chunks(visited, batch_size)[first_step:]
-        return in_advance(self._begin(positions, flipped[positions]) for positions in steps)
+        return prefetch(self._submit(positions, flipped[positions]) for positions in steps)
 
 
 class BatchReader(Batches):
@@ -111,42 +133,42 @@ class BatchReader(Batches):
         super().__init__(images.labels, size, threads)
         self._images = images
         self._interpolation = interpolation
-        self._beside = Memory()  # of one image for each part that is at work
-        self._plain = bytearray(len(images))  # 1 where a header has been seen that leaves nothing to Pillow
+        self._scratch = BufferPool()  # of one image for each part that is at work
+        self._direct = bytearray(len(images))  # 1 where a header has been seen that leaves nothing to Pillow
 
     def _fill(
         self, batch: NDArray[np.uint8], positions: NDArray[np.int64], flipped: NDArray[np.bool_]
     ) -> None:
         # An image to be mirrored is decoded beside the batch, to where it stays in the caches.
-        memory = self._beside.array((OFF_VECTORS + self.size * self.size * 3,))
+        memory = self._scratch.array((OFF_VECTORS + self.size * self.size * 3,))
         beside = memory[OFF_VECTORS:].reshape(batch.shape[1:])
         for image, position, mirrored in zip(batch, positions.tolist(), flipped.tolist(), strict=True):
             if mirrored:
                 self._decode(beside, position, "BGR")
-                put_mirrored(beside, image)
+                mirror_into(beside, image)
             else:
                 self._decode(image, position, "RGB")
 
-    def _decode(self, image: NDArray[np.uint8], position: int, colours: Colours) -> None:
+    def _decode(self, image: NDArray[np.uint8], position: int, channels: ChannelOrder) -> None:
         """Write the pixels of one image into `image`."""
         data = self._images[position]
-        if not self._plain[position]:
-            self._plain[position] = is_plain(data, image.shape)
-        if self._plain[position] and decode_into(data, image, colours):
+        if not self._direct[position]:
+            self._direct[position] = is_color_jpeg(data, image.shape)
+        if self._direct[position] and decode_into(data, image, channels):
             return
         try:
             decoded = pixels(data, self.size, self._interpolation)
         except BadImage as error:
             raise unreadable(self._images.paths[position], error) from None
-        image[...] = decoded if colours == "RGB" else decoded[..., ::-1]
+        image[...] = decoded if channels == "RGB" else decoded[..., ::-1]
 
 
-def in_advance(begun: Iterable[Begun]) -> Iterator[Batch]:
-    """Yield what batches come to, each when AHEAD more have been begun."""
-    waiting: deque[Begun] = deque()
-    for batch in begun:
+def prefetch(pending: Iterable[PendingBatch]) -> Iterator[Batch]:
+    """Yield the batches of `pending`, each when PREFETCHED more have been submitted."""
+    waiting: deque[PendingBatch] = deque()
+    for batch in pending:
         waiting.append(batch)
-        if len(waiting) > AHEAD:
+        if len(waiting) > PREFETCHED:
             yield waiting.popleft()()
     while waiting:
         yield waiting.popleft()()

@@ -13,13 +13,19 @@ from deepfake_ensemble.foundation.files import require_room
 from deepfake_ensemble.foundation.progress import count_progress
 from deepfake_ensemble.reading.batches import Batches
 
-AT_ONCE = 64  # images
+BATCH_SIZE = 64
 
 
-def decoded_once(
+def cache_decoded(
     train: Batches, validation: Batches, memory: float, folder: Path
 ) -> tuple["DecodedReader", "DecodedReader"]:
-    """Decode both splits of a training: into `memory` bytes or, if these are too few, into files in `folder`.
+    """Decode both splits of a training.
+
+    Args:
+        train: read with mirror images.
+        validation: read without.
+        memory: how many bytes the pixels may take there.
+        folder: for the files that take them if these are too few.
 
     Raises:
         UserError: if an image cannot be read, or memory or disk have no room.
@@ -87,7 +93,7 @@ def _in_parts(reader: Batches, mirrored: bool) -> Iterator[tuple[int, NDArray[np
     """Yield where each part of the images, and of their mirror images, is to stand, and its pixels."""
     start = 0
     with count_progress("decode", len(reader)) as advance:
-        for pixels, _ in reader.in_order(AT_ONCE):
+        for pixels, _ in reader.in_order(BATCH_SIZE):
             yield start, pixels
             if mirrored:
                 exchanged = np.empty_like(pixels)

@@ -3,7 +3,7 @@
 Pillow does both: its JPEG decoder is libjpeg-turbo with the accurate integer transform (TensorFlow's
 default is a faster, different one), its resizing works in fixed-point integers, so the pixels are the same
 on every processor. `jpeg.py` gives the same pixels of plain JPEGs that need no resizing, faster, as
-`tests/data/test_jpeg.py` shows.
+`tests/reading/test_jpeg.py` shows.
 """
 
 import io
@@ -70,7 +70,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Decode an image to 8-bit RGB; see `open_image` for what it raises."""
+    """Decode an image to 8-bit RGB.
+
+    Raises:
+        BadImage: as `open_image`.
+    """
     return to_rgb(open_image(data))
 
 
@@ -82,5 +86,9 @@ def resize(image: Image.Image, size: int, interpolation: Interpolation = "biline
 
 
 def pixels(data: bytes, size: int, interpolation: Interpolation = "bilinear") -> NDArray[np.uint8]:
-    """Return the RGB pixels of an encoded image at the network's size: (size, size, 3), 0–255."""
+    """Return the RGB pixels of an encoded image at the network's size: (size, size, 3), 0–255.
+
+    Raises:
+        BadImage: as `open_image`.
+    """
     return np.asarray(resize(decode(data), size, interpolation))

@@ -1,8 +1,8 @@
 """JPEGs decoded straight into a batch's memory: the pixels of `images.pixels`, sooner.
 
 Pillow and simplejpeg both wrap libjpeg-turbo and both leave it to its accurate transform and smooth
-upsampling, so the values are the same (`tests/data/test_jpeg.py` compares them). Pillow decodes into memory
-of its own, of four bytes a pixel, from which the pixels are copied twice.
+upsampling, so the values are the same (`tests/reading/test_jpeg.py` compares them). Pillow decodes into
+memory of its own, of four bytes a pixel, from which the pixels are copied twice.
 """
 
 from typing import Literal
@@ -11,31 +11,37 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-Colours = Literal["RGB", "BGR"]  # the order of a pixel's three
+ChannelOrder = Literal["RGB", "BGR"]
 
 
-def is_plain(data: bytes, shape: tuple[int, ...]) -> bool:
-    """Tell whether the header is that of a JPEG in colour of a shape (height, width, 3): none for Pillow."""
+def is_color_jpeg(data: bytes, shape: tuple[int, ...]) -> bool:
+    """Tell whether data begin like a JPEG in colour of `shape` (height, width, 3), for `decode_into`."""
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, color_space, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return False
-    return (height, width, 3) == shape and colours == "YCbCr"
+    return (height, width, 3) == shape and color_space == "YCbCr"
 
 
-def decode_into(data: bytes, pixels: NDArray[np.uint8], colours: Colours = "RGB") -> bool:
-    """Decode a JPEG that `is_plain` into `pixels` (height, width, 3), contiguous; tell whether that went.
+def decode_into(data: bytes, pixels: NDArray[np.uint8], channels: ChannelOrder = "RGB") -> bool:
+    """Decode a JPEG into `pixels`.
 
-    Where it did not, the data are damaged, `pixels` hold anything, and `images.pixels` says what they give.
+    Args:
+        data: of which `is_color_jpeg` holds.
+        pixels: (height, width, 3), contiguous; overwritten.
+        channels: their order.
+
+    Returns:
+        False if the data are damaged; `pixels` then hold anything, and `images.pixels` says what is wrong.
     """
     try:
-        simplejpeg.decode_jpeg(data, colours, buffer=pixels)
+        simplejpeg.decode_jpeg(data, channels, buffer=pixels)
     except ValueError:
         return False
     return True
 
 
-def put_mirrored(image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+def mirror_into(image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
     """Write an image in BGR to `out` in RGB, left and right exchanged; both (height, width, 3), contiguous.
 
     A row in BGR, read backwards, is the mirrored row in RGB. Eight bytes at a time are taken for a number

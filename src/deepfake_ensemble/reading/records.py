@@ -44,7 +44,14 @@ class Packed(NamedTuple):
 
 
 def write(folder: Path, images: Iterable[tuple[str, int, bytes]], count: int, per_shard: int) -> None:
-    """Write `count` images (path, label, file) in their order into shards of `per_shard` and an index."""
+    """Write images in their order into shards and an index.
+
+    Args:
+        folder: where the files are written.
+        images: path, label and the bytes of the file of each.
+        count: how many there are.
+        per_shard: how many a shard holds; the last may hold fewer.
+    """
     shards = -(-count // per_shard)
     rows = []
     remaining = iter(images)
@@ -86,9 +93,7 @@ class PackedImages:
         self._folder = folder
         self._paths, self._places, self._names = _read_index(folder)
         self._shards: list[int] = []  # their descriptors
-        self._sound = bytearray(
-            len(self._paths)
-        )  # 1 where a record has been read and its check sums were right
+        self._verified = bytearray(len(self._paths))  # 1 where a record's check sums have been compared
         weakref.finalize(self, _close, self._shards)
         ends = self._places["offset"] + self._places["length"] + _FOOTER.size
         for number, name in enumerate(self._names):
@@ -100,13 +105,16 @@ class PackedImages:
         return len(self._paths)
 
     def __getitem__(self, position: int) -> bytes:
-        """Return the file of an image; UserError if its record is damaged or not where the index says.
+        """Return the bytes of an image's file.
 
         Check sums are compared when a record is read for the first time, not again in every epoch.
+
+        Raises:
+            UserError: if its record is damaged or not where the index says.
         """
         _, shard, offset, length = self._places[position].item()
         # In one call, unlike seeking and reading, so that several threads can do it at once.
-        if self._sound[position]:
+        if self._verified[position]:
             data = os.pread(self._shards[shard], length, offset)
             if len(data) == length:
                 return data
@@ -121,7 +129,7 @@ class PackedImages:
             raise UserError(
                 f"{self._folder / self._names[shard]}: damaged at {self._paths[position]}; {_AGAIN}"
             )
-        self._sound[position] = 1
+        self._verified[position] = 1
         return data
 
     @property

@@ -16,7 +16,7 @@ from PIL import Image
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.reading.decoded import decoded_once
+from deepfake_ensemble.reading.decoded import cache_decoded
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.training.ensemble import curves, fitting
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
@@ -261,7 +261,7 @@ def test_from_whatever_a_kill_leaves_it_goes_on_to_the_same_bytes(
         shutil.copytree(tmp_path / "whole", left[-1])
 
     if cache == "decoded":
-        train, validation = decoded_once(train, validation, 2**30, tmp_path)
+        train, validation = cache_decoded(train, validation, 2**30, tmp_path)
     whole = small()
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoint, "save", save_and_copy)
@@ -280,12 +280,12 @@ class Interrupting(BatchReader):
         self.__dict__.update(reader.__dict__)
         self.at, self.signum = at, signum
 
-    def _begin(self, *arguments: Any) -> Any:
+    def _submit(self, *arguments: Any) -> Any:
         self.at -= 1
         if self.at < 0:
             self.at = 10**9
             os.kill(os.getpid(), self.signum)
-        return super()._begin(*arguments)
+        return super()._submit(*arguments)
 
 
 @pytest.mark.parametrize(

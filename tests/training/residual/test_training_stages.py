@@ -21,14 +21,12 @@ from file_server import serve
 DRIVER = """
 import sys
 from dataclasses import replace
-from deepfake_ensemble.architectures import resnet50
-from deepfake_ensemble.fetching import checkpoints
-from deepfake_ensemble.fetching.checkpoints import Checkpoint
+from deepfake_ensemble.architectures import resnet18, resnet50
+from deepfake_ensemble.models.architecture import WeightsFile
 from deepfake_ensemble.studies.residual.stages import fetch
-model, name, digest = sys.argv[1:]
-checkpoints.CHECKPOINTS["resnet18"] = Checkpoint(name, digest)
-published = replace(resnet50.ARCHITECTURE.imagenet, md5=digest)
-resnet50.ARCHITECTURE = replace(resnet50.ARCHITECTURE, imagenet=published)
+model, url, checksum = sys.argv[1:]
+module = {"resnet18": resnet18, "resnet50": resnet50}[model]
+module.ARCHITECTURE = replace(module.ARCHITECTURE, imagenet=WeightsFile(url, checksum))
 fetch.main(model)
 """
 PRETRAINED = ("resnet18_imagenet", "resnet18_imagenet_plain", "resnet50_imagenet", "resnet50_imagenet_plain")
@@ -58,11 +56,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in ("train", "val", "test"):
         run(folder, "-m", f"deepfake_ensemble.studies.common.stages.pack {split} cifake")
     for model, file in published(folder).items():
-        algorithm = hashlib.sha256 if model == "resnet18" else hashlib.md5
-        digest = algorithm(file.read_bytes()).hexdigest()
+        algorithm = "sha256" if model == "resnet18" else "md5"
+        checksum = f"{algorithm}:{hashlib.new(algorithm, file.read_bytes()).hexdigest()}"
         with serve({file.name: file}) as server:
-            mirrors = {"HF_ENDPOINT": server.url, "KERAS_WEIGHTS_MIRROR": server.url}
-            run(folder, "-c", DRIVER, model, file.name, digest, **mirrors)
+            run(folder, "-c", DRIVER, model, f"{server.url}/{file.name}", checksum)
     train(folder)
     return folder
 
@@ -107,7 +104,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 
 
 def timm_tensors() -> dict[str, np.ndarray]:
-    """Return random weights under timm's names; `test_registry.py` checks what they mean."""
+    """Return random weights under timm's names; `models/test_resnet18.py` checks what they mean."""
     rng = np.random.default_rng(2)
     shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
     norms = {"bn1": 64}

@@ -15,8 +15,7 @@ def _initialise(whole: Params, known: Known) -> Work:
     work = Work(f"random weights, seed {whole.seed}", {"weights": "random", "seed": whole.seed})
     published = architecture.find(known.item).imagenet
     if whole.active.initial_weights == "imagenet" and published is not None:
-        file = published.url.rsplit("/", 1)[-1]
-        work = Work(f"ImageNet weights, {file}", {"weights": "imagenet", "file": file})
+        work = Work(f"ImageNet weights, {published.name}", {"weights": "imagenet", "file": published.name})
     if known.runs != "no":
         return work
     count = parameters(Path("models/initial") / f"{known.item}.weights.h5")

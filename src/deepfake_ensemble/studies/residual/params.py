@@ -10,8 +10,8 @@ from annotated_types import MinLen
 
 from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.explanation.pictures_settings import Pictures
-from deepfake_ensemble.fetching.checkpoints import has_published
 from deepfake_ensemble.foundation.section import section
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
 from deepfake_ensemble.training.residual.settings import (
@@ -69,7 +69,7 @@ def _wrong_runs(whole: Params) -> Iterator[str]:
         key = f"runs.{whole.runs.weights(name)}.{name}"
         if run.model not in whole.models:
             yield f"{key}.model: {run.model} is none of the models: {', '.join(whole.models)}"
-        elif whole.runs.weights(name) == "imagenet" and not has_published(run.model):
+        elif whole.runs.weights(name) == "imagenet" and architecture.find(run.model).imagenet is None:
             yield f"{key}: {run.model} has no published weights; move it to runs.random"
         if run.recipe not in whole.recipes:
             yield f"{key}.recipe: {run.recipe} is none of the recipes: {', '.join(whole.recipes)}"

@@ -1,6 +1,6 @@
 """What the second study's pipeline does at its active profile, and what would run: `make residual-plan`."""
 
-from deepfake_ensemble.fetching.checkpoints import CHECKPOINTS
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import plan as common
 from deepfake_ensemble.studies.common.planning import Known, Plan, Work
 from deepfake_ensemble.studies.residual.params import CHECK, Params
@@ -21,7 +21,8 @@ def _fetch(whole: Params, known: Known) -> Work:
     starting = [name for name, run in whole.runs.imagenet.items() if run.model == known.item]
     if all(_why_left_out(whole, name) for name in starting):
         return Work("nothing: no run of this profile starts from them")
-    return Work(f"ImageNet weights from {'Hugging Face' if known.item in CHECKPOINTS else 'Keras'}")
+    published = architecture.find(known.item).imagenet
+    return Work(f"ImageNet weights, {published.name}" if published else "nothing: there are none")
 
 
 def _train(whole: Params, known: Known) -> Work:

@@ -16,9 +16,9 @@ from PIL import Image
 from deepfake_ensemble.foundation.progress import count_progress
 from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.reading import order
-from deepfake_ensemble.reading.batches import Batch, Begun, in_advance, unreadable
+from deepfake_ensemble.reading.batches import Batch, PendingBatch, prefetch, unreadable
+from deepfake_ensemble.reading.buffers import BufferPool
 from deepfake_ensemble.reading.images import BadImage, decode, resize
-from deepfake_ensemble.reading.memory import Memory
 from deepfake_ensemble.reading.order import Purpose, generator
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.training.residual.settings import TURNS, Symmetry, Turn
@@ -181,7 +181,7 @@ class AugmentedReader:
         self._scale, self._symmetry, self._cut_mix = crop_scale, symmetry, cut_mix
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
-        self._memory = Memory()
+        self._buffers = BufferPool()
         self._decoded: list[NDArray[np.uint8]] = []
         with count_progress("decode", len(images)) as advance:
             for some in self._pool.map(partial(_decoded, images), _parts(len(images))):
@@ -200,9 +200,9 @@ class AugmentedReader:
             first_epoch: in which to begin, counted from 0.
             first_batch: of that epoch, counted from 0.
         """
-        return in_advance(self._begun(batch_size, seed, first_epoch, first_batch))
+        return prefetch(self._begun(batch_size, seed, first_epoch, first_batch))
 
-    def _begun(self, batch_size: int, seed: int, epoch: int, batch: int) -> Iterator[Begun]:
+    def _begun(self, batch_size: int, seed: int, epoch: int, batch: int) -> Iterator[PendingBatch]:
         while True:
             visited = order.permutation(len(self), seed, epoch)
             change = self._changes(seed, epoch)
@@ -233,9 +233,9 @@ class AugmentedReader:
         positions: NDArray[np.int64],
         change: Callable[[int], NDArray[np.uint8]],
         boxes: NDArray[np.int64] | None,
-    ) -> Begun:
+    ) -> PendingBatch:
         """Set the threads to work on a batch."""
-        batch = self._memory.array((len(positions), self.size, self.size, 3))
+        batch = self._buffers.array((len(positions), self.size, self.size, 3))
 
         def fill(rows: NDArray[np.int64]) -> None:
             for row in rows.tolist():

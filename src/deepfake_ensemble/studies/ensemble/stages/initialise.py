@@ -34,11 +34,10 @@ def _imagenet_weights(
     """Return the file of ImageNet weights, fetched at most once; None where the start is random."""
     if initial == "random" or registered.imagenet is None:
         return None
-    from deepfake_ensemble.fetching import imagenet
+    from deepfake_ensemble.fetching import published
 
-    file = Path("models/imagenet") / registered.imagenet.url.rsplit("/", 1)[-1]
-    imagenet.fetch(registered.imagenet.url, registered.imagenet.md5, file)
-    return file
+    file = registered.imagenet
+    return published.fetch(file.url, file.checksum, Path("models/imagenet") / model)
 
 
 if __name__ == "__main__":

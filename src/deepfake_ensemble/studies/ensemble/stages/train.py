@@ -19,7 +19,7 @@ def main(model: str) -> None:
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import Batches, BatchReader
-    from deepfake_ensemble.reading.decoded import decoded_once
+    from deepfake_ensemble.reading.decoded import cache_decoded
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.ensemble import fitting
     from deepfake_ensemble.training.shared.checkpoint import Checkpoint
@@ -67,7 +67,7 @@ def main(model: str) -> None:
     )
     if adaptation.cache == "decoded":
         memory = 2**30 * params.read("decoded", Decoded).memory_gib
-        train, val = decoded_once(train, val, memory, scratch)
+        train, val = cache_decoded(train, val, memory, scratch)
     history = fitting.fit(
         built,
         train,

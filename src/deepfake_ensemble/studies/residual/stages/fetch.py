@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
-from deepfake_ensemble.fetching import checkpoints
+from deepfake_ensemble.fetching import published
 from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_folder
 from deepfake_ensemble.inference.left_out import leave_out
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.training.residual.settings import Extent, Run, why_left_out
 
 
@@ -22,7 +24,10 @@ def main(model: str) -> None:
     ):
         leave_out(folder, "no run of this profile starts from them")
         return
-    file = checkpoints.fetch(model)
+    weights = architecture.find(model).imagenet
+    if weights is None:
+        raise UserError(f"models.{model}: has no published weights; let its runs start from random ones")
+    file = published.fetch(weights.url, weights.checksum, Path("models/imagenet") / model)
     with replacing_folder(folder) as partial:
         shutil.copyfile(file, partial / file.name)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Memory:
+class BufferPool:
     """Hands out arrays; the memory of those that nobody holds any more, nor a view of them, first."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from deepfake_ensemble.reading.memory import Memory
+from deepfake_ensemble.reading.buffers import BufferPool
 
 SHAPE = (4, 5, 6, 3)
 
@@ -15,7 +15,7 @@ def address(array: np.ndarray) -> int:
 
 
 def test_arrays_are_as_asked_for_writable_and_aligned() -> None:
-    memory = Memory()
+    memory = BufferPool()
     for shape in [(0, 5, 6, 3), SHAPE, (1, 2, 2, 3), (7, 9, 9, 3), (0, 2, 2, 3)]:
         array = memory.array(shape)
         assert (array.shape, array.dtype) == (shape, np.uint8)
@@ -26,11 +26,11 @@ def test_arrays_are_as_asked_for_writable_and_aligned() -> None:
 
 def test_what_cannot_be_had_is_a_memory_error() -> None:
     with pytest.raises(MemoryError):
-        Memory().array((2**40, 2**10, 2**10, 3))
+        BufferPool().array((2**40, 2**10, 2**10, 3))
 
 
 def test_arrays_that_are_held_share_no_memory() -> None:
-    memory = Memory()
+    memory = BufferPool()
     held = [memory.array(SHAPE) for _ in range(5)]
     for number, array in enumerate(held):
         array[...] = number
@@ -38,7 +38,7 @@ def test_arrays_that_are_held_share_no_memory() -> None:
 
 
 def test_what_nobody_holds_is_used_again() -> None:
-    memory = Memory()
+    memory = BufferPool()
     addresses = set()
     for _ in range(10):
         array = memory.array(SHAPE)
@@ -57,7 +57,7 @@ def test_what_nobody_holds_is_used_again() -> None:
     ],
 )
 def test_a_view_holds_it(view) -> None:
-    memory = Memory()
+    memory = BufferPool()
     array = memory.array(SHAPE)
     array[...] = 7
     held = view(array)
@@ -70,7 +70,7 @@ def test_a_view_holds_it(view) -> None:
 def test_tensorflow_holds_it() -> None:
     import tensorflow as tf
 
-    memory = Memory()
+    memory = BufferPool()
 
     def batches():
         for number in range(20):
@@ -85,7 +85,7 @@ def test_tensorflow_holds_it() -> None:
 
 
 def test_another_size_gets_memory_that_is_large_enough() -> None:
-    memory = Memory()
+    memory = BufferPool()
     memory.array((1, 1, 1, 3))
     large = memory.array((10, 10, 10, 3))
     large[...] = 1
