@@ -14,6 +14,7 @@ from clones import clone
 from deepfake_ensemble.use import command_line
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src/deepfake_ensemble"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -66,8 +67,28 @@ def test_the_index_leads_to_every_page() -> None:
 def test_every_file_of_the_project_that_is_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"`((?:src|tests|docs|benchmarks|requirements|notebooks|\.ci)/[\w./-]+)`", text)
+    modules = re.findall(r"`([a-z_]+(?:/[a-z_0-9]+)*\.py)`", text)
     example = re.findall(r"One file, `([^`]+)`", text)
-    assert [path for path in named if path not in example and not (ROOT / path).exists()] == []
+    assert [path for path in {*named, *modules} if path not in example and not _exists(path)] == []
+
+
+def _exists(path: str) -> bool:
+    return any((folder / path).exists() for folder in (ROOT, PACKAGE)) or (
+        "/" not in path and any(PACKAGE.rglob(path))
+    )
+
+
+def test_the_rooms_of_the_readme_exist() -> None:
+    (table,) = re.findall(
+        r"^\| room .*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    rooms = {
+        room for row in table.strip().splitlines() for room in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+    assert {"evaluation", "training/residual"} <= rooms
+    for room in rooms:
+        studies = ("ensemble", "residual") if "STUDY" in room else ("",)
+        assert all((PACKAGE / room.replace("STUDY", study)).is_dir() for study in studies), room
 
 
 def test_every_make_target_exists() -> None:
