@@ -10,13 +10,13 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, robustness, summary
 from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.perturbing.perturbations import Likeness, Robustness, Severities, conditions
+from deepfake_ensemble.perturbing.conditions import ImageFormat, Robustness, Severities, conditions
 
 WEIGHTS = {"cnn": 0.4, "xception": 0.6}
 CONDITIONS = conditions(
     Robustness(
         severities=Severities(jpeg=[50], downscale=[0.5], blur=[0.1], noise=[8.0], crop=[0.5]),
-        like={"cifake": Likeness(size=32, quality=75)},
+        like={"cifake": ImageFormat(size=32, quality=75)},
         seed=1,
     )
 )

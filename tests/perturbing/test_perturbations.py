@@ -9,15 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.perturbing.perturbations import (
-    Condition,
-    Likeness,
-    Robustness,
-    Severities,
-    change,
-    conditions,
-)
-from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader, chosen
+from deepfake_ensemble.perturbing.conditions import Condition, ImageFormat, Robustness, Severities, conditions
+from deepfake_ensemble.perturbing.perturbations import PerturbedReader, balanced_subset, perturbation
 from deepfake_ensemble.reading.batches import BatchReader
 from pictures import pack, picture
 
@@ -30,7 +23,7 @@ SETTINGS = Robustness(
         noise=[2.0, 8.0, 32.0],
         crop=[0.9, 0.7, 0.4],
     ),
-    like={"cifake": Likeness(size=32, quality=75)},
+    like={"cifake": ImageFormat(size=32, quality=75)},
     seed=3,
 )
 CONDITIONS = conditions(SETTINGS)
@@ -53,7 +46,7 @@ def named(name: str, settings: Robustness = SETTINGS) -> Condition:
 
 
 def done(name: str, image: Image.Image, position: int = 0, settings: Robustness = SETTINGS) -> np.ndarray:
-    return pixels(change(named(name, settings), settings, "bicubic")(image, position))
+    return pixels(perturbation(named(name, settings), settings, "bicubic")(image, position))
 
 
 def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -75,7 +68,7 @@ def test_an_image_keeps_its_size_and_mode_and_comes_out_the_same_again(
     image: Image.Image, condition: Condition
 ) -> None:
     before = pixels(image)
-    one, other = (change(condition, SETTINGS, "bilinear")(image, 7) for _ in range(2))
+    one, other = (perturbation(condition, SETTINGS, "bilinear")(image, 7) for _ in range(2))
     assert (one.size, one.mode) == ((SIZE, SIZE), "RGB")
     assert np.array_equal(pixels(one), pixels(other))
     assert not np.array_equal(pixels(one), before)
@@ -130,7 +123,7 @@ def test_an_image_is_likened_by_size_then_by_compression_and_enlarged_as_the_oth
 
 def test_a_perturbed_reader_changes_each_image_by_its_position(tmp_path: Path) -> None:
     images = pack(tmp_path / "test", 5)
-    noisy = change(named("noise_32"), SETTINGS, "bilinear")
+    noisy = perturbation(named("noise_32"), SETTINGS, "bilinear")
     clean, _ = BatchReader(images, SIZE).read(np.array([3, 1]))
     read, labels = PerturbedReader(images, SIZE, "bilinear", 2, noisy).read(np.array([3, 1]))
     assert labels.ravel().tolist() == images.labels[[3, 1]].tolist()
@@ -142,6 +135,6 @@ def test_a_perturbed_reader_changes_each_image_by_its_position(tmp_path: Path) -
 @pytest.mark.parametrize("labels", [[0, 1] * 10, [1] * 10 + [0] * 10, [0] * 3 + [1] * 9 + [0] * 7 + [1]])
 @pytest.mark.parametrize("count", [0, 2, 8, 20, 2000])
 def test_the_images_chosen_are_half_of_each_class_however_the_split_is_sorted(labels, count):
-    positions = chosen(np.array(labels), count)
+    positions = balanced_subset(np.array(labels), count)
     assert positions.tolist() == sorted(set(positions.tolist()))
     assert np.bincount(np.array(labels)[positions], minlength=2).tolist() == [min(count, 20) // 2] * 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader
+from deepfake_ensemble.perturbing.perturbations import PerturbedReader
 from deepfake_ensemble.reading.batches import Batches, BatchReader
 from deepfake_ensemble.reading.decoded import DecodedReader, cache_decoded
 from deepfake_ensemble.reading.images import pixels

@@ -7,13 +7,13 @@ import pytest
 
 from deepfake_ensemble.comparison.robustness import robustness
 from deepfake_ensemble.evaluation.predictions import Predictions
-from deepfake_ensemble.perturbing.perturbations import Likeness, Robustness, Severities, conditions
+from deepfake_ensemble.perturbing.conditions import ImageFormat, Robustness, Severities, conditions
 from deepfake_ensemble.studies.ensemble.report import robustness_page
 from pages import Page, leaves
 
 SETTINGS = Robustness(
     severities=Severities(jpeg=[90, 50], downscale=[0.5], blur=[0.1], noise=[8.0], crop=[0.5]),
-    like={"cifake": Likeness(size=32, quality=75)},
+    like={"cifake": ImageFormat(size=32, quality=75)},
     seed=1,
 )
 

@@ -18,7 +18,7 @@ from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, align
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.perturbing.perturbations import Condition, likened
+from deepfake_ensemble.perturbing.conditions import IMITATED, Condition
 from deepfake_ensemble.scoring.scores import THRESHOLD
 
 CLEAN = "clean"  # the images as they are
@@ -82,7 +82,7 @@ def robustness(
         return differences(sampled, names[0], sampled, names[1], confidence)
 
     def parts(detector: str, data_set: str, there: Bootstrap) -> dict[str, dict[str, Interval]]:
-        resized, compressed = (f"{likened(data_set)}_{step}" for step in (1, 2))
+        resized, compressed = (f"{IMITATED}{data_set}_{step}" for step in (1, 2))
         return {
             "resolution": lost(detector, CLEAN, resized),
             "compression": lost(detector, resized, compressed),

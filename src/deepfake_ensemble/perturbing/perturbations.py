@@ -7,89 +7,66 @@ processor and in every order of reading.
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from deepfake_ensemble.foundation.section import Interpolation, Seed, section
+from deepfake_ensemble.foundation.section import Interpolation
+from deepfake_ensemble.perturbing.conditions import IMITATED, Condition, ImageFormat, Robustness
+from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.reading.images import resize
+from deepfake_ensemble.reading.jpeg import ChannelOrder
+from deepfake_ensemble.reading.records import PackedImages
 
-Quality = Annotated[int, Ge(1), Le(100)]
-# Of an image, and of its position in the split.
-Change = Callable[[Image.Image, int], Image.Image]
+Perturbation = Callable[[Image.Image, int], Image.Image]
+"""From an RGB image and its position in the split to an image of the same size."""
 
 
-@section
-class Severities:
-    """The section `robustness.severities`: of each kind, from mild to strong.
+def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the positions of images, in order: half of each class, spread evenly over the split.
 
-    Attributes:
-        jpeg: quality.
-        downscale: share of the side to which an image is shrunk, before it is brought back.
-        blur: standard deviation, as a share of the side.
-        noise: standard deviation, in grey levels.
-        crop: share of the side that is kept, from the middle, and scaled up.
+    Args:
+        labels: of the split: (n,).
+        count: of the images; where a class has less than half of them, all of it is taken.
     """
-
-    jpeg: Annotated[list[Quality], MinLen(1)]
-    downscale: Annotated[list[Annotated[float, Gt(0), Lt(1)]], MinLen(1)]
-    blur: Annotated[list[Annotated[float, Gt(0), Le(0.5)]], MinLen(1)]
-    noise: Annotated[list[Annotated[float, Gt(0), Le(255)]], MinLen(1)]
-    crop: Annotated[list[Annotated[float, Gt(0), Lt(1)]], MinLen(1)]
-
-
-@section
-class Likeness:
-    """An entry of `robustness.like`: size in pixels and JPEG quality of another data set's images."""
-
-    size: Annotated[int, Ge(1), Le(1024)]
-    quality: Quality
+    halves = []
+    for label in (0, 1):
+        of_class = np.flatnonzero(labels == label)
+        wanted = min(count // 2, len(of_class))
+        halves.append(of_class[np.linspace(0, len(of_class) - 1, wanted).astype(np.int64)])
+    return np.sort(np.concatenate(halves))
 
 
-@section
-class Robustness:
-    """The section `robustness`; `seed` draws the noise."""
+class PerturbedReader(BatchReader):
+    """Batches of one split, every image perturbed at the size of the network."""
 
-    severities: Severities
-    like: dict[str, Likeness]
-    seed: Seed
+    def __init__(
+        self,
+        images: PackedImages,
+        size: int,
+        interpolation: Interpolation,
+        threads: int,
+        perturb: Perturbation,
+    ) -> None:
+        super().__init__(images, size, interpolation, threads)
+        self._perturb = perturb
+
+    def _decode(self, image: NDArray[np.uint8], position: int, channels: ChannelOrder) -> None:
+        super()._decode(image, position, "RGB")
+        perturbed = np.asarray(self._perturb(Image.fromarray(image), position))
+        image[...] = perturbed if channels == "RGB" else perturbed[..., ::-1]
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One kind of perturbation at one severity; `name` is that of its table of predictions."""
+def perturbation(condition: Condition, settings: Robustness, interpolation: Interpolation) -> Perturbation:
+    """Return what a condition does to an image.
 
-    name: str
-    kind: str
-    severity: float
-
-
-def conditions(settings: Robustness) -> list[Condition]:
-    """Return all conditions: kind by kind from mild to strong, then those that liken images to a data set's.
-
-    These are diagnostic and come in two steps, 1 with its resolution and 2 with its compression as well: so
-    what is lost on that data set separates into resolution, compression, and the rest.
+    Args:
+        condition: one of `conditions(settings)`.
+        settings: the section `robustness`.
+        interpolation: how small images are brought to the network's size; also those of an imitated data set.
     """
-    graded = [
-        Condition(f"{kind}_{severity:g}", kind, severity)
-        for kind, severities in vars(settings.severities).items()
-        for severity in severities
-    ]
-    diagnostic = [
-        Condition(f"{likened(data_set)}_{step}", likened(data_set), step)
-        for data_set in settings.like
-        for step in (1, 2)
-    ]
-    return graded + diagnostic
-
-
-def change(condition: Condition, settings: Robustness, interpolation: Interpolation) -> Change:
-    """Return what a condition does to an image; `interpolation` is how small images are brought to the
-    network's size, which goes for what is likened to another data set's as it does for those."""
     graded: dict[str, Callable[..., Image.Image]] = {
         "jpeg": _compressed,
         "downscale": _shrunk,
@@ -99,13 +76,8 @@ def change(condition: Condition, settings: Robustness, interpolation: Interpolat
     }
     if condition.kind in graded:
         return partial(graded[condition.kind], condition.severity)
-    data_set = condition.kind.removeprefix(likened(""))
-    return partial(_alike, settings.like[data_set], condition.severity == 2, interpolation)
-
-
-def likened(data_set: str) -> str:
-    """Return the kind of perturbation that likens images to a data set's."""
-    return f"like_{data_set}"
+    data_set = condition.kind.removeprefix(IMITATED)
+    return partial(_imitated, settings.like[data_set], condition.severity == 2, interpolation)
 
 
 def _compressed(quality: int, image: Image.Image, position: int = 0) -> Image.Image:
@@ -135,8 +107,8 @@ def _cropped(share: float, image: Image.Image, position: int) -> Image.Image:
     return resize(image.crop((edge, edge, edge + kept, edge + kept)), image.width)
 
 
-def _alike(
-    likeness: Likeness, compress: bool, interpolation: Interpolation, image: Image.Image, position: int
+def _imitated(
+    target: ImageFormat, compress: bool, interpolation: Interpolation, image: Image.Image, position: int
 ) -> Image.Image:
-    small = resize(image, likeness.size)
-    return resize(_compressed(likeness.quality, small) if compress else small, image.width, interpolation)
+    small = resize(image, target.size)
+    return resize(_compressed(target.quality, small) if compress else small, image.width, interpolation)

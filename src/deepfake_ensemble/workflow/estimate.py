@@ -17,7 +17,7 @@ from rich.filesize import decimal
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
-from deepfake_ensemble.perturbing.perturbations import conditions
+from deepfake_ensemble.perturbing.conditions import conditions
 from deepfake_ensemble.studies.common import plan
 from deepfake_ensemble.studies.ensemble.params import CHECK, Params
 from deepfake_ensemble.workflow.generated import table

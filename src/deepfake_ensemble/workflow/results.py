@@ -14,7 +14,7 @@ from deepfake_ensemble.comparison.robustness import PARTS
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
-from deepfake_ensemble.perturbing.perturbations import likened
+from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, weights_matter
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 from deepfake_ensemble.workflow import generated, measured
@@ -183,7 +183,7 @@ def _robustness(folder: Path) -> Iterable[str]:
         " accuracy:"
     )
     strongest = {of["kind"]: name for name, of in found["conditions"].items()}
-    kinds = {kind: name for kind, name in strongest.items() if not kind.startswith(likened(""))}
+    kinds = {kind: name for kind, name in strongest.items() if not kind.startswith(IMITATED)}
     yield table(
         ["detector", "clean", *(name.replace("_", " ") for name in kinds.values())],
         [

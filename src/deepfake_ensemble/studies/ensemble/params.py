@@ -15,7 +15,7 @@ from deepfake_ensemble.explanation.choice import ExplanationParams
 from deepfake_ensemble.foundation.section import Seed32, section
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
-from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
+from deepfake_ensemble.perturbing.conditions import Robustness, conditions
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
 from deepfake_ensemble.training.shared.settings import Resume

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.perturbing.perturbations import conditions
+from deepfake_ensemble.perturbing.conditions import conditions
 from deepfake_ensemble.studies.common import plan as common
 from deepfake_ensemble.studies.common.plan import BYTES_PER_ROW, ceil
 from deepfake_ensemble.studies.common.planning import Known, Plan, Work

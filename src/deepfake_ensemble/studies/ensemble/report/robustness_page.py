@@ -19,7 +19,7 @@ from deepfake_ensemble.pages.numbers import (
     points,
     share,
 )
-from deepfake_ensemble.perturbing.perturbations import Robustness, likened
+from deepfake_ensemble.perturbing.conditions import IMITATED, Robustness
 
 TITLE = "Detectors on perturbed images"
 
@@ -130,7 +130,7 @@ def _told(name: str, condition: Mapping[str, Any]) -> str:
     kind, severity = condition["kind"], condition["severity"]
     if kind in _KINDS:
         return _KINDS[kind][2].format(severity)
-    data_set = kind.removeprefix(likened(""))
+    data_set = kind.removeprefix(IMITATED)
     return f"at {title(data_set)}'s resolution" + (" and compression" if severity == 2 else "")
 
 
@@ -172,7 +172,7 @@ def _steps(found: Mapping[str, Any], data_set: str) -> str:
     """Draw accuracy as images become those of another data set, step by step."""
     with styled():
         drawn, axes = empty(HALF[0] + 1.5, HALF[1])
-        names = (CLEAN, *(f"{likened(data_set)}_{step}" for step in (1, 2)))
+        names = (CLEAN, *(f"{IMITATED}{data_set}_{step}" for step in (1, 2)))
         for detector, look in looks(list(found["detectors"])).items():
             of = found["detectors"][detector]
             accuracies = [of[name]["accuracy"]["value"] for name in names]

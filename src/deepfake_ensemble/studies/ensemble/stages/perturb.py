@@ -19,8 +19,8 @@ def main(model: str) -> None:
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.inference.predictor import Predictor, write
     from deepfake_ensemble.models import saved, session
-    from deepfake_ensemble.perturbing.perturbations import Robustness, change, conditions
-    from deepfake_ensemble.perturbing.perturbed_batches import PerturbedReader, chosen
+    from deepfake_ensemble.perturbing.conditions import Robustness, conditions
+    from deepfake_ensemble.perturbing.perturbations import PerturbedReader, balanced_subset, perturbation
     from deepfake_ensemble.reading.records import PackedImages
 
     settings = params.read("robustness", Robustness)
@@ -30,7 +30,7 @@ def main(model: str) -> None:
     batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
     file, packed = Path("models") / f"{model}.keras", Path("data/packed/internal/test")
     images = PackedImages(packed)
-    positions = chosen(images.labels, count)
+    positions = balanced_subset(images.labels, count)
     paths = [images.paths[position] for position in positions]
     with replacing_folder(Path("predictions_perturbed") / model) as folder:
         if count:
@@ -42,7 +42,7 @@ def main(model: str) -> None:
                     size,
                     interpolation,
                     processor.readers,
-                    change(condition, settings, interpolation),
+                    perturbation(condition, settings, interpolation),
                 )
                 chunks = np.split(positions, range(batch_size, len(positions), batch_size))
                 with count_progress(f"predict {condition.name} with {model}", len(positions)) as advance:

@@ -16,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.foundation.files import replacing_file, write_json
-    from deepfake_ensemble.perturbing.perturbations import Robustness, conditions
+    from deepfake_ensemble.perturbing.conditions import Robustness, conditions
     from deepfake_ensemble.studies.ensemble.report import robustness_page
 
     settings = params.read("robustness", Robustness)
