@@ -35,13 +35,13 @@ repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active
 	@python -m deepfake_ensemble.studies.ensemble.params && dvc repro
 
 residual: $(INSTALLED) ## The same for the second study, in the folder residual
-	@cd residual && export PYTHONPATH=../src && python -m deepfake_ensemble.studies.residual.params && dvc repro
+	@cd residual && export PYTHONPATH=src && python -m deepfake_ensemble.studies.residual.params && dvc repro
 
 residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
-	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.studies.residual.plan
+	@cd residual && PYTHONPATH=src python -m deepfake_ensemble.studies.residual.plan
 
 residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own files, and docs/residual.md
-	@cd residual && PYTHONPATH=../src python -m deepfake_ensemble.workflow.residual_results
+	@cd residual && PYTHONPATH=src python -m deepfake_ensemble.workflow.residual_results
 	@python -m deepfake_ensemble.workflow.residual_page
 
 estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network

@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.workflow.machine import commit, machine, versions
 from deepfake_ensemble.workflow.results import KEPT, MEASUREMENTS
@@ -172,7 +172,5 @@ def main() -> None:
 if __name__ == "__main__":
     if {"-h", "--help"} & set(sys.argv[1:]):
         sys.exit(__doc__)
-    try:
+    with exiting():
         main()
-    except UserError as error:
-        sys.exit(str(error))

@@ -6,7 +6,6 @@ a rate is taken to fall with the number of pixels, and nothing is known of a rat
 """
 
 import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.perturbing.conditions import conditions
 from deepfake_ensemble.studies.common import plan
@@ -311,7 +310,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with exiting():
         main()
-    except UserError as error:
-        sys.exit(str(error))

@@ -31,6 +31,18 @@ def filled(text: str, parts: Mapping[str, str], file: Path) -> str:
     return text
 
 
+def refresh(file: Path, parts: Mapping[str, str]) -> None:
+    """Rewrite a file with each part's content, by name, in its place, and say whether it changed.
+
+    Raises:
+        UserError: as `filled` does.
+    """
+    before = file.read_text(encoding="utf-8")
+    after = filled(before, parts, file)
+    file.write_text(after, encoding="utf-8")
+    print(f"{file}: " + ("as it was" if after == before else "brought up to date"))
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table whose first column is text and whose other columns are numbers."""
     frame = pd.DataFrame(rows, columns=list(header))

@@ -4,13 +4,12 @@ What was measured on real images comes from docs/measurements/small and residual
 what an edit reruns, from dvc.yaml.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.studies.residual.report.names import title
@@ -96,17 +95,7 @@ def _stage(item: Any) -> str:
     return item.addressing.partition("@")[0]
 
 
-def main() -> None:
-    """Rewrite the pages, and say of each whether it changed."""
-    for page, made in parts().items():
-        before = page.read_text(encoding="utf-8")
-        after = generated.filled(before, made, page)
-        page.write_text(after, encoding="utf-8")
-        print(f"{page}: " + ("as it was" if after == before else "brought up to date"))
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(str(error))
+    with exiting():
+        for page, made in parts().items():
+            generated.refresh(page, made)

@@ -4,18 +4,17 @@ Scores and times come from residual/results.json; from docs/measurements/residua
 measured by benchmarks/residual_cost.py, and trials (validation-NAME.json), by benchmarks/fast_recipe.py.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.studies.residual.report.names import WITHOUT_STEM, title
 from deepfake_ensemble.workflow import frontier
-from deepfake_ensemble.workflow.generated import filled, table
+from deepfake_ensemble.workflow.generated import refresh, table
 
 DOCUMENT = Path("docs/residual.md")
 FRONTIER = Path("docs/residual-frontier.svg")
@@ -154,17 +153,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores{', ' + machine['gpu'] if machine['gpu'] else ''}"
 
 
-def main() -> None:
-    """Rewrite docs/residual.md and its figure, and say whether the text changed."""
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = filled(before, measured_parts(Path()), DOCUMENT)
-    DOCUMENT.write_text(after, encoding="utf-8")
-    FRONTIER.write_text(measured_frontier(Path()), encoding="utf-8")
-    print(f"{DOCUMENT}: " + ("as it was" if after == before else "brought up to date"))
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(str(error))
+    with exiting():
+        refresh(DOCUMENT, measured_parts(Path()))
+        FRONTIER.write_text(measured_frontier(Path()), encoding="utf-8")

@@ -20,7 +20,7 @@ from typing import Any
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
 from deepfake_ensemble.inference.left_out import why_empty
 from deepfake_ensemble.inference.predictor import scored
@@ -177,7 +177,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--keep-as", metavar="NAME", help=f"keep the report in {KEPT}/NAME, not in the profile's"
     )
-    try:
+    with exiting():
         main(parser.parse_args().keep_as)
-    except UserError as error:
-        sys.exit(str(error))

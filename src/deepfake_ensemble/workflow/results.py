@@ -4,14 +4,13 @@ Everything comes from what `benchmarks/measured_run.py` left in docs/measurement
 it, the run's own reports.
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.comparison.robustness import PARTS
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.perturbing.conditions import IMITATED
@@ -284,7 +283,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with exiting():
         main()
-    except UserError as error:
-        sys.exit(str(error))

@@ -8,7 +8,6 @@ one back. Images and splits are the same in all of them, so what differs is the 
 import argparse
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.comparison.spread import GAIN, Spread, spreads
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32
 from deepfake_ensemble.workflow import generated, measured
@@ -104,14 +103,9 @@ def main() -> None:
         outside = [name for name in data_sets if name != INTERNAL]
         figures = repeat(seeds, [INTERNAL, *outside])
         write_json(MEASUREMENTS / f"{profile}.json", rounded({"figures": figures}))
-    before = PAGE.read_text(encoding="utf-8")
-    after = generated.filled(before, parts(MEASUREMENTS), PAGE)
-    PAGE.write_text(after, encoding="utf-8")
-    print(f"{PAGE}: " + ("as it was" if after == before else "brought up to date"))
+    generated.refresh(PAGE, parts(MEASUREMENTS))
 
 
 if __name__ == "__main__":
-    try:
+    with exiting():
         main()
-    except UserError as error:
-        sys.exit(str(error))

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.workflow.machine import machine, versions
 from deepfake_ensemble.workflow.results import MEASUREMENTS
 
@@ -219,7 +219,5 @@ def _line(it: Compared) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with exiting():
         main()
-    except UserError as error:
-        sys.exit(str(error))

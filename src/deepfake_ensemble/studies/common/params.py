@@ -6,7 +6,6 @@ of every section and every profile is looked at, and what only together makes se
 
 import difflib
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,7 +19,7 @@ from deepfake_ensemble.archives.splitting import SPLITS
 from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams
 from deepfake_ensemble.evaluation.weighting import Method
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.processor import Processor
 from deepfake_ensemble.foundation.section import ImageSize, Interpolation, Seed, Seed32, section
 from deepfake_ensemble.models import architecture
@@ -138,10 +137,8 @@ class Check(Generic[P]):
 
     def main(self) -> None:
         """Print that all is in order, or a line for each problem, and exit with code 1."""
-        try:
+        with exiting():
             self.read()
-        except UserError as error:
-            sys.exit(str(error))
         print(f"{self.file}: all {keys(params.load())} keys are in order")
 
 

@@ -7,7 +7,6 @@ changed.
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.studies.common.params import Check, P
 
 
@@ -121,11 +120,9 @@ class Plan(Generic[P]):
         parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
         parser.add_argument("--json", action="store_true", help="print it as JSON")
         arguments = parser.parse_args()
-        try:
+        with exiting():
             whole = self.check.read()
             steps = self.steps(whole, ask_dvc())
-        except UserError as error:
-            sys.exit(str(error))
         if arguments.json:
             print(json.dumps({"profile": whole.profile, "steps": [asdict(step) for step in steps]}, indent=2))
             return
