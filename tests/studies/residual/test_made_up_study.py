@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     archive(folder / "data/raw/cifake.zip")
-    run(folder, "deepfake_ensemble.studies.common.stages.audit cifake", blocked=False)
+    run(folder, "deepfake_ensemble.studies.common.stages.audit internal", blocked=False)
     run(folder, "deepfake_ensemble.studies.residual.stages.split")
     everything = [*params["runs"]["imagenet"], *params["runs"]["random"]]
     for name in everything:
@@ -63,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     networks = {"image_size": 32, "runs": dict.fromkeys(everything, costs)}
     write_json(folder / "reports/networks.json", networks)
     for stage in ARITHMETIC:
-        run(folder, f"deepfake_ensemble.residual.stages.{stage}")
+        run(folder, f"deepfake_ensemble.studies.residual.stages.{stage}")
     return folder
 
 
@@ -221,7 +221,7 @@ def test_the_same_inputs_give_the_same_bytes(home: Path) -> None:
     files = [file for file in (home / "reports").rglob("*") if file.is_file()]
     before = {file: file.read_bytes() for file in files}
     for stage in ARITHMETIC:
-        run(home, f"deepfake_ensemble.residual.stages.{stage}")
+        run(home, f"deepfake_ensemble.studies.residual.stages.{stage}")
     assert {file: file.read_bytes() for file in files} == before
 
 
