@@ -220,11 +220,6 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
         ),
         (
             "data_sets.cifake.archive",
-            "faces",
-            "data_sets.cifake.archive: another data set has faces too; one archive, one data set",
-        ),
-        (
-            "data_sets.cifake.archive",
             "my/faces",
             'data_sets.cifake.archive: "my/faces" is not allowed: use letters, digits, _ and -',
         ),

@@ -15,13 +15,20 @@ from annotated_types import Ge, MinLen
 from deepfake_ensemble.archives.audit import AuditParams
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.archives.splitting import SPLITS
-from deepfake_ensemble.evaluation.settings import INTERNAL, ComparisonParams, EvaluationParams
+from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
 from deepfake_ensemble.evaluation.weighting import Method
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.processor import Processor
-from deepfake_ensemble.foundation.section import ImageSize, Interpolation, Seed, Seed32, section
+from deepfake_ensemble.foundation.section import (
+    INTERNAL,
+    INTERNAL_SPLITS,
+    ImageSize,
+    Interpolation,
+    Seed,
+    Seed32,
+    section,
+)
 from deepfake_ensemble.models import architecture
 
 
@@ -176,10 +183,10 @@ def _wrong_data_sets(data_sets: Mapping[str, DataSet]) -> Iterator[str]:
         yield f"data_sets.{INTERNAL}: missing; it is the one that is split and trained on"
     for name, data_set in data_sets.items():
         key = f"data_sets.{name}"
-        if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in SPLITS:
+        if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in INTERNAL_SPLITS:
             yield (
                 f"{key}: cannot be the name of a data set; use small letters, digits and _, and none of"
-                f" {', '.join(SPLITS)}"
+                f" {', '.join(INTERNAL_SPLITS)}"
             )
         if not re.fullmatch("[A-Za-z0-9_-]+", data_set.archive):
             yield f'{key}.archive: "{data_set.archive}" is not allowed: use letters, digits, _ and -'
@@ -210,8 +217,8 @@ def _wrong_models(models: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_counts(key: str, counts: Mapping[str, int], data_sets: Mapping[str, DataSet]) -> Iterator[str]:
-    drawn = [*SPLITS, *(name for name in data_sets if name != INTERNAL)]
-    yield from (f"{key}.{split}: missing" for split in SPLITS if split not in counts)
+    drawn = [*INTERNAL_SPLITS, *(name for name in data_sets if name != INTERNAL)]
+    yield from (f"{key}.{split}: missing" for split in INTERNAL_SPLITS if split not in counts)
     for split, count in counts.items():
         if split not in drawn:
             yield f"{key}.{split}: no data set has this split; {meant(split, drawn)}"

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from deepfake_ensemble.archives.splitting import SPLITS
-from deepfake_ensemble.evaluation.settings import INTERNAL
+from deepfake_ensemble.foundation.section import INTERNAL, INTERNAL_SPLITS
 from deepfake_ensemble.studies.common.params import Params
 from deepfake_ensemble.studies.common.planning import Known, Work
 
@@ -35,7 +34,7 @@ def basis(whole: Params) -> str:
 
 def counts(whole: Params, data_set: str) -> dict[str, int | None]:
     """Return how many images are drawn from a data set, by split; None if all that are half of each class."""
-    splits = SPLITS if data_set == INTERNAL else (data_set,)
+    splits = INTERNAL_SPLITS if data_set == INTERNAL else (data_set,)
     return {split: whole.active.counts.get(split) for split in splits}
 
 

@@ -9,10 +9,9 @@ from typing import Annotated
 
 from annotated_types import Ge, MinLen
 
-from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.explanation.choice import ExplanationParams
-from deepfake_ensemble.foundation.section import Seed32, section
+from deepfake_ensemble.foundation.section import INTERNAL, Seed32, section
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.conditions import Robustness, conditions

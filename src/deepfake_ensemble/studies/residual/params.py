@@ -8,9 +8,8 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from deepfake_ensemble.evaluation.settings import INTERNAL
 from deepfake_ensemble.explanation.pictures_settings import Pictures
-from deepfake_ensemble.foundation.section import section
+from deepfake_ensemble.foundation.section import INTERNAL, section
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS

@@ -72,7 +72,12 @@ def _predict(whole: Params, known: Known) -> Work:
 
 PLAN = Plan(
     check=CHECK,
-    work={**common.WORK, "fetch": _fetch, "train": _train, "finetune": _train, "predict": _predict},
+    work={
+        **common.WORK,
+        "fetch": _fetch,
+        **dict.fromkeys(("train", "finetune"), _train),
+        **dict.fromkeys(("predict", "predict_finetuned"), _predict),
+    },
     setting=lambda whole: f"runs from {'random and ImageNet' if whole.active.imagenet else 'random'} weights",
     basis=common.basis,
 )
