@@ -92,7 +92,7 @@ def run_and_kill(there: Clone, kill: Kill) -> tuple[str, bool]:
 
 
 def restore_lock(there: Clone) -> None:
-    """Go the way back that the README names, where DVC was killed while it wrote dvc.lock."""
+    """Go the way back that docs/troubleshooting.md names, where DVC was killed while it wrote dvc.lock."""
     whole, found = there.git("show", "HEAD:dvc.lock"), (there / "dvc.lock").read_text(encoding="utf-8")
     if found != whole:
         print(f"dvc.lock: cut off after {len(found):,} of {len(whole):,} characters")

@@ -1,6 +1,6 @@
 """Results travel through git and a folder that is DVC's remote, from clone to clone, without a training.
 
-The commands here are those of the README's section on sharing.
+The commands here are those of docs/sharing.md.
 """
 
 import shutil
