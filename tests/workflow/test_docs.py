@@ -177,3 +177,23 @@ def test_anchors_are_those_that_github_makes() -> None:
         "twice",
         "twice-1",
     }
+
+
+def test_github_runs_what_runs_before_anything_lands_with_actions_that_cannot_change() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"].values()
+    assert ".ci/run" in [step.get("run") for step in job["steps"]]
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert used and all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used)
+
+
+def test_a_report_of_a_problem_asks_for_the_plan_and_the_fingerprint() -> None:
+    form = (ROOT / ".github/ISSUE_TEMPLATE/problem.yml").read_text(encoding="utf-8")
+    fields = {field["id"] for field in yaml.safe_load(form)["body"] if "id" in field}
+    assert {"plan", "fingerprint"} <= fields
+    assert "`make plan`" in form and "`reports/run.json`" in form
+
+
+def test_before_a_commit_runs_what_make_lint_runs() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert local["repo"] == "local"
+    assert [(hook["entry"], hook["language"]) for hook in local["hooks"]] == [("make lint", "system")]
