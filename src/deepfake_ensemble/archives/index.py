@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class SplitRow(NamedTuple):
-    """An image of a split; `label` is 1 for fake, `sha256` that of the file's bytes."""
+    """An image of a split: its path in the archive, its label (1 = fake), the SHA-256 of the file's bytes."""
 
     path: str
     label: int
@@ -42,12 +42,20 @@ def write_split(path: Path, rows: Iterable[SplitRow]) -> None:
 
 
 def read_index(path: Path) -> list[IndexRow]:
-    """Read what `write_index` wrote; UserError names the first line that cannot be such a row."""
+    """Return what `write_index` wrote.
+
+    Raises:
+        UserError: if the table is missing, or a line, which it names, cannot be such a row.
+    """
     return [IndexRow(p, label, sha, status) for p, label, sha, status in _read(path, IndexRow._fields)]
 
 
 def read_split(path: Path) -> list[SplitRow]:
-    """Read what `write_split` wrote; UserError names the first line that cannot be such a row."""
+    """Return what `write_split` wrote.
+
+    Raises:
+        UserError: as `read_index`.
+    """
     return [SplitRow(p, label, sha) for p, label, sha in _read(path, SplitRow._fields)]
 
 

@@ -20,7 +20,7 @@ class Tables(NamedTuple):
 
 
 def tables(file: Image.Image) -> Tables:
-    """Return the tables of an image that Pillow has opened; an image without any has no quality."""
+    """Return the quantisation tables of an image that Pillow has opened; without any it has no quality."""
     return _recognise(_values(file))
 
 

@@ -40,9 +40,12 @@ ADVANCE = 1 << 20  # bytes
 class RetryPolicy:
     """How often to try, and how long to wait; times are in seconds.
 
-    `attempts` failures in a row end a download; a failure after another 1 MiB has come starts a new row.
-    The first wait is `first_wait`, each further one twice as long, unless the server names a time itself.
-    A server that asks for more than `longest_wait` is left to the user.
+    Attributes:
+        attempts: so many failures in a row end a download; one after another 1 MiB has come starts a new row.
+        first_wait: each further wait is twice as long, unless the server names a time itself.
+        longest_wait: a server that asks for more is left to the user.
+        connect: how long a connection may take to be made.
+        read: how long a server may send nothing.
     """
 
     attempts: int = 5
@@ -98,10 +101,16 @@ def set_timeouts(session: requests.Session, retry: RetryPolicy) -> None:
 
 
 def download(remote: Remote, destination: Path, retry: RetryPolicy = RETRY) -> None:
-    """Download a file to `destination`, which is replaced only when the new file is complete and verified.
+    """Download a file.
 
-    What has arrived is kept beside it, in a hidden file named after `remote.key` and the identity of the
-    file on the server (its ETag, date and size), so that the next call goes on with it, and with no other.
+    What has arrived is kept beside `destination`, in a hidden file named after `remote.key` and the identity
+    of the file on the server (its ETag, date and size), so that the next call goes on with it, and with no
+    other.
+
+    Args:
+        remote: the file.
+        destination: replaced only when the new file is complete and verified.
+        retry: how often to try, and how long to wait.
 
     Raises:
         UserError: if the download failed; it says why and what to do.

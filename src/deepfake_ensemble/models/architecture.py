@@ -23,10 +23,12 @@ InitialWeights = Literal["random", "imagenet"]
 
 @dataclass(frozen=True)
 class Scaling:
-    """How pixels of 0–255 become what a network sees: `pixel * scale + offset` for each channel.
+    """How RGB pixels of 0–255 become what a network sees: `pixel * scale + offset` for each channel.
 
-    `channels` is the order in which the network wants them, and in which `scale` and `offset` are given;
-    images are always RGB.
+    Attributes:
+        scale: by channel.
+        offset: by channel.
+        channels: the order in which the network wants them, and in which `scale` and `offset` are given.
     """
 
     scale: tuple[float, float, float]
@@ -87,7 +89,11 @@ class Architecture:
 
 @section
 class FineTuned:
-    """The section `models.NAME.network` of a network that can start from published weights."""
+    """The section `models.NAME.network` of a network that can start from published weights.
+
+    Attributes:
+        frozen_layers: how many of the backbone's first layers keep them.
+    """
 
     frozen_layers: Annotated[int, Ge(0)]
 
@@ -99,6 +105,17 @@ def keras_backbone(
 
     It is given an input tensor, not a shape, because Xception refuses shapes under 71 pixels although it
     works from 32 on.
+
+    Args:
+        application: which network.
+        image_size: in pixels.
+        weights: the file of its published weights; None for random ones (seed Keras first).
+
+    Returns:
+        The model from scaled pixels (n, image_size, image_size, 3) to features (n, d).
+
+    Raises:
+        UserError: if the file is not one of its weights.
     """
     import keras
 

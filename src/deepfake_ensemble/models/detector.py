@@ -18,7 +18,13 @@ UNIT = Scaling(scale=(1 / 255,) * 3)
 
 @section
 class ModelParams:
-    """The section `models.NAME` of params.yaml; `network` is read by the architecture's own dataclass."""
+    """The section `models.NAME` of params.yaml.
+
+    Attributes:
+        learning_rate: where the study fine-tunes published weights or trains the paper's own network.
+        input_scaling: unit brings pixels to 0–1; native is what the published weights were trained with.
+        network: read by the architecture's own dataclass.
+    """
 
     learning_rate: Annotated[float, Gt(0)]
     input_scaling: InputScaling
@@ -34,9 +40,19 @@ def build(
     network: Any,
     imagenet_weights: Path | None = None,
 ) -> "keras.Model":
-    """Build a detector: (n, image_size, image_size, 3) RGB of 0–255, uint8 or float32 → (n, 1) P(fake).
+    """Build a detector from images to P(fake).
 
-    Weights are random (seed Keras first), but for the backbone where `imagenet_weights` is given.
+    Args:
+        name: of the model, for messages and its file.
+        architecture: the registry's entry.
+        image_size: in pixels.
+        input_scaling: which of the scalings it begins with.
+        network: the architecture's own section of params.yaml, checked.
+        imagenet_weights: a file for the backbone; all other weights, or all of them, are random (seed Keras
+            first).
+
+    Returns:
+        The model: (n, image_size, image_size, 3) RGB of 0–255, uint8 or float32 → (n, 1) P(fake), float32.
 
     Raises:
         UserError: if `input_scaling` is native and the architecture has no native scaling.
@@ -79,7 +95,7 @@ def freeze(detector: "keras.Model", layers: int) -> None:
 
 
 def set_batch_norm_momentum(detector: "keras.Model", momentum: float) -> None:
-    """Let the running averages of batch normalisation follow with `momentum`."""
+    """Set the momentum of all running averages of batch normalisation; 0 takes the last batch alone."""
     import keras
 
     for layer in _layers(detector):

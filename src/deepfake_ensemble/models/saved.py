@@ -21,6 +21,11 @@ def save(model: "keras.Model", path: Path, fingerprint: Mapping[str, Any]) -> No
     Keras writes the time of saving into the file, twice, and addresses in memory; here every member of the
     zip carries the earliest time that the format knows, the date is left out, and the addresses are numbered.
 
+    Args:
+        model: trained; it may be compiled.
+        path: of the file, which is replaced when the new one is complete.
+        fingerprint: what the model was made from; becomes the file's member `fingerprint.json`.
+
     Raises:
         UserError: if the disk has no room for it; what was there before stays.
     """

@@ -1,4 +1,4 @@
-"""Seed and settle TensorFlow for a process that computes with it."""
+"""Seed and configure TensorFlow for a process that computes with it."""
 
 import gc
 import sys
@@ -14,6 +14,11 @@ def start(seed: int, precision: str = "float32", optimize_graph: bool = True) ->
     """Seed Python's, NumPy's and TensorFlow's generators (section 3.6.2) and make every operation repeatable.
 
     PYTHONHASHSEED counts only before the interpreter starts; the stage's command in dvc.yaml sets it.
+
+    Args:
+        seed: of all generators; below 2**32.
+        precision: Keras' policy for what layers compute in: float32, mixed_float16 or mixed_bfloat16.
+        optimize_graph: whether TensorFlow rewrites its graph before the first step.
     """
     with _absent(*OPTIONAL), _uncollected():
         import keras

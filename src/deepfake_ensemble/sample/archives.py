@@ -35,12 +35,16 @@ CIFAKE_SHARE = 3
 
 
 def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, tile: int = 40) -> None:
-    """Write the sample archive of `layout` to `destination`; the same seed and tile give the same bytes.
+    """Write one of the sample archives; the same seed and tile give the same bytes.
 
-    `tile` is the side of a face in pixels: even, 32 or more; the larger, the fewer there are. Both
-    archives of a study must be built with the same seed and tile, or they may share pixels.
+    Args:
+        layout: whose layout it has.
+        destination: replaced when the new archive is complete.
+        seed: the same for both archives of a study, or they may share pixels; so with `tile`.
+        tile: the side of a face in pixels: even, 32 or more; the larger, the fewer there are.
 
-    Raises UserError if a photograph is missing or damaged.
+    Raises:
+        UserError: if a photograph is missing or damaged.
     """
     faces, cifake = allocate(seed, tile)
     entries = face_entries(faces, seed) if layout == "faces" else cifake_entries(cifake, seed)
@@ -48,7 +52,15 @@ def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, t
 
 
 def allocate(seed: int, size: int) -> tuple[list[Sequence[Tile]], list[Sequence[Tile]]]:
-    """Deal the cells of every photograph to the two archives: for each, pairs (real, fake) of tiles."""
+    """Deal the cells of every photograph to the two archives.
+
+    Args:
+        seed: of the draw.
+        size: of the sides of cells, in pixels.
+
+    Returns:
+        For faces and for CIFAKE: pairs of tiles, the first to stay as it is, the second to become a fake.
+    """
     rng = np.random.default_rng([seed, 0])
     faces: list[Sequence[Tile]] = []
     cifake: list[Sequence[Tile]] = []

@@ -46,7 +46,14 @@ size of the file would tell of a generator's trace."""
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A region of a photograph: its name, its upper left corner, its pixels (height, width, 3) as uint8."""
+    """A region of a photograph.
+
+    Attributes:
+        photograph: its name.
+        x: of the upper left corner, in the photograph.
+        y: likewise.
+        pixels: (height, width, 3), RGB.
+    """
 
     photograph: str
     x: int
@@ -66,9 +73,13 @@ class Tile:
 
 
 def read(name: str) -> Tile:
-    """Return a whole photograph, named by package and path, as one RGB tile.
+    """Return a whole photograph as one RGB tile.
 
-    Raises UserError if the package or the file is not installed, or the file cannot be read.
+    Args:
+        name: package and path within it, as in COLOUR_PHOTOGRAPHS.
+
+    Raises:
+        UserError: if the package or the file is not installed, or the file cannot be read.
     """
     package, _, path = name.partition("/")
     spec = find_spec(package)

@@ -34,13 +34,14 @@ SPREAD = 0.2  # of the strength, from image to image
 
 
 def jpeg(pixels: Pixels) -> bytes:
-    """Compress as both of Kaggle's archives are: quality 75, 4:2:0."""
+    """Return RGB pixels (height, width, 3) compressed as both of Kaggle's archives are: quality 75, 4:2:0."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=75, subsampling="4:2:0")
     return buffer.getvalue()
 
 
 def decode(data: bytes) -> Pixels:
+    """Return the RGB pixels (height, width, 3) of an encoded image."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 
