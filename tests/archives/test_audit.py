@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def audited(
             file.writestr(name, content)
     params = AuditParams(on_bad_image=on_bad_image, seed=42)  # type: ignore[arg-type]
     with open_archive(path) as archive:
-        return audit(archive, LAYOUTS[layout], params)
+        found = audit(archive, LAYOUTS[layout], params)
+    return replace(found, report=asdict(found.report))  # as the JSON file holds it
 
 
 def refusal(

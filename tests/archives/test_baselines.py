@@ -1,11 +1,15 @@
 """Trivial features are what they say, and their AUC is that of an independent count."""
 
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.signal import convolve2d
 
-from deepfake_ensemble.archives.baselines import Features, baselines, features
+from deepfake_ensemble.archives import baselines as module
+from deepfake_ensemble.archives.baselines import Features, features
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:
@@ -24,6 +28,11 @@ def test_a_flat_image_and_one_too_small_have_no_sharpness() -> None:
     assert features(9, Image.new("RGB", (8, 8), (7, 7, 7))) == (9, 7.0, 0.0)
     assert features(9, noise(2, 50)).sharpness == 0.0
     assert features(9, Image.new("RGB", (1, 1), (255, 255, 255))) == (9, 255.0, 0.0)
+
+
+def baselines(*arguments: Any, **options: Any) -> dict[str, Any]:
+    """Return them as the JSON file holds them."""
+    return asdict(module.baselines(*arguments, **options))
 
 
 def rows(seed: int, n: int = 60) -> tuple[list[Features], list[int]]:

@@ -75,8 +75,8 @@ def test_the_leak_free_test_set_lacks_what_lies_in_the_training_half_and_nothing
     of = drawn()
     lost = {row.path for row in of.rows["test"]} - {row.path for row in of.rows["leak_free"]}
     assert lost == {"test/FAKE/0001 (3).jpg", "test/FAKE/0007 (6).jpg"}
-    assert of.summary["leak_free"]["images"] == 158
-    assert of.summary["test"]["copies"] == 1
+    assert of.summary["leak_free"].images == 158
+    assert of.summary["test"].copies == 1
 
 
 def test_the_draw_follows_the_seed_and_not_the_order_of_the_rows() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def check(rows: dict[str, list[SplitRow]], counts: dict[str, int]) -> None:
 def test_splits_are_exact_and_balanced_and_leave_the_rest_out() -> None:
     split = split_set("faces", images(0, *[1] * 20) + images(1, *[1] * 30), LAYOUT, COUNTS, 42)
     check(split.rows, COUNTS)
-    assert split.summary == {
+    assert asdict(split.summary) == {
         "images": COUNTS,
         "missing": {"train": 0, "val": 0, "test": 0},
         "dropped": 0,
@@ -208,7 +209,7 @@ def test_only_images_of_the_wanted_part_are_drawn() -> None:
     split = split_set("cifake", rows, LAYOUT, {"cifake": 20}, 42, partition="test")
     check(split.rows, {"cifake": 20})
     assert all(row.path.startswith("test/") for row in split.rows["cifake"])
-    assert split.summary["unused"] == 0
+    assert split.summary.unused == 0
 
 
 def test_all_images_are_as_many_of_each_class_as_the_smaller_one_has() -> None:
@@ -216,7 +217,7 @@ def test_all_images_are_as_many_of_each_class_as_the_smaller_one_has() -> None:
     split = split_set("cifake", rows, LAYOUT, {"cifake": None}, 42)
     assert split == split_set("cifake", rows, LAYOUT, {"cifake": 34}, 42)
     check(split.rows, {"cifake": 34})
-    assert split.summary["missing"] == {"cifake": 0}
+    assert split.summary.missing == {"cifake": 0}
     with pytest.raises(UserError, match="need 1 images of each class, but there are 2 real and 0 fake"):
         split_set("cifake", images(0, 1, 1), LAYOUT, {"cifake": None}, 42)
 
@@ -225,9 +226,9 @@ def test_dropped_images_are_missing_from_train_alone_which_stays_balanced() -> N
     bad = images(1, 1, 1, status="truncated", prefix="bad")
     split = split_set("faces", images(0, *[1] * 11) + images(1, *[1] * 9) + bad, LAYOUT, COUNTS, 42)
     check(split.rows, COUNTS | {"train": 8})
-    assert split.summary["missing"] == {"train": 4, "val": 0, "test": 0}
-    assert split.summary["dropped"] == 2
-    assert split.summary["unused"] == 2
+    assert split.summary.missing == {"train": 4, "val": 0, "test": 0}
+    assert split.summary.dropped == 2
+    assert split.summary.unused == 2
 
 
 def test_dropped_images_do_not_hide_that_there_never_were_enough() -> None:

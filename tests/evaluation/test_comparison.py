@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
 from deepfake_ensemble.evaluation.weighting import combine, weights
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_result, write_json
 
 SKILLS = {"cnn": 0.4, "resnet50": 0.8, "xception": 1.5, "efficientnet_b4": 1.1}
 
@@ -42,7 +44,12 @@ def shares_of(val):
 
 def compared(test, val, shares=None, **options):
     shares = shares_of(val) if shares is None else shares
-    return compare(test, val, shares, **{"data_set": "internal", "seed": 42, "resamples": 200, **options})
+    options = {"data_set": "internal", "seed": 42, "resamples": 200, **options}
+    return as_json(compare(test, val, shares, **options))
+
+
+def as_json(data):
+    return json.loads(json.dumps(data, allow_nan=False, default=asdict))
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +203,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_data_set_other_resamples
         assert ours["value"] == theirs["value"] and ours["ci_low"] != theirs["ci_low"]
 
 
+def test_what_is_written_is_read_back(tmp_path):
+    labels = np.arange(12) % 2
+    split = predictions(labels, right=labels, wrong=1 - labels, alike=np.full(12, 0.5))
+    sampling = {"seed": 1, "resamples": 20}
+    subjects = ["real cat" if label == 0 else None for label in labels]
+    one = compare(split, split, shares_of(split), data_set="internal", **sampling)
+    other = cross_data_set(split, split, shares_of(split), names=("a", "b"), subjects=subjects, **sampling)
+    for result in (one, other):
+        write_json(tmp_path / "result.json", result)
+        assert read_result(tmp_path / "result.json", type(result)) == result
+
+
 def test_all_right_all_wrong_and_all_alike_give_answers_without_nan():
     labels = np.arange(12) % 2
     test = predictions(
@@ -255,9 +274,8 @@ def test_models_that_saw_other_images_are_refused():
 
 def crossed(internal, outside, shares, subjects, **options):
     options = {"seed": 42, "resamples": 200, **options}
-    return cross_data_set(
-        internal, outside, shares, names=("internal", "cifake"), subjects=subjects, **options
-    )
+    names = ("internal", "cifake")
+    return as_json(cross_data_set(internal, outside, shares, names=names, subjects=subjects, **options))
 
 
 def test_the_drop_repeats_both_comparisons_and_spans_their_difference(four):

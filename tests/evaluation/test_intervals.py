@@ -85,9 +85,9 @@ def test_intervals_agree_with_scipys_bootstrap():
             rng=np.random.default_rng(2),
         ).confidence_interval
         width = theirs.high - theirs.low
-        assert got[metric].ci_low == pytest.approx(theirs.low, abs=0.1 * width)
-        assert got[metric].ci_high == pytest.approx(theirs.high, abs=0.1 * width)
-        assert got[metric].ci_low < got[metric].value < got[metric].ci_high
+        assert getattr(got, metric).ci_low == pytest.approx(theirs.low, abs=0.1 * width)
+        assert getattr(got, metric).ci_high == pytest.approx(theirs.high, abs=0.1 * width)
+        assert getattr(got, metric).ci_low < getattr(got, metric).value < getattr(got, metric).ci_high
 
 
 def test_the_interval_is_as_wide_as_the_confidence_asks():
@@ -113,11 +113,12 @@ def test_paired_differences_are_narrower_than_independent_ones():
     other = bootstrap(labels, p_fake, resamples=500, seed=6)
     paired, independent = differences(one, "c", one, "b"), differences(one, "c", other, "b")
     for metric in ("accuracy", "log_loss"):
-        assert paired[metric].value == independent[metric].value
-        widths = [d[metric].ci_high - d[metric].ci_low for d in (paired, independent)]
+        both = [getattr(of, metric) for of in (paired, independent)]
+        assert both[0].value == both[1].value
+        widths = [of.ci_high - of.ci_low for of in both]
         assert widths[0] < widths[1] / 3
     same = differences(one, "b", one, "b")
-    assert {(d.value, d.ci_low, d.ci_high) for d in same.values()} == {(0, 0, 0)}
+    assert {(d.value, d.ci_low, d.ci_high) for d in vars(same).values()} == {(0, 0, 0)}
 
 
 @pytest.mark.parametrize("batch", [1, 1000, 10**6])
@@ -138,13 +139,13 @@ def test_detectors_that_are_all_right_or_all_wrong_have_intervals_without_width(
     for name, value in (("right", 1.0), ("wrong", 0.0)):
         found = intervals(got, name)
         for metric in ("accuracy", "precision", "recall", "f1", "auc"):
-            assert found[metric] == module.Interval(value, value, value)
+            assert getattr(found, metric) == module.Interval(value, value, value)
 
 
 def test_no_fake_called_gives_precision_zero_and_one_image_of_each_class_is_enough():
     got = intervals(bootstrap(np.array([0, 1]), {"a": np.array([0.1, 0.2])}, resamples=20, seed=0), "a")
-    assert got["precision"] == module.Interval(0, 0, 0)
-    assert got["auc"] == module.Interval(1, 1, 1)
+    assert got.precision == module.Interval(0, 0, 0)
+    assert got.auc == module.Interval(1, 1, 1)
 
 
 def test_one_class_is_refused():

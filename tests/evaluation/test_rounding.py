@@ -20,7 +20,7 @@ def test_floats_keep_ten_significant_digits_and_everything_else_is_kept():
         "c": (np.float64(12345678.9123456), np.int64(4)),
     }
     assert rounded(data) == {
-        "a": {"value": 0.6666666667, "n": 7},
+        "a": Figure(0.6666666667, 7),
         "2": [3.333333333e-21, None, True, "x"],
         "c": [12345678.91, 4],
     }

@@ -2,14 +2,24 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from PIL.JpegImagePlugin import get_sampling
 
 from deepfake_ensemble.archives.archive import Archive
+from deepfake_ensemble.archives.audit_report import (
+    AuditReport,
+    ByClass,
+    Copies,
+    Histogram,
+    LabelTable,
+    Range,
+    TableCount,
+    Unreadable,
+)
 from deepfake_ensemble.archives.baselines import Features, baselines, features
 from deepfake_ensemble.archives.index import CLASS_NAMES, USABLE, IndexRow
 from deepfake_ensemble.archives.layouts import Layout, Place
@@ -41,10 +51,10 @@ class AuditParams:
 
 @dataclass(frozen=True)
 class Audit:
-    """The index of a data set, sorted by path, and the report on it, ready for JSON."""
+    """The index of a data set, sorted by path, and the report on it."""
 
     rows: list[IndexRow]
-    report: dict[str, Any]
+    report: AuditReport
 
 
 class Looks(NamedTuple):
@@ -90,18 +100,7 @@ def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
     _check_labels(archive, copies)
     return Audit(
         rows=[IndexRow(image.path, image.place.label, image.sha256, image.status) for image in images],
-        report={
-            "layout": layout.name,
-            "images": len(images),
-            "usable": sum(image.looks is not None for image in images),
-            "unreadable": _describe_unreadable(images),
-            "partitions": _count(images, lambda image: image.place.partition, layout.partitions),
-            "subjects": _count(images, lambda image: layout.subject(image.path), layout.subjects.values()),
-            "label_tables": label_tables,
-            **_describe_looks(images),
-            "copies": _describe_copies(copies, layout),
-            "baselines": _baselines(images, params.seed),
-        },
+        report=_report(images, layout, label_tables, copies, params.seed),
     )
 
 
@@ -139,7 +138,7 @@ def _look(data: bytes) -> Looks:
     )
 
 
-def _check_table(archive: Archive, layout: Layout, table: str) -> dict[str, int]:
+def _check_table(archive: Archive, layout: Layout, table: str) -> LabelTable:
     """Compare a table of labels with the folders; return how many rows and images have no counterpart."""
     try:
         labels = layout.table_labels(archive.read(table))
@@ -155,11 +154,11 @@ def _check_table(archive: Archive, layout: Layout, table: str) -> dict[str, int]
     images = {
         name for name in archive.names if (place := layout.place(name)) and place.partition in partitions
     }
-    return {
-        "rows": len(labels),
-        "rows_without_image": len(labels.keys() - images),
-        "images_without_row": len(images - labels.keys()),
-    }
+    return LabelTable(
+        rows=len(labels),
+        rows_without_image=len(labels.keys() - images),
+        images_without_row=len(images - labels.keys()),
+    )
 
 
 def _check_readable(archive: Archive, images: Sequence[Found]) -> None:
@@ -192,96 +191,103 @@ def _check_labels(archive: Archive, copies: Iterable[Sequence[Found]]) -> None:
         raise _refused(archive, f"{real!r} (real) and {fake!r} (fake) are the same file{more}")
 
 
-def _by_class(images: Iterable[Found]) -> dict[str, list[Found]]:
-    classes: dict[str, list[Found]] = {name: [] for name in CLASS_NAMES}
+def _report(
+    images: Sequence[Found],
+    layout: Layout,
+    label_tables: dict[str, LabelTable],
+    copies: Sequence[Sequence[Found]],
+    seed: int,
+) -> AuditReport:
+    looks = _by_class(images).map(lambda those: [image.looks for image in those if image.looks])
+
+    def of_each(value: Callable[[Looks], str]) -> ByClass[Histogram]:
+        return looks.map(lambda those: _histogram(map(value, those)))
+
+    usable = [(image.looks.features, image.place.label) for image in images if image.looks]
+    return AuditReport(
+        layout=layout.name,
+        images=len(images),
+        usable=len(usable),
+        unreadable=_unreadable(images),
+        partitions=_count(images, lambda image: image.place.partition, layout.partitions),
+        subjects=_count(images, lambda image: layout.subject(image.path), layout.subjects.values()),
+        label_tables=label_tables,
+        sizes=of_each(lambda look: look.size),
+        modes=of_each(lambda look: look.mode),
+        formats=of_each(lambda look: look.format),
+        chroma_subsampling=of_each(lambda look: look.subsampling),
+        quantisation_tables=looks.map(lambda those: _tables(look.tables for look in those)),
+        metadata=looks.map(
+            lambda those: {key: sum(key in look.metadata for look in those) for key in _METADATA}
+        ),
+        features=looks.map(lambda those: _features([look.features for look in those])),
+        copies=_describe_copies(copies, layout),
+        baselines=baselines([features for features, _ in usable], [label for _, label in usable], seed),
+    )
+
+
+def _by_class(images: Iterable[Found]) -> ByClass[list[Found]]:
+    classes: tuple[list[Found], ...] = tuple([] for _ in CLASS_NAMES)
     for image in images:
-        classes[CLASS_NAMES[image.place.label]].append(image)
-    return classes
+        classes[image.place.label].append(image)
+    return ByClass(*classes)
 
 
 def _count(
     images: Iterable[Found], key: Callable[[Found], str | None], keys: Iterable[str]
-) -> dict[str, dict[str, int]]:
+) -> ByClass[Histogram]:
     """Count the images of each class by `key`, in the order of `keys`."""
-    found = {name: Counter(map(key, those)) for name, those in _by_class(images).items()}
-    return {name: {key: counts[key] for key in keys} for name, counts in found.items()}
+    found = _by_class(images).map(lambda those: Counter(map(key, those)))
+    return found.map(lambda counts: {key: counts[key] for key in keys})
 
 
-def _histogram(values: Iterable[str]) -> dict[str, int]:
+def _histogram(values: Iterable[str]) -> Histogram:
     """Count values, the most frequent first; a long tail becomes one number."""
     ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
     tail = sum(count for _, count in ranked[_LINES:])
     return dict(ranked[:_LINES]) | ({_REST: tail} if tail else {})
 
 
-def _describe_unreadable(images: Iterable[Found]) -> dict[str, Any]:
+def _unreadable(images: Iterable[Found]) -> Unreadable:
     bad = [image for image in images if image.looks is None]
-    return {
-        "images": {name: len(those) for name, those in _by_class(bad).items()},
-        "reasons": _histogram(image.status for image in bad),
-        "examples": [image.path for image in bad[:_EXAMPLES]],
-    }
+    return Unreadable(
+        images=_by_class(bad).map(len),
+        reasons=_histogram(image.status for image in bad),
+        examples=[image.path for image in bad[:_EXAMPLES]],
+    )
 
 
-def _describe_looks(images: Iterable[Found]) -> dict[str, dict[str, Any]]:
-    looks = {name: [i.looks for i in those if i.looks] for name, those in _by_class(images).items()}
-
-    def of_each_class(describe: Callable[[list[Looks]], Any]) -> dict[str, Any]:
-        return {name: describe(those) for name, those in looks.items()}
-
-    return {
-        "sizes": of_each_class(lambda those: _histogram(look.size for look in those)),
-        "modes": of_each_class(lambda those: _histogram(look.mode for look in those)),
-        "formats": of_each_class(lambda those: _histogram(look.format for look in those)),
-        "chroma_subsampling": of_each_class(lambda those: _histogram(look.subsampling for look in those)),
-        "quantisation_tables": of_each_class(lambda those: _describe_tables(look.tables for look in those)),
-        "metadata": of_each_class(
-            lambda those: {key: sum(key in look.metadata for look in those) for key in _METADATA}
-        ),
-        "features": of_each_class(lambda those: _describe_features([look.features for look in those])),
-    }
-
-
-def _describe_tables(found: Iterable[Tables]) -> list[dict[str, Any]]:
+def _tables(found: Iterable[Tables]) -> list[TableCount]:
     ranked = sorted(Counter(found).items(), key=lambda item: (-item[1], item[0].sha256))
     tail = sum(count for _, count in ranked[_LINES:])
-    lines = [{**those._asdict(), "images": count} for those, count in ranked[:_LINES]]
-    return lines + ([{"sha256": _REST, "quality": None, "standard": False, "images": tail}] if tail else [])
+    lines = [TableCount(*those, images=count) for those, count in ranked[:_LINES]]
+    return lines + ([TableCount(_REST, None, False, tail)] if tail else [])
 
 
-def _describe_features(rows: Sequence[Features]) -> dict[str, dict[str, float]]:
+def _features(rows: Sequence[Features]) -> dict[str, Range]:
     return {
-        name: {"min": round(min(column), 6), "median": round(median(column), 6), "max": round(max(column), 6)}
+        name: Range(*(round(of(column), 6) for of in (min, median, max)))
         for name, column in zip(Features._fields, zip(*rows, strict=True), strict=False)
     }
 
 
-def _describe_copies(copies: Sequence[Sequence[Found]], layout: Layout) -> dict[str, Any]:
-    """Describe the groups of byte-identical images, none of which has both labels."""
+def _describe_copies(copies: Sequence[Sequence[Found]], layout: Layout) -> Copies:
     across = [group for group in copies if len({image.place.partition for image in group}) > 1]
     between = Counter(
         "+".join(name for name in layout.partitions if name in {image.place.partition for image in group})
         for group in across
     )
-    return {
-        "groups": len(copies),
-        "images": sum(map(len, copies)),
-        "groups_within_class": {
-            name: len(those) for name, those in _by_class(group[0] for group in copies).items()
-        },
-        "groups_across_partitions": {"all": len(across)} | dict(sorted(between.items())),
-        "subjects": _count(
-            (group[0] for group in copies), lambda i: layout.subject(i.path), layout.subjects.values()
-        ),
-        "examples": _examples(copies),
-        "examples_across_partitions": _examples(across),
-    }
+    firsts = [group[0] for group in copies]
+    return Copies(
+        groups=len(copies),
+        images=sum(map(len, copies)),
+        groups_within_class=_by_class(firsts).map(len),
+        groups_across_partitions={"all": len(across)} | dict(sorted(between.items())),
+        subjects=_count(firsts, lambda image: layout.subject(image.path), layout.subjects.values()),
+        examples=_examples(copies),
+        examples_across_partitions=_examples(across),
+    )
 
 
 def _examples(groups: Sequence[Sequence[Found]]) -> list[list[str]]:
     return [[image.path for image in group[:_EXAMPLES]] for group in groups[:_EXAMPLES]]
-
-
-def _baselines(images: Iterable[Found], seed: int) -> Mapping[str, Any]:
-    usable = [(image.looks.features, image.place.label) for image in images if image.looks]
-    return baselines([features for features, _ in usable], [label for _, label in usable], seed)

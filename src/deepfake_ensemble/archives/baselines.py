@@ -4,10 +4,12 @@ A detector must beat these, and a data set where they do well has a shortcut tha
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from deepfake_ensemble.archives.audit_report import Baseline, Baselines, LogisticBaseline
 
 _FOLDS = 5
 _DIGITS = 6  # what is left is the same on every processor
@@ -41,7 +43,7 @@ def features(file_size: int, image: Image.Image) -> Features:
     return Features(file_size, brightness, (n * squares - total * total) / (n * n))
 
 
-def baselines(rows: Sequence[Features], labels: Sequence[int], seed: int) -> dict[str, Any]:
+def baselines(rows: Sequence[Features], labels: Sequence[int], seed: int) -> Baselines:
     """Measure how well the trivial features tell fake (1) from real (0).
 
     Returns:
@@ -54,25 +56,24 @@ def baselines(rows: Sequence[Features], labels: Sequence[int], seed: int) -> dic
 
     truth = np.asarray(labels, dtype=np.int64)
     smallest = int(np.bincount(truth, minlength=2).min())
-    result: dict[str, Any] = dict.fromkeys((*Features._fields, "logistic"))
+    single: dict[str, Baseline | None] = dict.fromkeys(Features._fields)
+    logistic: LogisticBaseline | None = None
     if smallest >= 1:
         values = np.asarray(rows, dtype=np.float64)
         for name, column in zip(Features._fields, values.T, strict=True):
             auc = float(roc_auc_score(truth, column))
-            result[name] = {
-                "auc": round(max(auc, 1 - auc), _DIGITS),
-                "fake_is": "higher" if auc > 0.5 else "lower" if auc < 0.5 else "the same",
-            }
+            fake_is = "higher" if auc > 0.5 else "lower" if auc < 0.5 else "the same"
+            single[name] = Baseline(round(max(auc, 1 - auc), _DIGITS), fake_is)
     if smallest >= 2:
         folds = min(_FOLDS, smallest)
         p_fake = _out_of_fold(values, truth, folds, seed)
-        result["logistic"] = {
-            "auc": round(float(roc_auc_score(truth, p_fake)), _DIGITS),
-            "accuracy": round(int(((p_fake >= 0.5) == truth).sum()) / truth.size, _DIGITS),
-            "folds": folds,
-            "n": truth.size,
-        }
-    return result
+        logistic = LogisticBaseline(
+            auc=round(float(roc_auc_score(truth, p_fake)), _DIGITS),
+            accuracy=round(int(((p_fake >= 0.5) == truth).sum()) / truth.size, _DIGITS),
+            folds=folds,
+            n=truth.size,
+        )
+    return Baselines(**single, logistic=logistic)
 
 
 def _out_of_fold(values: np.ndarray, truth: np.ndarray, folds: int, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ the set of images, the counts and the seed, never of an order.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -23,14 +23,40 @@ LEAK_FREE = "leak_free"
 
 Group = list[IndexRow]  # byte-identical images
 Stratum = tuple[int, str]  # label, and what the images show; empty where that is not asked or not known
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Split:
+class SetSplits:
+    """How the splits of a data set were drawn.
+
+    images: by split; missing: how many of those asked for there are not; dropped: unreadable ones; unused:
+    usable ones in no split; copies_kept_together: groups of byte-identical images in one split.
+    """
+
+    images: dict[str, int]
+    missing: dict[str, int]
+    dropped: int
+    unused: int
+    copies_kept_together: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a split holds: images, those of each class and of each subject, and copies of others of it."""
+
+    images: int
+    classes: dict[str, int]
+    subjects: dict[str, int]
+    copies: int
+
+
+@dataclass(frozen=True)
+class Split(Generic[T]):
     """Images by split, each sorted by path, and what a reader should know of how they were drawn."""
 
     rows: dict[str, list[SplitRow]]
-    summary: dict[str, Any]
+    summary: T
 
 
 def split_set(
@@ -41,7 +67,7 @@ def split_set(
     seed: int,
     *,
     partition: str = "all",
-) -> Split:
+) -> Split[SetSplits]:
     """Draw splits from the usable images of a data set, half of each class.
 
     Images that were dropped as unreadable may be missing from the split `train`, which then stays balanced;
@@ -68,19 +94,19 @@ def split_set(
     copies = Counter(row.sha256 for images in drawn.values() for row in images)
     return Split(
         rows=drawn,
-        summary={
-            "images": sizes,
-            "missing": {name: 0 if count is None else count - sizes[name] for name, count in counts.items()},
-            "dropped": len(pool) - len(usable),
-            "unused": len(usable) - sum(sizes.values()),
-            "copies_kept_together": sum(count > 1 for count in copies.values()),
-        },
+        summary=SetSplits(
+            images=sizes,
+            missing={name: 0 if count is None else count - sizes[name] for name, count in counts.items()},
+            dropped=len(pool) - len(usable),
+            unused=len(usable) - sum(sizes.values()),
+            copies_kept_together=sum(count > 1 for count in copies.values()),
+        ),
     )
 
 
 def split_published(
     title: str, rows: Iterable[IndexRow], layout: Layout, counts: Mapping[str, int], seed: int
-) -> Split:
+) -> Split[dict[str, Contents]]:
     """Draw train and val from the publisher's training part, and test from its test part.
 
     Each is half of each class and shows the same things as its part in the same proportions. Copies of test
@@ -291,11 +317,11 @@ def _deal_exactly(sizes: Sequence[int], bins: Sequence[int], rng: np.random.Gene
     return [next(turns[size]) for size in sizes]
 
 
-def _contents(images: Sequence[SplitRow], layout: Layout) -> dict[str, Any]:
+def _contents(images: Sequence[SplitRow], layout: Layout) -> Contents:
     subjects = Counter(layout.subject(row.path) for row in images)
-    return {
-        "images": len(images),
-        "classes": dict(Counter(CLASS_NAMES[row.label] for row in images)),
-        "subjects": {name: subjects[name] for name in layout.subjects.values() if subjects[name]},
-        "copies": len(images) - len({row.sha256 for row in images}),
-    }
+    return Contents(
+        images=len(images),
+        classes=dict(Counter(CLASS_NAMES[row.label] for row in images)),
+        subjects={name: subjects[name] for name in layout.subjects.values() if subjects[name]},
+        copies=len(images) - len({row.sha256 for row in images}),
+    )

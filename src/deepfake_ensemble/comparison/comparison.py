@@ -1,28 +1,30 @@
-"""The detectors side by side: everything the report says of them, as plain data for a JSON file.
+"""The detectors side by side: everything the report says of them, as the JSON files hold it.
 
-Figures with intervals are `{value, ci_low, ci_high}`. What is not defined is null, with a reason beside it
-or in the docstring of its measure; NaN never occurs.
+What is not defined is None, with a reason beside it or in the docstring of its measure; NaN never occurs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
 from deepfake_ensemble.comparison.calibration import (
+    Bin,
+    BrierDecomposition,
     brier_decomposition,
     fit_temperature,
     reliability_curve,
     with_temperature,
 )
-from deepfake_ensemble.comparison.complementarity import pair, subsets, wrong_counts
-from deepfake_ensemble.comparison.drop import by_subject, drops
+from deepfake_ensemble.comparison.complementarity import Pair, pair, subsets, wrong_counts
+from deepfake_ensemble.comparison.drop import Drop, Subject, by_subject, drops
 from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     Bootstrap,
+    ByMetric,
     Interval,
     bootstrap,
     differences,
@@ -30,10 +32,17 @@ from deepfake_ensemble.comparison.intervals import (
     stream,
     wilson,
 )
-from deepfake_ensemble.comparison.operating_points import operating_point, threshold_for_fpr, youden
+from deepfake_ensemble.comparison.operating_points import (
+    OperatingPoint,
+    operating_point,
+    threshold_for_fpr,
+    youden,
+)
 from deepfake_ensemble.comparison.paired import (
-    AucTest,
     CochransQ,
+    CorrectedAucTest,
+    CorrectedMcNemar,
+    OddsRatio,
     auc_test,
     cochrans_q,
     delong,
@@ -54,6 +63,167 @@ FALSE_POSITIVE_RATES = {"fpr_1_percent": Fraction(1, 100), "fpr_1_permille": Fra
 _LabelsAndP = tuple[np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True)
+class NoAucTest:
+    """DeLong's test where it has nothing to say, with the reason."""
+
+    difference: None
+    z: None
+    p_value: None
+    p_holm: None
+    reason: str
+
+
+@dataclass(frozen=True)
+class PairTests:
+    """Two detectors on the same images: the first less the second, and tests that they are alike."""
+
+    difference: ByMetric[Interval]
+    mcnemar: CorrectedMcNemar
+    odds_ratio: OddsRatio
+    delong: CorrectedAucTest | NoAucTest
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The ensemble of some members, weighted by their shares of validation accuracy among themselves."""
+
+    weights: dict[str, float]
+    metrics: ByMetric[Interval]
+
+
+@dataclass(frozen=True)
+class NoSubset:
+    """Members whose accuracies give no weights, with the reason."""
+
+    weights: None
+    metrics: None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Complementarity:
+    """What the members get wrong together, and what each is worth to the others.
+
+    pairs: how alike two are, by their names with _vs_ between; images_by_wrong_models: how many images 0, 1,
+    ... of the models get wrong, of "all", "real" and "fake" ones; oracle_accuracy: of one that picked a
+    member that is right wherever there is one; member_adds: the ensemble by accuracy shares less the same
+    without this member, None where accuracies give no weights; subsets: by the members' names with + between.
+    """
+
+    pairs: dict[str, Pair]
+    images_by_wrong_models: dict[str, dict[str, int]]
+    oracle_accuracy: Interval
+    member_adds: dict[str, ByMetric[Interval] | None]
+    subsets: dict[str, Subset | NoSubset]
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """A weighting's metrics, and what it changes against weighting all members alike."""
+
+    weights: dict[str, float]
+    metrics: ByMetric[Interval]
+    less_uniform: ByMetric[Interval]
+    decisions_unlike_uniform: int
+    largest_change_of_p_fake: float
+
+
+@dataclass(frozen=True)
+class NoWeighting:
+    """A weighting that gives no weights here, with the reason."""
+
+    weights: None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """What temperature scaling makes of the probabilities."""
+
+    ece: float
+    log_loss: float
+    brier: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far the probabilities can be taken at their word; temperature: fitted on validation."""
+
+    ece: float
+    log_loss: float
+    brier: BrierDecomposition
+    temperature: float
+    scaled: Scaled
+    reliability: list[Bin]
+
+
+@dataclass(frozen=True)
+class Unscaled:
+    """The same of a detector for which no temperature is best, with the reason."""
+
+    ece: float
+    log_loss: float
+    brier: BrierDecomposition
+    temperature: None
+    scaled: None
+    reason: str
+    reliability: list[Bin]
+
+
+@dataclass(frozen=True)
+class NoThreshold:
+    """An operating point for which validation gives no threshold, with the reason."""
+
+    threshold: None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The detectors side by side on one data set.
+
+    notes: what a reader should know of the figures; detectors: the members and, last, their ensemble; pairs:
+    by their names with _vs_ between; weightings: by method; operating_points: by detector and by what the
+    threshold was chosen for.
+    """
+
+    data_set: str
+    n: int
+    n_fake: int
+    n_real: int
+    threshold: float
+    confidence: float
+    resamples: int
+    notes: list[str]
+    detectors: dict[str, ByMetric[Interval]]
+    pairs: dict[str, PairTests]
+    cochrans_q: CochransQ | None
+    complementarity: Complementarity
+    weightings: dict[str, Weighting | NoWeighting]
+    calibration: dict[str, Calibration | Unscaled]
+    operating_points: dict[str, dict[str, OperatingPoint | NoThreshold]]
+
+
+@dataclass(frozen=True)
+class CrossDataSet:
+    """What detectors lose from the internal test to another data set, and what they do on its subjects.
+
+    without_subject: images of the other whose names do not say what they show.
+    """
+
+    internal: str
+    outside: str
+    n_internal: int
+    n_outside: int
+    threshold: float
+    confidence: float
+    resamples: int
+    drops: dict[str, ByMetric[Drop]]
+    subjects: dict[str, Subject]
+    without_subject: int
+
+
 def compare(
     on_test: Aligned,
     on_val: Aligned,
@@ -65,7 +235,7 @@ def compare(
     confidence: float = CONFIDENCE,
     threshold: float = THRESHOLD,
     ece_bins: int = ECE_BINS,
-) -> dict[str, Any]:
+) -> Comparison:
     """Compare the models and their ensemble on one data set; what is fitted, is fitted on validation.
 
     `data_set` names the resamples' stream of random numbers, so that two data sets never share one. Raises
@@ -92,33 +262,33 @@ def compare(
     fakes = int(on_test.labels.sum())
     figures = {name: intervals(sampled, name, confidence) for name in detectors}
     return rounded(
-        {
-            "data_set": data_set,
-            "n": len(on_test.labels),
-            "n_fake": fakes,
-            "n_real": len(on_test.labels) - fakes,
-            "threshold": threshold,
-            "confidence": confidence,
-            "resamples": resamples,
-            "notes": _notes(figures),
-            "detectors": figures,
-            "pairs": _pairs(on_test.labels, detectors, sampled, confidence, threshold),
-            "cochrans_q": _cochrans_q(on_test, threshold),
-            "complementarity": _complementarity(on_test, shares, sampled, confidence, threshold),
-            "weightings": _effect_of_weighting(on_test, weightings, sampled, confidence, threshold),
-            "calibration": {
+        Comparison(
+            data_set=data_set,
+            n=len(on_test.labels),
+            n_fake=fakes,
+            n_real=len(on_test.labels) - fakes,
+            threshold=threshold,
+            confidence=confidence,
+            resamples=resamples,
+            notes=_notes(figures),
+            detectors=figures,
+            pairs=_pairs(on_test.labels, detectors, sampled, confidence, threshold),
+            cochrans_q=_cochrans_q(on_test, threshold),
+            complementarity=_complementarity(on_test, shares, sampled, confidence, threshold),
+            weightings=_effect_of_weighting(on_test, weightings, sampled, confidence, threshold),
+            calibration={
                 name: _calibration(
                     (on_val.labels, val_detectors[name]), (on_test.labels, p), ece_bins, confidence
                 )
                 for name, p in detectors.items()
             },
-            "operating_points": {
+            operating_points={
                 name: _operating_points(
                     (on_val.labels, val_detectors[name]), (on_test.labels, p), threshold, confidence
                 )
                 for name, p in detectors.items()
             },
-        }
+        )
     )
 
 
@@ -133,7 +303,7 @@ def cross_data_set(
     resamples: int,
     confidence: float = CONFIDENCE,
     threshold: float = THRESHOLD,
-) -> dict[str, Any]:
+) -> CrossDataSet:
     """Return what detectors lose from the internal test to another data set, and what they do on each
     subject of the other.
 
@@ -154,16 +324,16 @@ def cross_data_set(
     )
     known = np.array([subject is not None for subject in subjects], dtype=bool)
     return rounded(
-        {
-            "internal": names[0],
-            "outside": names[1],
-            "n_internal": len(on_internal.labels),
-            "n_outside": len(on_outside.labels),
-            "threshold": threshold,
-            "confidence": confidence,
-            "resamples": resamples,
-            "drops": drops(inside, out, confidence),
-            "subjects": by_subject(
+        CrossDataSet(
+            internal=names[0],
+            outside=names[1],
+            n_internal=len(on_internal.labels),
+            n_outside=len(on_outside.labels),
+            threshold=threshold,
+            confidence=confidence,
+            resamples=resamples,
+            drops=drops(inside, out, confidence),
+            subjects=by_subject(
                 [subject for subject in subjects if subject is not None],
                 on_outside.labels[known],
                 {name: p[known] for name, p in with_ensemble(ensemble_weights, on_outside.p_fake).items()},
@@ -172,15 +342,15 @@ def cross_data_set(
                 threshold=threshold,
                 confidence=confidence,
             ),
-            "without_subject": int((~known).sum()),
-        }
+            without_subject=int((~known).sum()),
+        )
     )
 
 
-def _notes(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _notes(figures: Mapping[str, ByMetric[Interval]]) -> list[str]:
     notes = []
     for name, of in figures.items():
-        fixed = [metric for metric, figure in of.items() if figure.ci_low == figure.ci_high]
+        fixed = [metric for metric, figure in vars(of).items() if figure.ci_low == figure.ci_high]
         if fixed:
             notes.append(
                 f"{name}: {', '.join(fixed)} came out the same in every resample, so the interval has no "
@@ -195,36 +365,39 @@ def _pairs(
     sampled: Bootstrap,
     confidence: float,
     threshold: float,
-) -> dict[str, Any]:
+) -> dict[str, PairTests]:
     """Test the ensemble against each member and each pair of members; Holm's correction is over all these
     pairs, for either test by itself."""
     names = [ENSEMBLE, *(name for name in detectors if name != ENSEMBLE)]
     right = {name: (p >= threshold) == labels for name, p in detectors.items()}
     areas = delong(labels, [detectors[name] for name in names])
-    found: dict[str, dict[str, Any]] = {}
-    for (i, a), (j, b) in combinations(enumerate(names), 2):
-        found[f"{a}_vs_{b}"] = {
-            "difference": differences(sampled, a, sampled, b, confidence),
-            "mcnemar": asdict(mcnemar(right[a], right[b])),
-            "odds_ratio": odds_ratio(right[a], right[b], confidence),
-            "delong": _delong(auc_test(areas, i, j, confidence) if areas else None, areas is not None),
-        }
-    for test in ("mcnemar", "delong"):
-        tested = [of[test] for of in found.values() if of[test]["p_value"] is not None]
-        for of, p in zip(tested, holm([of["p_value"] for of in tested]), strict=True):
-            of["p_holm"] = p
-    return found
-
-
-def _delong(test: AucTest | None, enough_images: bool) -> dict[str, Any]:
-    if test is not None:
-        return asdict(test)
+    pairs = list(combinations(names, 2))
+    answers = {(a, b): mcnemar(right[a], right[b]) for a, b in pairs}
+    auc_tests = {
+        (a, b): test
+        for (i, a), (j, b) in combinations(enumerate(names), 2)
+        if areas and (test := auc_test(areas, i, j, confidence))
+    }
+    answers_holm, auc_holm = (
+        dict(zip(tests, holm([test.p_value for test in tests.values()]), strict=True))
+        for tests in (answers, auc_tests)
+    )
     reason = (
         "neither AUC varies, so there is nothing to compare the difference with"
-        if enough_images
+        if areas
         else "needs two images of each class"
     )
-    return {"difference": None, "z": None, "p_value": None, "p_holm": None, "reason": reason}
+    return {
+        f"{a}_vs_{b}": PairTests(
+            difference=differences(sampled, a, sampled, b, confidence),
+            mcnemar=CorrectedMcNemar(**vars(answers[a, b]), p_holm=answers_holm[a, b]),
+            odds_ratio=odds_ratio(right[a], right[b], confidence),
+            delong=CorrectedAucTest(**vars(auc_tests[a, b]), p_holm=auc_holm[a, b])
+            if (a, b) in auc_tests
+            else NoAucTest(None, None, None, None, reason),
+        )
+        for a, b in pairs
+    }
 
 
 def _cochrans_q(test: Aligned, threshold: float) -> CochransQ | None:
@@ -269,14 +442,14 @@ def _complementarity(
     sampled: Bootstrap,
     confidence: float,
     threshold: float,
-) -> dict[str, Any]:
+) -> Complementarity:
     labels, members = test.labels, list(test.p_fake)
     called = {name: (p >= threshold).astype(np.int64) for name, p in test.p_fake.items()}
     right = [called[name] == labels for name in members]
     someone_right = int(np.count_nonzero(np.any(right, axis=0)))
 
     everyone = "+".join(members)
-    adds: dict[str, dict[str, Interval] | None] = {}
+    adds: dict[str, ByMetric[Interval] | None] = {}
     for name in members if len(members) > 1 else []:
         rest = "+".join(other for other in members if other != name)
         known = shares[everyone] and shares[rest]
@@ -285,24 +458,21 @@ def _complementarity(
             if known
             else None
         )
-    return {
-        "pairs": {f"{a}_vs_{b}": pair(labels, called[a], called[b]) for a, b in combinations(members, 2)},
-        "images_by_wrong_models": {
-            group: dict(enumerate(wrong_counts([r[images] for r in right])))
+    return Complementarity(
+        pairs={f"{a}_vs_{b}": pair(labels, called[a], called[b]) for a, b in combinations(members, 2)},
+        images_by_wrong_models={
+            group: {str(wrong): count for wrong, count in enumerate(wrong_counts([r[images] for r in right]))}
             for group, images in (("all", labels >= 0), ("real", labels == 0), ("fake", labels == 1))
         },
-        "oracle_accuracy": wilson(someone_right, len(labels), confidence),
-        # The ensemble by accuracy shares, less the same without this member.
-        "member_adds": adds,
-        "subsets": {
-            name: {
-                "weights": of,
-                "metrics": intervals(sampled, f"subset {name}", confidence) if of else None,
-                **({} if of else {"reason": "no member classifies a validation image correctly"}),
-            }
+        oracle_accuracy=wilson(someone_right, len(labels), confidence),
+        member_adds=adds,
+        subsets={
+            name: Subset(of, intervals(sampled, f"subset {name}", confidence))
+            if of
+            else NoSubset(None, None, "no member classifies a validation image correctly")
             for name, of in shares.items()
         },
-    }
+    )
 
 
 def _effect_of_weighting(
@@ -311,23 +481,22 @@ def _effect_of_weighting(
     sampled: Bootstrap,
     confidence: float,
     threshold: float,
-) -> dict[str, Any]:
-    """Return each weighting's metrics, and what it changes against weighting all members alike."""
+) -> dict[str, Weighting | NoWeighting]:
     uniform = combine(weights("uniform", test.labels, test.p_fake), test.p_fake)
-    found: dict[str, Any] = {}
+    found: dict[str, Weighting | NoWeighting] = {}
     for method, of in weightings.items():
         if of is None:
-            found[method] = {"weights": None, "reason": "no model classifies a validation image correctly"}
+            found[method] = NoWeighting(None, "no model classifies a validation image correctly")
             continue
         p = combine(of, test.p_fake)
         name = f"weighting {method}"
-        found[method] = {
-            "weights": of,
-            "metrics": intervals(sampled, name, confidence),
-            "less_uniform": differences(sampled, name, sampled, "weighting uniform", confidence),
-            "decisions_unlike_uniform": int(np.count_nonzero((p >= threshold) != (uniform >= threshold))),
-            "largest_change_of_p_fake": float(np.abs(p - uniform).max()),
-        }
+        found[method] = Weighting(
+            weights=of,
+            metrics=intervals(sampled, name, confidence),
+            less_uniform=differences(sampled, name, sampled, "weighting uniform", confidence),
+            decisions_unlike_uniform=int(np.count_nonzero((p >= threshold) != (uniform >= threshold))),
+            largest_change_of_p_fake=float(np.abs(p - uniform).max()),
+        )
     return found
 
 
@@ -336,26 +505,18 @@ def _calibration(
     test: _LabelsAndP,
     bins: int,
     confidence: float,
-) -> dict[str, Any]:
+) -> Calibration | Unscaled:
     labels, p = test
     temperature = fit_temperature(*val)
     before = metrics(labels, p, ece_bins=bins)
-    found: dict[str, Any] = {
-        "ece": before.ece,
-        "log_loss": before.log_loss,
-        "brier": brier_decomposition(labels, p, bins),
-        "temperature": temperature,
-    }
+    brier = brier_decomposition(labels, p, bins)
+    reliability = reliability_curve(labels, p, bins, confidence)
     if temperature is None:
-        found["scaled"] = None
-        found["reason"] = (
-            "no temperature is best: on validation the detector is no better than chance, or never wrong"
-        )
-    else:
-        after = metrics(labels, with_temperature(p, temperature), ece_bins=bins)
-        found["scaled"] = {"ece": after.ece, "log_loss": after.log_loss, "brier": after.brier}
-    found["reliability"] = reliability_curve(labels, p, bins, confidence)
-    return found
+        reason = "no temperature is best: on validation the detector is no better than chance, or never wrong"
+        return Unscaled(before.ece, before.log_loss, brier, None, None, reason, reliability)
+    after = metrics(labels, with_temperature(p, temperature), ece_bins=bins)
+    scaled = Scaled(after.ece, after.log_loss, after.brier)
+    return Calibration(before.ece, before.log_loss, brier, temperature, scaled, reliability)
 
 
 def _operating_points(
@@ -363,26 +524,20 @@ def _operating_points(
     test: _LabelsAndP,
     threshold: float,
     confidence: float,
-) -> dict[str, Any]:
+) -> dict[str, OperatingPoint | NoThreshold]:
     thresholds: dict[str, float | None] = {
         "default": threshold,
         "youden": youden(*val),
         **{name: threshold_for_fpr(*val, rate) for name, rate in FALSE_POSITIVE_RATES.items()},
     }
     reals = int((val[0] == 0).sum())
-    found: dict[str, Any] = {}
+    found: dict[str, OperatingPoint | NoThreshold] = {}
     for name, chosen in thresholds.items():
         if chosen is not None:
             found[name] = operating_point(*test, chosen, confidence)
         elif reals * FALSE_POSITIVE_RATES[name] < 1:
             needed = int(1 / FALSE_POSITIVE_RATES[name])
-            found[name] = {
-                "threshold": None,
-                "reason": f"needs {needed:,} real validation images, has {reals:,}",
-            }
+            found[name] = NoThreshold(None, f"needs {needed:,} real validation images, has {reals:,}")
         else:
-            found[name] = {
-                "threshold": None,
-                "reason": "too many real validation images have the probability 1",
-            }
+            found[name] = NoThreshold(None, "too many real validation images have the probability 1")
     return found

@@ -9,6 +9,7 @@ from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     METRICS,
     Bootstrap,
+    ByMetric,
     Interval,
     bootstrap,
     differences,
@@ -30,13 +31,15 @@ class Drop:
 
 def drops(
     internal: Bootstrap, outside: Bootstrap, confidence: float = CONFIDENCE
-) -> dict[str, dict[str, Drop]]:
+) -> dict[str, ByMetric[Drop]]:
     """Return each detector's drops by metric from bootstraps of two data sets, which need unlike seeds."""
     found = {}
     for name in internal.estimates:
         inside, out = intervals(internal, name, confidence), intervals(outside, name, confidence)
         change = differences(internal, name, outside, name, confidence)
-        found[name] = {metric: Drop(inside[metric], out[metric], change[metric]) for metric in METRICS}
+        found[name] = ByMetric(
+            *(Drop(*(getattr(of, metric) for of in (inside, out, change))) for metric in METRICS)
+        )
     return found
 
 
@@ -44,12 +47,12 @@ def drops(
 class Subject:
     """What detectors do on the images that show one thing, as a CIFAR-10 class.
 
-    detectors[detector][metric]; None, with the reason, where there are no figures.
+    detectors: None, with the reason, where there are no figures.
     """
 
     n_real: int
     n_fake: int
-    detectors: dict[str, dict[str, Interval]] | None
+    detectors: dict[str, ByMetric[Interval]] | None
     reason: str | None = None
 
 

@@ -2,9 +2,10 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import sqrt
 from statistics import NormalDist
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -12,7 +13,24 @@ from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.scoring.scores import THRESHOLD, log_losses, require_both_classes
 
 CONFIDENCE = 0.95
-METRICS = ("accuracy", "precision", "recall", "f1", "auc", "average_precision", "log_loss")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ByMetric(Generic[T]):
+    """What is said of each metric that resamples give an interval to."""
+
+    accuracy: T
+    precision: T
+    recall: T
+    f1: T
+    auc: T
+    average_precision: T
+    log_loss: T
+
+
+METRICS = tuple(field.name for field in fields(ByMetric))
 
 # Numbers held at a time for each array: few enough for the processor's cache, whatever the number of images.
 _BATCH = 2**14
@@ -90,27 +108,31 @@ def interval(value: float, resampled: np.ndarray, confidence: float = CONFIDENCE
     return Interval(value, float(low), float(high))
 
 
-def intervals(of: Bootstrap, detector: str, confidence: float = CONFIDENCE) -> dict[str, Interval]:
+def intervals(of: Bootstrap, detector: str, confidence: float = CONFIDENCE) -> ByMetric[Interval]:
     """Return the intervals of all metrics of one detector."""
-    return {
-        metric: interval(of.estimates[detector][metric], of.resampled[detector][metric], confidence)
-        for metric in METRICS
-    }
+    return ByMetric(
+        *(
+            interval(of.estimates[detector][metric], of.resampled[detector][metric], confidence)
+            for metric in METRICS
+        )
+    )
 
 
 def differences(
     a: Bootstrap, detector_a: str, b: Bootstrap, detector_b: str, confidence: float = CONFIDENCE
-) -> dict[str, Interval]:
+) -> ByMetric[Interval]:
     """Return a - b for all metrics with intervals: paired if `a` and `b` are the same bootstrap,
     independent if they are of other images and seeds."""
-    return {
-        metric: interval(
-            a.estimates[detector_a][metric] - b.estimates[detector_b][metric],
-            a.resampled[detector_a][metric] - b.resampled[detector_b][metric],
-            confidence,
+    return ByMetric(
+        *(
+            interval(
+                a.estimates[detector_a][metric] - b.estimates[detector_b][metric],
+                a.resampled[detector_a][metric] - b.resampled[detector_b][metric],
+                confidence,
+            )
+            for metric in METRICS
         )
-        for metric in METRICS
-    }
+    )
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:

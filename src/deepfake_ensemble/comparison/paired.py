@@ -28,6 +28,13 @@ class McNemar:
     p_value: float
 
 
+@dataclass(frozen=True)
+class CorrectedMcNemar(McNemar):
+    """One of several such tests; p_holm: its p-value with Holm's correction for all of them."""
+
+    p_holm: float
+
+
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
     """Compare two detectors' right answers, bool arrays (n,) (McNemar 1947).
 
@@ -138,6 +145,13 @@ class AucTest:
     difference: Interval
     z: float
     p_value: float
+
+
+@dataclass(frozen=True)
+class CorrectedAucTest(AucTest):
+    """One of several such tests; p_holm: its p-value with Holm's correction for all of them."""
+
+    p_holm: float
 
 
 def auc_test(of: DeLong, a: int, b: int, confidence: float = CONFIDENCE) -> AucTest | None:

@@ -1,13 +1,15 @@
 """What detectors tell apart on perturbed images, and what their loss on another data set is made of."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from deepfake_ensemble.comparison.intervals import (
     CONFIDENCE,
     Bootstrap,
+    ByMetric,
     Interval,
     bootstrap,
     differences,
@@ -22,7 +24,57 @@ from deepfake_ensemble.perturbing.conditions import IMITATED, Condition
 from deepfake_ensemble.scoring.scores import THRESHOLD
 
 CLEAN = "clean"  # the images as they are
-PARTS = ("resolution", "compression", "rest", "total")  # of what is lost on another data set
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a condition does to images: see `perturbing.perturbations`."""
+
+    kind: str
+    severity: float
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a detector loses from the images here to another data set, in parts, and its figures there.
+
+    resolution, then compression on top, then the rest sum up to the total.
+    """
+
+    resolution: ByMetric[Interval]
+    compression: ByMetric[Interval]
+    rest: ByMetric[Interval]
+    total: ByMetric[Interval]
+    there: ByMetric[Interval]
+
+
+PARTS = ("resolution", "compression", "rest", "total")
+
+
+@dataclass(frozen=True)
+class RobustnessFigures:
+    """What the models and their ensemble do on the same images clean and perturbed.
+
+    detectors: by detector and condition; lost: clean less perturbed, likewise; losses: by data set and
+    detector.
+    """
+
+    images: int
+    fake_images: int
+    threshold: float
+    confidence: float
+    resamples: int
+    conditions: dict[str, Applied]
+    detectors: dict[str, dict[str, ByMetric[Interval]]]
+    lost: dict[str, dict[str, ByMetric[Interval]]]
+    losses: dict[str, dict[str, Losses]]
+
+
+@dataclass(frozen=True)
+class NoImages:
+    """Stands for the figures where a profile perturbs nothing."""
+
+    images: Literal[0] = 0
 
 
 def robustness(
@@ -35,7 +87,7 @@ def robustness(
     resamples: int,
     confidence: float = CONFIDENCE,
     threshold: float = THRESHOLD,
-) -> dict[str, Any]:
+) -> RobustnessFigures:
     """Measure the models and their ensemble on the same images clean and perturbed.
 
     Args:
@@ -48,11 +100,6 @@ def robustness(
             paired by image.
         confidence: of all intervals.
         threshold: an image is called fake from this P(fake) up.
-
-    Returns:
-        what the stage writes: `detectors` has the figures by detector and condition, `lost` those of clean
-        less perturbed, `losses` what is lost from these images to each other data set, in parts that sum up
-        to the total (resolution, then compression on top, then the rest), and the figures there.
 
     Raises:
         UserError: if predictions do not match each other or a class is missing.
@@ -77,19 +124,19 @@ def robustness(
         threshold=threshold,
     )
 
-    def lost(detector: str, before: str, after: str) -> dict[str, Interval]:
+    def lost(detector: str, before: str, after: str) -> ByMetric[Interval]:
         names = _under(detector, before), _under(detector, after)
         return differences(sampled, names[0], sampled, names[1], confidence)
 
-    def parts(detector: str, data_set: str, there: Bootstrap) -> dict[str, dict[str, Interval]]:
+    def parts(detector: str, data_set: str, there: Bootstrap) -> Losses:
         resized, compressed = (f"{IMITATED}{data_set}_{step}" for step in (1, 2))
-        return {
-            "resolution": lost(detector, CLEAN, resized),
-            "compression": lost(detector, resized, compressed),
-            "rest": differences(sampled, _under(detector, compressed), there, detector, confidence),
-            "total": differences(sampled, _under(detector, CLEAN), there, detector, confidence),
-            "there": intervals(there, detector, confidence),
-        }
+        return Losses(
+            resolution=lost(detector, CLEAN, resized),
+            compression=lost(detector, resized, compressed),
+            rest=differences(sampled, _under(detector, compressed), there, detector, confidence),
+            total=differences(sampled, _under(detector, CLEAN), there, detector, confidence),
+            there=intervals(there, detector, confidence),
+        )
 
     losses = {}
     for data_set, members in outside.items():
@@ -103,41 +150,36 @@ def robustness(
         )
         losses[data_set] = {detector: parts(detector, data_set, there) for detector in detectors}
     return rounded(
-        {
-            "images": len(labels),
-            "fake_images": int(labels.sum()),
-            "threshold": threshold,
-            "confidence": confidence,
-            "resamples": resamples,
-            "conditions": {
-                condition.name: {"kind": condition.kind, "severity": condition.severity}
-                for condition in perturbed
-            },
-            "detectors": {
+        RobustnessFigures(
+            images=len(labels),
+            fake_images=int(labels.sum()),
+            threshold=threshold,
+            confidence=confidence,
+            resamples=resamples,
+            conditions={it.name: Applied(it.kind, it.severity) for it in perturbed},
+            detectors={
                 detector: {name: intervals(sampled, _under(detector, name), confidence) for name in under}
                 for detector in detectors
             },
-            "lost": {
+            lost={
                 detector: {name: lost(detector, CLEAN, name) for name in under if name != CLEAN}
                 for detector in detectors
             },
-            "losses": losses,
-        }
+            losses=losses,
+        )
     )
 
 
-def summary(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return of `robustness` what commits are compared by: each detector's accuracy on clean images, and its
-    mean over all conditions."""
+def summary(found: RobustnessFigures) -> dict[str, dict[str, float]]:
+    """Return what commits are compared by: each detector's accuracy on clean images, and its mean over all
+    conditions."""
     return rounded(
         {
             detector: {
-                "clean_accuracy": of[CLEAN]["accuracy"]["value"],
-                "perturbed_accuracy": float(
-                    np.mean([of[name]["accuracy"]["value"] for name in found["conditions"]])
-                ),
+                "clean_accuracy": of[CLEAN].accuracy.value,
+                "perturbed_accuracy": float(np.mean([of[name].accuracy.value for name in found.conditions])),
             }
-            for detector, of in found["detectors"].items()
+            for detector, of in found.detectors.items()
         }
     )
 

@@ -1,19 +1,26 @@
 """What the networks do on a test set, from stored predictions alone."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import bootstrap, differences, intervals, stream
-from deepfake_ensemble.comparison.paired import holm, mcnemar
-from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.comparison.intervals import (
+    ByMetric,
+    Interval,
+    bootstrap,
+    differences,
+    intervals,
+    stream,
+)
+from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
+from deepfake_ensemble.evaluation.metrics import Metrics, metrics
+from deepfake_ensemble.evaluation.model_choice import best
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights
-from deepfake_ensemble.scoring.scores import confusion
+from deepfake_ensemble.scoring.scores import Confusion, confusion
 from deepfake_ensemble.training.residual.settings import Run
 
 
@@ -27,6 +34,40 @@ class Measuring:
     confidence: float
     seed: int
     weighting: Method
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Two runs next to each other by F1 on the same images: F1 of the first less the second's, and a test."""
+
+    first: str
+    second: str
+    f1: Interval
+    mcnemar: CorrectedMcNemar
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """All runs that were done on one test set.
+
+    intervals, confusion: by run, the highest F1 first; best: the run with the highest F1 on validation;
+    validation: each run's metrics there; ensemble_weights: of the weighted average, empty where there is
+    none; left_out: why a run was not done.
+    """
+
+    test_set: str
+    n: int
+    n_fake: int
+    threshold: float
+    confidence: float
+    resamples: int
+    intervals: dict[str, ByMetric[Interval]]
+    confusion: dict[str, Confusion]
+    neighbours: dict[str, Neighbours]
+    best: str
+    validation: dict[str, Metrics]
+    ensemble_weights: dict[str, float]
+    left_out: dict[str, str]
 
 
 def members(done: Collection[str], imagenet: Mapping[str, Run], random: Mapping[str, Run]) -> list[str]:
@@ -66,16 +107,24 @@ def with_ensemble(test: Aligned, shares: Mapping[str, float]) -> Aligned:
     return Aligned(test.paths, test.labels, {**test.p_fake, ENSEMBLE: p_fake})
 
 
-def scores(of: Aligned, measuring: Measuring) -> dict[str, Any]:
-    """Return every run's metrics on a split, ready for JSON."""
+def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
+    """Return every run's metrics on a split."""
     return {
         name: rounded(metrics(of.labels, p, measuring.threshold, measuring.ece_bins))
         for name, p in of.p_fake.items()
     }
 
 
-def compared(test: Aligned, measuring: Measuring, test_set: str) -> dict[str, Any]:
-    """Return intervals and confusion matrices of all runs, and tests between neighbours, ready for JSON.
+def compared(
+    test: Aligned,
+    val: Aligned,
+    measuring: Measuring,
+    test_set: str,
+    *,
+    shares: dict[str, float],
+    left_out: dict[str, str],
+) -> RunComparison:
+    """Return intervals and confusion matrices of all runs, and tests between neighbours.
 
     A neighbour is the run with the next lower F1 (the weighted average among them). Holm's correction is over
     all of these pairs.
@@ -89,32 +138,30 @@ def compared(test: Aligned, measuring: Measuring, test_set: str) -> dict[str, An
     )
     ranked = sorted(test.p_fake, key=lambda name: (-sampled.estimates[name]["f1"], name))
     right = {name: (p >= measuring.threshold) == test.labels for name, p in test.p_fake.items()}
-    pairs: dict[str, dict[str, Any]] = {
-        f"{a}_vs_{b}": {
-            "first": a,
-            "second": b,
-            "f1": differences(sampled, a, sampled, b, measuring.confidence)["f1"],
-            "mcnemar": asdict(mcnemar(right[a], right[b])),
-        }
-        for a, b in pairwise(ranked)
-    }
-    for pair, p in zip(
-        pairs.values(), holm([it["mcnemar"]["p_value"] for it in pairs.values()]), strict=True
-    ):
-        pair["mcnemar"]["p_holm"] = p
-    return rounded(
-        {
-            "test_set": test_set,
-            "n": len(test.labels),
-            "n_fake": int(test.labels.sum()),
-            "threshold": measuring.threshold,
-            "confidence": measuring.confidence,
-            "resamples": measuring.resamples,
-            "intervals": {name: intervals(sampled, name, measuring.confidence) for name in ranked},
-            "confusion": {
-                name: asdict(confusion(test.labels, test.p_fake[name], measuring.threshold))
-                for name in ranked
-            },
-            "neighbours": pairs,
-        }
+    answers = {(a, b): mcnemar(right[a], right[b]) for a, b in pairwise(ranked)}
+    corrected = holm([answer.p_value for answer in answers.values()])
+    return RunComparison(
+        test_set=test_set,
+        n=len(test.labels),
+        n_fake=int(test.labels.sum()),
+        threshold=measuring.threshold,
+        confidence=measuring.confidence,
+        resamples=measuring.resamples,
+        intervals=rounded({name: intervals(sampled, name, measuring.confidence) for name in ranked}),
+        confusion={name: confusion(test.labels, test.p_fake[name], measuring.threshold) for name in ranked},
+        neighbours=rounded(
+            {
+                f"{a}_vs_{b}": Neighbours(
+                    first=a,
+                    second=b,
+                    f1=differences(sampled, a, sampled, b, measuring.confidence).f1,
+                    mcnemar=CorrectedMcNemar(**vars(answer), p_holm=p_holm),
+                )
+                for ((a, b), answer), p_holm in zip(answers.items(), corrected, strict=True)
+            }
+        ),
+        best=best(val.labels, val.p_fake, measuring.threshold),
+        validation=scores(val, measuring),
+        ensemble_weights=shares,
+        left_out=left_out,
     )

@@ -1,18 +1,30 @@
-"""Write files that are either complete or absent, and the same bytes every time; ask for room before."""
+"""Write files that are either complete or absent, and the same bytes every time; ask for room before.
+
+A result that pages read has a dataclass in the room that computes it: `write_json` writes it, `read_result`
+reads it back.
+"""
 
 import csv
+import functools
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.filesize import decimal
 
 from deepfake_ensemble.foundation.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from typing_extensions import TypeForm
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -72,9 +84,10 @@ def require_room(folder: Path, needed: int, what: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write `data` as indented JSON; keys keep their order, NaN and infinities are refused."""
+    """Write `data` as indented JSON; keys and fields keep their order, NaN and infinities are refused."""
+    text = json.dumps(data, indent=2, allow_nan=False, default=asdict)
     with replacing_file(path) as partial:
-        partial.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        partial.write_text(f"{text}\n", encoding="utf-8")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> None:
@@ -106,3 +119,30 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: missing; `dvc repro` makes it") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}); restore it from git, or run `dvc repro`") from None
+
+
+def read_result(path: Path, type_: "TypeForm[T]") -> T:
+    """Return the content of a JSON file that `write_json` wrote, as `type_`: a dataclass, or a dict of them.
+
+    Raises:
+        UserError: if it is missing, not JSON, or not what the type says: naming the first place that is not.
+    """
+    from pydantic import ValidationError
+
+    wanted: Any = type_  # which type checkers do not know to be hashable
+    try:
+        return _adapter(wanted).validate_json(path.read_bytes(), strict=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        problem = ascii(f"{place}{first['msg']}")[1:-1]
+        raise UserError(f"{path}: {problem}; restore it from git, or run `dvc repro`") from None
+
+
+@functools.cache
+def _adapter(type_: Any) -> "TypeAdapter":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type_)

@@ -123,7 +123,7 @@ def to_properties(metadata: ModelMetadata) -> dict[str, str]:
 
 def as_plain(metadata: ModelMetadata) -> dict[str, Any]:
     """Return the metadata as data for JSON."""
-    return rounded(metadata)
+    return dataclasses.asdict(rounded(metadata))
 
 
 def from_properties(properties: Mapping[str, str]) -> ModelMetadata:

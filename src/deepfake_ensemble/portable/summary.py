@@ -1,13 +1,13 @@
 """What was measured of the detectors, summarised for the model file's metadata."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
-from deepfake_ensemble.comparison.intervals import Interval, wilson
+from deepfake_ensemble.comparison.comparison import Comparison
+from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.evaluation.metrics import bin_indices
 from deepfake_ensemble.portable.metadata import (
     CalibrationBin,
@@ -39,18 +39,18 @@ def description(data_set: DataSet, source: Source) -> str:
     return f"{data_set.archive}, {made} {data_set.kaggle}"
 
 
-def operating_points(compared: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+def operating_points(compared: Comparison) -> dict[str, dict[str, float | None]]:
     """Return the thresholds by detector and name from a comparison, as the stage `compare` wrote it."""
     return {
-        name: {point: found["threshold"] for point, found in points.items()}
-        for name, points in compared["operating_points"].items()
+        name: {point: found.threshold for point, found in points.items()}
+        for name, points in compared.operating_points.items()
     }
 
 
 def data_set_results(
     name: str,
     data: str,
-    compared: Mapping[str, Any],
+    compared: Comparison,
     *,
     labels: NDArray[np.int64],
     p_fake: Mapping[str, NDArray[np.float64]],
@@ -68,7 +68,7 @@ def data_set_results(
         unlike: whether each image is unlike those of training (n,).
         bins: equal-width ones, of the calibration.
     """
-    confidence = compared["confidence"]
+    confidence = compared.confidence
     points = operating_points(compared)
     fakes = int(labels.sum())
     return DataSetResults(
@@ -80,7 +80,7 @@ def data_set_results(
         unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
         detectors={
             detector: DetectorResults(
-                metrics={metric: Interval(**of) for metric, of in compared["detectors"][detector].items()},
+                metrics=vars(compared.detectors[detector]),
                 calibration=_calibration(labels, p, bins, confidence),
                 called_fake=_called_fake(labels, p, [t for t in points[detector].values() if t is not None]),
             )

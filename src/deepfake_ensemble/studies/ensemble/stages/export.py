@@ -15,11 +15,12 @@ _BATCH = 64
 def main() -> None:
     profile = params.active_profile()
     processor = command.pin_processor(profile)
+    from deepfake_ensemble.comparison.comparison import Comparison
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
     from deepfake_ensemble.evaluation.weighting import with_ensemble
-    from deepfake_ensemble.foundation.files import read_json, replacing_file, sha256
+    from deepfake_ensemble.foundation.files import read_result, replacing_file, sha256
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
@@ -45,7 +46,7 @@ def main() -> None:
     files = {model: Path("models") / f"{model}.keras" for model in weights}
     measured_on = [INTERNAL, *(name for name in data_sets if name != INTERNAL)]
     comparisons = {name: Path("reports/comparison") / f"{name}.json" for name in measured_on}
-    compared = {name: read_json(path) for name, path in comparisons.items()}
+    compared = {name: read_result(path, Comparison) for name, path in comparisons.items()}
 
     packed = {split: Path("data/packed") / INTERNAL / split for split in ("val", "test")}
     packed |= {name: Path("data/packed") / name for name in measured_on if name != INTERNAL}

@@ -1,7 +1,8 @@
 """Measure what the detectors lose on perturbed images, and write a page on it."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge
 
@@ -11,7 +12,7 @@ from deepfake_ensemble.foundation import command, params
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
-    from deepfake_ensemble.comparison.robustness import robustness, summary
+    from deepfake_ensemble.comparison.robustness import NoImages, RobustnessFigures, robustness, summary
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
@@ -24,7 +25,7 @@ def main() -> None:
     threshold = params.read("evaluation", EvaluationParams).threshold
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     predictions, reports = Path("predictions"), Path("reports")
-    found: dict[str, Any] = {"images": 0}
+    found: RobustnessFigures | NoImages = NoImages()
     if params.read(f"{profile}.perturbed_images", Annotated[int, Ge(0)]):
         found = robustness(
             {model: read(predictions / model / "test.csv") for model in weights},
@@ -45,10 +46,12 @@ def main() -> None:
             confidence=comparison.confidence,
             threshold=threshold,
         )
-    write_json(reports / "robustness/metrics.json", summary(found) if found["images"] else {})
+    write_json(
+        reports / "robustness/metrics.json", summary(found) if isinstance(found, RobustnessFigures) else {}
+    )
     write_json(reports / "robustness/figures.json", found)
     with replacing_file(reports / "robustness.html") as partial:
-        partial.write_text(robustness_page.render(found, settings), encoding="utf-8", newline="\n")
+        partial.write_text(robustness_page.render(asdict(found), settings), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ def main(test_set: str, split: str) -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives import index
     from deepfake_ensemble.comparison import runs as evaluation
-    from deepfake_ensemble.evaluation import model_choice
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
     from deepfake_ensemble.evaluation.weighting import Method
@@ -36,16 +35,9 @@ def main(test_set: str, split: str) -> None:
     test = evaluation.only(evaluation.with_ensemble(test, shares), asked)
     folder = Path("reports/evaluation") / test_set
     write_json(folder / "metrics.json", evaluation.scores(test, measuring))
-    write_json(
-        folder / "comparison.json",
-        {
-            **evaluation.compared(test, measuring, test_set),
-            "best": model_choice.best(val.labels, val.p_fake, measuring.threshold),
-            "validation": evaluation.scores(val, measuring),
-            "ensemble_weights": shares,
-            "left_out": {run: reason for run, reason in empty.items() if reason is not None},
-        },
-    )
+    left_out = {run: reason for run, reason in empty.items() if reason is not None}
+    compared = evaluation.compared(test, val, measuring, test_set, shares=shares, left_out=left_out)
+    write_json(folder / "comparison.json", compared)
 
 
 if __name__ == "__main__":
