@@ -1,13 +1,14 @@
 """A model file whose detectors are plain arithmetic: soon made, and run by the runtime of the real one."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from deepfake_ensemble.comparison.intervals import wilson
+from deepfake_ensemble.comparison.intervals import Interval, wilson
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.portable import out_of_distribution, summary
@@ -39,18 +40,14 @@ def metadata(**changes: Any) -> ModelMetadata:
         labels = np.arange(200) % 2
         p = {member: np.clip(labels * 0.4 + rng.uniform(0, 0.6, 200), 0, 1) for member in WEIGHTS}
         p = with_ensemble(WEIGHTS, p)
-        compared = {
-            "confidence": 0.95,
-            "detectors": {name: {"accuracy": _interval(labels, each)} for name, each in p.items()},
-            "operating_points": {
-                name: {
-                    DEFAULT: {"threshold": 0.5},
-                    "youden": {"threshold": 0.4321},
-                    "fpr_1_permille": {"threshold": None},
-                }
-                for name in p
+        thresholds = {DEFAULT: 0.5, "youden": 0.4321, "fpr_1_permille": None}
+        compared = SimpleNamespace(
+            confidence=0.95,
+            detectors={name: SimpleNamespace(accuracy=_interval(labels, each)) for name, each in p.items()},
+            operating_points={
+                name: {point: SimpleNamespace(threshold=it) for point, it in thresholds.items()} for name in p
             },
-        }
+        )
         measured.append(
             summary.data_set_results(
                 name, data, compared, labels=labels, p_fake=p, unlike=labels == (name == "internal"), bins=15
@@ -78,9 +75,8 @@ def metadata(**changes: Any) -> ModelMetadata:
     )
 
 
-def _interval(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    found = wilson(round(metrics(labels, p).accuracy * len(labels)), len(labels))
-    return {"value": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
+def _interval(labels: np.ndarray, p: np.ndarray) -> Interval:
+    return wilson(round(metrics(labels, p).accuracy * len(labels)), len(labels))
 
 
 def write(path: Path, about: ModelMetadata | None = None) -> Path:

@@ -53,9 +53,10 @@ def run(folder: Path, stage: str, *arguments: str) -> subprocess.CompletedProces
         blocked.mkdir()
         for name in ("tensorflow", "keras", "pandas", "sklearn"):
             (blocked / f"{name}.py").write_text(f"raise ImportError('{name} is not for this stage')\n")
+    study = "common" if stage in ("audit", "pack") else "ensemble"
     path = [str(ROOT / "src")] if stage == "audit" else [str(blocked), str(ROOT / "src")]
     ran = subprocess.run(
-        [sys.executable, "-m", f"deepfake_ensemble.stages.{stage}", *arguments],
+        [sys.executable, "-m", f"deepfake_ensemble.studies.{study}.stages.{stage}", *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,

@@ -1,7 +1,7 @@
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -173,10 +173,12 @@ def test_detectors_that_are_always_right_or_always_wrong_make_a_page_too(study):
     sound = found(study)
     evaluations = []
     for each in sound.evaluations:
-        compared = compare(predictions, predictions, shares, data_set=each.name, **sampling)
+        compared = asdict(compare(predictions, predictions, shares, data_set=each.name, **sampling))
         subjects = ["real cat" if label == 0 else "fake dog" for label in labels]
-        drop = each.drop and cross_data_set(
-            predictions, predictions, shares, names=("internal", "cifake"), subjects=subjects, **sampling
+        drop = each.drop and asdict(
+            cross_data_set(
+                predictions, predictions, shares, names=("internal", "cifake"), subjects=subjects, **sampling
+            )
         )
         evaluations.append(replace(each, compared=compared, drop=drop))
     made = Page(page.render(replace(sound, evaluations=evaluations), (b"", b"")))

@@ -1,6 +1,7 @@
 """The page on perturbed images: figures from the JSON beside it alone, the same page again, a word if off."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def found():
     of = robustness(
         said(50), under, {"cifake": said(51)}, {"cnn": 0.5, "xception": 0.5}, seed=42, resamples=100
     )
-    return json.loads(json.dumps(of))
+    return json.loads(json.dumps(of, default=asdict))
 
 
 def test_every_figure_of_the_page_stands_in_the_json_beside_it(found):
