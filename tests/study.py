@@ -31,8 +31,8 @@ def make(folder: Path) -> None:
     params["comparison"]["resamples"] = 100
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    for data_set, archive, subjects in (("internal", "faces", 20), ("cifake", "cifake", 5)):
-        _archive(folder / "data/raw" / f"{archive}.zip", archive, subjects)
+    for data_set, layout, subjects in (("internal", "faces", 20), ("cifake", "cifake", 5)):
+        _archive(folder / "data/raw" / f"{data_set}.zip", layout, subjects)
         run(folder, "audit", data_set)
     run(folder, "split")
     for number, (model, skill) in enumerate(SKILLS.items()):
@@ -82,9 +82,9 @@ def predict(folder: Path, model: str, split: str, skill: float) -> None:
     )
 
 
-def _archive(path: Path, data_set: str, per_subject: int) -> None:
-    layout = LAYOUTS[data_set]
-    rng = np.random.default_rng(len(data_set))
+def _archive(path: Path, layout_name: str, per_subject: int) -> None:
+    layout = LAYOUTS[layout_name]
+    rng = np.random.default_rng(len(layout_name))
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for class_folder in layout.folders():

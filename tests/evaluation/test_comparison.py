@@ -45,7 +45,7 @@ def shares_of(val):
 def compared(test, val, shares=None, **options):
     shares = shares_of(val) if shares is None else shares
     options = {"data_set": "internal", "seed": 42, "resamples": 200, **options}
-    return as_json(compare(test, val, shares, **options))
+    return as_json(compare(aligned(test), aligned(val), shares, **options))
 
 
 def as_json(data):
@@ -208,8 +208,9 @@ def test_what_is_written_is_read_back(tmp_path):
     split = predictions(labels, right=labels, wrong=1 - labels, alike=np.full(12, 0.5))
     sampling = {"seed": 1, "resamples": 20}
     subjects = ["real cat" if label == 0 else None for label in labels]
-    one = compare(split, split, shares_of(split), data_set="internal", **sampling)
-    other = cross_data_set(split, split, shares_of(split), names=("a", "b"), subjects=subjects, **sampling)
+    shares, split = shares_of(split), aligned(split)
+    one = compare(split, split, shares, data_set="internal", **sampling)
+    other = cross_data_set(split, split, shares, names=("a", "b"), subjects=subjects, **sampling)
     for result in (one, other):
         write_json(tmp_path / "result.json", result)
         assert read_result(tmp_path / "result.json", type(result)) == result
@@ -275,7 +276,8 @@ def test_models_that_saw_other_images_are_refused():
 def crossed(internal, outside, shares, subjects, **options):
     options = {"seed": 42, "resamples": 200, **options}
     names = ("internal", "cifake")
-    return as_json(cross_data_set(internal, outside, shares, names=names, subjects=subjects, **options))
+    splits = aligned(internal), aligned(outside)
+    return as_json(cross_data_set(*splits, shares, names=names, subjects=subjects, **options))
 
 
 def test_the_drop_repeats_both_comparisons_and_spans_their_difference(four):

@@ -109,7 +109,7 @@ def test_the_run_is_told_in_full(study):
     assert run["profile"] == "sample" and run["params"]["profiles.sample"]["source"] == "sample"
     assert set(run["predictions"]) == set(made_up.SKILLS)
     assert {"numpy", "pillow"} <= set(run["versions"]) and len(run["digest"]) == 64
-    assert "reports/comparison/cifake/drop.json" in run["data"]
+    assert "reports/comparison/drop/cifake.json" in run["data"]
 
 
 def test_the_model_card_warns_and_its_figures_stand_in_the_json_files(study, stored):
