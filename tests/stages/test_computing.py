@@ -25,6 +25,7 @@ from deepfake_ensemble.training.ensemble import curves
 from pictures import pack
 
 ROOT = Path(__file__).parents[2]
+IMAGES = {"internal/train": 20, "internal/val": 10, "internal/test": 11, "cifake": 9}
 
 
 def make_project(folder: Path, **changes: Any) -> Path:
@@ -41,20 +42,21 @@ def make_project(folder: Path, **changes: Any) -> Path:
         section[key] = value
     folder.mkdir(parents=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    for i, (split, count) in enumerate({"train": 20, "val": 10, "test": 11, "cifake": 9}.items()):
-        pack(folder / "data" / "packed" / split, count, first_seed=1000 * i)
+    for i, (split, count) in enumerate(IMAGES.items()):
+        pack(folder / "data/packed" / split, count, first_seed=1000 * i)
     return folder
 
 
 def run(project: Path, stage: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     seed = yaml.safe_load((project / "params.yaml").read_text())["seed"]
+    study = "common" if stage == "predict" else "ensemble"
     return subprocess.run(
         [
             sys.executable,
             "-W",
             "error:Your input ran out of data",
             "-m",
-            f"deepfake_ensemble.stages.{stage}",
+            f"deepfake_ensemble.studies.{study}.stages.{stage}",
             *arguments,
         ],
         cwd=project,
@@ -125,7 +127,11 @@ def test_the_model_says_what_it_was_made_from_and_not_where(trained: Path) -> No
     with zipfile.ZipFile(trained / "models" / "cnn.keras") as file:
         account = json.loads(file.read("fingerprint.json"))
         content = b"".join(file.read(name) for name in file.namelist())
-    assert list(account["data"]) == ["data/packed/train", "data/packed/val", "models/initial/cnn.weights.h5"]
+    assert list(account["data"]) == [
+        "data/packed/internal/train",
+        "data/packed/internal/val",
+        "models/initial/cnn.weights.h5",
+    ]
     assert account["params"]["models.cnn"]["network"]["l2"] == 0.01
     assert {"tensorflow", "keras", "numpy", "pillow", "h5py"} <= set(account["versions"])
     for private in (trained, ROOT, Path.home()):
@@ -159,9 +165,9 @@ def test_every_split_but_the_training_one_is_predicted(predicted: Path) -> None:
         "test.csv",
         "val.csv",
     ]
-    for split in ("val", "test", "cifake"):
-        table = predictions.read(folder / f"{split}.csv")
-        images = PackedImages(predicted / "data" / "packed" / split)
+    for split in ("internal/val", "internal/test", "cifake"):
+        table = predictions.read(folder / f"{Path(split).name}.csv")
+        images = PackedImages(predicted / "data/packed" / split)
         assert list(table.paths) == list(images.paths)
         assert np.array_equal(table.labels, images.labels)
         assert np.ptp(table.p_fake) > 0
@@ -183,7 +189,7 @@ def test_an_ensemble_is_checked_against_the_stored_predictions(predicted: Path) 
         table.write_text("\n".join([header, *rows]) + "\n")
         message = fail(predicted, "assemble")
         assert message == (
-            "assemble: predictions: not of the images in data/packed/test; run `dvc repro -sf predict`"
+            "assemble: predictions: not of the images in data/packed/internal/test; run `dvc repro -sf predict`"
         )
     finally:
         table.write_bytes(stored)

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from clones import ROOT
+from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual import params as schema
 from deepfake_ensemble.workflow import residual_page as document
 from file_server import serve
@@ -50,11 +51,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert schema.problems(json.loads(json.dumps(params))) == []
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    for stage in ("download cifake", "audit cifake"):
-        run(folder, "-m", f"deepfake_ensemble.stages.{stage}")
-    run(folder, "-m", "deepfake_ensemble.studies.residual.stages.split")
-    for split in ("train", "val", "test"):
-        run(folder, "-m", f"deepfake_ensemble.studies.common.stages.pack {split} cifake")
+    common, own = ("deepfake_ensemble.studies.common.stages", "deepfake_ensemble.studies.residual.stages")
+    for stage in (f"{common}.download internal", f"{common}.audit internal", f"{own}.split"):
+        run(folder, "-m", stage)
+    run(folder, "-m", f"{common}.pack internal")
     for model, file in published(folder).items():
         algorithm = "sha256" if model == "resnet18" else "md5"
         checksum = f"{algorithm}:{hashlib.new(algorithm, file.read_bytes()).hexdigest()}"
@@ -85,7 +85,7 @@ def train(folder: Path) -> None:
     for name in RUNS:
         weights = "imagenet" if "imagenet" in name else "random"
         run(folder, "-m", f"deepfake_ensemble.studies.residual.stages.train {weights} {name}")
-        run(folder, "-m", f"deepfake_ensemble.studies.residual.stages.predict {name}")
+        run(folder, "-m", f"deepfake_ensemble.studies.common.stages.predict {name}")
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
@@ -128,12 +128,12 @@ def timm_tensors() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) -> None:
-    assert {file.name for file in (home / "models" / name).iterdir()} == {
+    assert {file.name for file in (home / "models/trained" / name).iterdir()} == {
         "model.keras",
         "curves.json",
         "fingerprint.json",
     }
-    curves = json.loads((home / "models" / name / "curves.json").read_text(encoding="utf-8"))
+    curves = json.loads((home / "models/trained" / name / "curves.json").read_text(encoding="utf-8"))
     assert curves["batch"][-1] == (5 if name == "fast_15" else 3)
     for split, images in (("val", 20), ("test", 40)):
         lines = (home / "predictions" / name / f"{split}.csv").read_text(encoding="utf-8").splitlines()
@@ -142,7 +142,7 @@ def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) ->
 
 
 def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
-    made_from = json.loads((home / "models/resnet18_imagenet/fingerprint.json").read_text(encoding="utf-8"))
+    made_from = read_json(home / "models/trained/resnet18_imagenet/fingerprint.json")
     assert "models/published/resnet18" in made_from["data"]
     assert made_from["params"]["runs.imagenet.resnet18_imagenet"]["connections"] == "kept"
     measured = json.loads((home / "measured/resnet18_imagenet.json").read_text(encoding="utf-8"))
@@ -194,21 +194,21 @@ def test_what_was_trained_without_connections_has_none(
 def backbone(home: Path, run_name: str) -> Any:
     from deepfake_ensemble.models import saved
 
-    return saved.load(home / "models" / run_name / "model.keras").get_layer("backbone")
+    return saved.load(home / "models/trained" / run_name / "model.keras").get_layer("backbone")
 
 
 def test_the_mean_over_mirror_images_is_the_same_for_both(home: Path) -> None:
     from deepfake_ensemble.models import saved
 
-    model = saved.load(home / "models/fast_15/model.keras")
+    model = saved.load(home / "models/trained/fast_15/model.keras")
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
     assert np.allclose(np.asarray(model(images)), np.asarray(model(images[:, :, ::-1])), atol=1e-6)
 
 
 def test_a_run_that_is_left_out_says_why(home: Path) -> None:
     run(home, "-m", "deepfake_ensemble.studies.residual.stages.train random vgg16_random")
-    run(home, "-m", "deepfake_ensemble.studies.residual.stages.predict vgg16_random")
-    for kind in ("models", "predictions"):
+    run(home, "-m", "deepfake_ensemble.studies.common.stages.predict vgg16_random")
+    for kind in ("models/trained", "predictions"):
         (file,) = (home / kind / "vgg16_random").iterdir()
         assert json.loads(file.read_text(encoding="utf-8")) == {"reason": "this profile leaves it out"}
 
@@ -231,7 +231,7 @@ def test_the_best_network_s_pictures_are_shown(home: Path) -> None:
             if not (home / "predictions" / name).exists():
                 # Left out: so quick that TensorFlow is not even loaded.
                 run(home, "-m", f"deepfake_ensemble.studies.residual.stages.train {weights} {name}")
-                run(home, "-m", f"deepfake_ensemble.studies.residual.stages.predict {name}")
+                run(home, "-m", f"deepfake_ensemble.studies.common.stages.predict {name}")
     run(home, "-m", "deepfake_ensemble.studies.residual.stages.pictures")
     page = (home / "reports/pictures/index.html").read_text(encoding="utf-8")
     assert page.count("<img") > 5 and "Bird &amp; Lotfi" in page
@@ -244,7 +244,7 @@ def test_a_training_again_gives_the_same_bytes(home: Path) -> None:
         files = [
             file
             for name in RUNS
-            for kind in ("models", "predictions")
+            for kind in ("models/trained", "predictions")
             for file in (home / kind / name).iterdir()
         ]
         return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

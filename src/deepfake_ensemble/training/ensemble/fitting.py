@@ -1,7 +1,7 @@
 """Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deepfake_ensemble.reading.batches import Batch, Batches
@@ -145,12 +145,9 @@ class _Training:
     def trained(self, step: int) -> Mapping[str, float]:
         return self._figures
 
-    def validation(self) -> Iterator[Batch]:
-        return self._validation.in_order(self._recipe.validation_batch_size)
-
-    def evaluate(self, batches: Iterable[Batch]) -> Mapping[str, float]:
+    def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:
         self._reset_means()
-        for batch in batches:
+        for batch in watched(self._validation.in_order(self._recipe.validation_batch_size)):
             figures = self._test_step(batch)
         self._reset_means()
         return {f"val_{name}": float(value) for name, value in figures.items()}

@@ -1,6 +1,6 @@
 """Train one network of the second study by a recipe, from wherever an interruption left it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -161,10 +161,8 @@ class _Training:
     def trained(self, step: int) -> Mapping[str, float]:
         return {"learning_rate": self._rate(step), "loss": self._step.mean_loss()}
 
-    def validation(self) -> Iterator[Batch]:
-        return self._validation.in_order(VALIDATION_BATCH)
-
-    def evaluate(self, batches: Iterable[Batch]) -> Mapping[str, float]:
+    def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:
+        batches = watched(self._validation.in_order(VALIDATION_BATCH))
         labels = self._validation.labels
         require_both_classes(labels)
         p_fake = self._predictor.predict(batches, lambda _: None).astype(np.float64)

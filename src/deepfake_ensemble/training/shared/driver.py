@@ -2,7 +2,7 @@
 
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -16,6 +16,7 @@ from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Pro
 if TYPE_CHECKING:
     import keras
 
+Watch = Callable[[Iterator[Batch]], Iterator[Batch]]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -55,11 +56,11 @@ class Training(Protocol):
     def trained(self, step: int) -> Mapping[str, float]:
         """Return the figures of the steps since the evaluation before."""
 
-    def validation(self) -> Iterator[Batch]:
-        """Yield the batches of an evaluation."""
+    def evaluate(self, watched: Watch) -> Mapping[str, float]:
+        """Return the figures on validation.
 
-    def evaluate(self, batches: Iterable[Batch]) -> Mapping[str, float]:
-        """Return the figures on the batches of an evaluation; must be able to start over."""
+        Its batches go through `watched`, which raises where it is to end early; it is then done anew.
+        """
 
 
 def run(training: Training, checkpoint: Checkpoint) -> Curves:
@@ -117,26 +118,23 @@ class _Loop:
         label = f"{training.model.name}, {training.place(end)}"
         with terminal_progress(label, end - progress.step) as advance:
             for step in range(progress.step + 1, end + 1):
-                _require_finite(training, training.take(next(batches), step), step)
+                _finite(training, training.take(next(batches), step), step)
                 progress = replace(progress, step=step)
                 advance(1)
                 if step < end and (self.asked_to_stop() or self.checkpoint.is_overdue()):
                     self.checkpoint.save(training.state, progress)
                     if self.asked_to_stop():
                         raise KeyboardInterrupt
-        figures = training.trained(end)
-        _require_finite(training, figures, end)
-        return progress.followed_by(figures)
+        return progress.followed_by(_finite(training, training.trained(end), end))
 
     def evaluate(self, progress: Progress) -> Progress:
         """Evaluate the model, and hold its weights where they are the best so far."""
         training = self.training
         try:
-            figures = training.evaluate(self._watched(training.validation()))
+            figures = _finite(training, training.evaluate(self._watched), progress.step)
         except _Stopped:
             self.checkpoint.save(training.state, progress)
             raise KeyboardInterrupt from None
-        _require_finite(training, figures, progress.step)
         progress = replace(progress.followed_by(figures), evaluations=progress.evaluations + 1)
         best = training.is_best(progress.curves)
         if best:
@@ -156,12 +154,13 @@ class _Stopped(Exception):
     """A signal has come during an evaluation."""
 
 
-def _require_finite(training: Training, figures: Mapping[str, float], step: int) -> None:
-    """End a training that can only waste time; the best weights so far would hide that it failed."""
+def _finite(training: Training, figures: Mapping[str, float], step: int) -> Mapping[str, float]:
+    """Return the figures; end a training that can only waste time, whose best weights would hide that."""
     for name, value in figures.items():
         if not math.isfinite(value):
             what = f"the {name.replace('val_', 'validation ')} became {value} in {training.place(step)}"
             raise UserError(f"{training.model.name}: {what}: {training.when_not_finite}")
+    return figures
 
 
 @contextmanager
