@@ -114,7 +114,7 @@ def test_nothing_to_align_is_refused():
 def test_arithmetic_on_predictions_starts_without_the_heavy_libraries():
     code = (
         "import sys\n"
-        "from deepfake_ensemble.ensemble import weighting\n"
+        "from deepfake_ensemble.evaluation import weighting\n"
         "from deepfake_ensemble.evaluation import metrics, predictions\n"
         "print(sorted({'scipy', 'sklearn', 'pandas', 'tensorflow', 'keras'} & set(sys.modules)))"
     )
