@@ -81,7 +81,7 @@ seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and wr
 	@python -m deepfake_ensemble.workflow.seeds
 
 bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
-	@for name in reading reading_memory feeding predicting training_cost precision turning_round rehearsal; do \
+	@for name in reading feeding predicting training_cost precision turnaround; do \
 	  echo "bench: benchmarks/$$name.py"; python benchmarks/$$name.py || exit 1; done
 	@for part in cold files requests parity; do \
 	  echo "bench: benchmarks/use.py $$part"; python benchmarks/use.py $$part || exit 1; done

@@ -19,10 +19,9 @@ from typing import Any
 import yaml
 
 from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
-from timing import measured_on
+from harness import FOLDER, keep
 
-DOCS = Path("../docs/measurements/residual")
+DOCS = ".." / FOLDER / "residual"
 SCORES = ("f1", "precision", "recall", "accuracy", "log_loss")
 
 
@@ -142,10 +141,8 @@ def main() -> None:
             points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scores))
             start = time.monotonic()
     if asked.keep:
-        write_json(
-            DOCS / f"validation-{asked.keep}.json",
-            measured_on() | {"run": asked.run, "changed": asked.set, "points": points},
-        )
+        file = DOCS / f"validation-{asked.keep}.json"
+        keep(file, {"run": asked.run, "changed": asked.set, "points": points})
 
 
 if __name__ == "__main__":

@@ -10,23 +10,19 @@ are the active profile's, and each model and setting has a process of its own.
 Nothing else should run meanwhile; takes a quarter of an hour. Writes docs/measurements/feeding.json.
 """
 
-import argparse
-import json
 import math
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
-from timing import alone, here, measured_on, of_several
-from training_steps import BATCH, built
+from deepfake_ensemble.foundation.errors import UserError, exiting
+from harness import FOLDER, alone, here, keep, of_several, options, pin
+from training_steps import BATCH, built, started
 
-FILE = Path("docs/measurements/feeding.json")
+FILE = FOLDER / "feeding.json"
+
 SETTINGS = ("256:none", "40:decoded")
 AHEAD = 3  # reading/batches.py reads as far; it imports NumPy, for which `measured` is not ready
 STEPS = 1000  # of the epoch within which all blocks must lie: its end is no part of a step
@@ -49,7 +45,7 @@ class Turns:
 
     def __call__(self, batch: Any) -> Any:
         if not self._block:
-            self._settle()
+            self._trace()
         elif self._taken == self._block:
             self.seconds["fit"].append((time.perf_counter() - self._start) / self._block)
             self._bare()
@@ -58,7 +54,7 @@ class Turns:
         self._taken += 1
         return self._step(batch)
 
-    def _settle(self) -> None:
+    def _trace(self) -> None:
         """Trace the step, and see how many make a block."""
         for _ in range(2):
             start = time.perf_counter()
@@ -84,24 +80,19 @@ def _read(figures: Mapping[str, Any]) -> None:
 
 def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, list[float]]:
     """Return the seconds of a step in each block, of `fit` and bare."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    profile = params.active_profile()
-    settings = params.read(f"{profile}.processor", processor.Processor)
-    processor.pin(settings)
+    settings = pin()
     import numpy as np
 
     import stand_ins
-    from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import Batches, BatchReader
     from deepfake_ensemble.reading.decoded import DecodedReader
     from deepfake_ensemble.training.ensemble import fitting
-    from deepfake_ensemble.training.ensemble.recipe import Adaptation, Recipe
+    from deepfake_ensemble.training.ensemble.recipe import Recipe
     from deepfake_ensemble.training.shared import steps
     from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
     side, cache = setting.split(":")
-    adaptation = params.read(f"{profile}.training", Adaptation)
-    session.start(0, adaptation.precision, adaptation.optimize_graph)
+    adaptation = started()
     model = built(name, int(side))
     with tempfile.TemporaryDirectory() as scratch:
         packed = stand_ins.packed(Path(scratch) / "packed", stand_ins.pictures(256, 75, 256), STEPS * BATCH)
@@ -131,7 +122,7 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
             )
         except Enough:
             return turns[0].seconds  # the first compiled is that of training
-    sys.exit(
+    raise UserError(
         f"{name} at {setting}: the epoch ended before all blocks were measured: lower --least or --repeats"
     )
 
@@ -172,33 +163,21 @@ where a machine gets slower for a while.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    known = list(params.read("models", dict[str, Any]))
-    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
+    parser = options(__doc__, FILE, models=True)
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), help="SIDE:CACHE")
     parser.add_argument("--repeats", type=int, default=5, help="blocks of steps, of either kind")
     parser.add_argument("--least", type=float, default=2.0, help="seconds that a block lasts at least")
-    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.alone:
-        print(json.dumps(measured(*asked.alone, asked.repeats, asked.least)))
-        return
-    results: dict[str, Any] = {**measured_on(), "repeats": asked.repeats, "settings": {}}
+    settings: dict[str, dict[str, Any]] = {}
     for setting in asked.settings:
-        found = results["settings"].setdefault(setting, {})
+        found = settings.setdefault(setting, {})
         for name in asked.models:
-            options = ("--repeats", asked.repeats, "--least", asked.least)
-            found[name] = alone(__file__, *options, "--alone", name, setting)
-            print(
-                f"{name} at {setting}: {of_several(speeds(found[name]), 3)} of the bare step's speed",
-                flush=True,
-            )
-    write_json(asked.file, results)
-    print(f"{asked.file}: written")
+            found[name] = alone(measured, name, setting, asked.repeats, asked.least)
+            shown = of_several(speeds(found[name]), 3)
+            print(f"{name} at {setting}: {shown} of the bare step's speed", flush=True)
+    keep(asked.file, {"repeats": asked.repeats, "settings": settings})
 
 
 if __name__ == "__main__":
-    main()
+    with exiting():
+        main()

@@ -4,8 +4,6 @@ Each makes a function that reads so many epochs, shuffled and half of the images
 and drops them; it returns how many images it has seen. All start from the same files, of the size wanted.
 """
 
-import importlib.util
-import random
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -116,42 +114,6 @@ def tf_data(folder: Path, size: int, threads: int) -> Read:
     return lambda epochs: _count(images for images, _ in batches.repeat(epochs).prefetch(tf.data.AUTOTUNE))
 
 
-def torch_data_loader(folder: Path, size: int, threads: int) -> Read:
-    from PIL import Image
-
-    def decode(file: Path) -> np.ndarray:
-        return np.asarray(Image.open(file).convert("RGB"))
-
-    return _torch(folder, threads, decode)
-
-
-def torch_data_loader_and_simplejpeg(folder: Path, size: int, threads: int) -> Read:
-    return _torch(folder, threads, lambda file: simplejpeg.decode_jpeg(file.read_bytes(), "RGB"))
-
-
-def _torch(folder: Path, workers: int, decode: Callable[[Path], np.ndarray]) -> Read:
-    import torch
-    from torch.utils.data import DataLoader, Dataset
-
-    class Files(Dataset):
-        def __init__(self) -> None:
-            self._files = sorted((folder / "files").glob("*/*.jpg"))
-
-        def __len__(self) -> int:
-            return len(self._files)
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            file = self._files[index]
-            pixels = decode(file)
-            mirrored = pixels[:, ::-1] if random.getrandbits(1) else pixels
-            return torch.from_numpy(mirrored.copy()), int(file.parent.name == "fake")
-
-    batches = DataLoader(
-        Files(), batch_size=BATCH, shuffle=True, num_workers=workers, persistent_workers=True
-    )
-    return lambda epochs: _count(images for _ in range(epochs) for images, _ in batches)
-
-
 def _count(batches: Iterable[Any]) -> int:
     return sum(int(images.shape[0]) for images in batches)
 
@@ -164,12 +126,4 @@ LOADERS: dict[str, Callable[[Path, int, int], Read]] = {
     "Keras' ImageDataGenerator": image_data_generator,
     "Keras' image_dataset_from_directory": image_dataset_from_directory,
     "tf.data on our TFRecords": tf_data,
-    "PyTorch's DataLoader": torch_data_loader,
-    "PyTorch's DataLoader with simplejpeg": torch_data_loader_and_simplejpeg,
 }
-
-
-def installed() -> list[str]:
-    """Return the loaders whose libraries are there; PyTorch is none of the project's requirements."""
-    torch = importlib.util.find_spec("torch") is not None
-    return [name for name in LOADERS if torch or "PyTorch" not in name]

@@ -5,8 +5,8 @@
 
 What it measured goes to docs/measurements/PROFILE.json, with the processor, the versions and the params; the
 reports that docs/results.md shows are copied beside it, so that `make results` can write that page later,
-when the workspace holds another profile's. A stage that was up to date keeps its earlier measurement, if that
-was of the same run of it.
+when the workspace holds another profile's; the sample's are in git as they are. A stage that was up to date
+keeps its earlier measurement, if that was of the same run of it.
 
 The time of a stage is from DVC's announcement of it to the next: the interpreter, the work, and DVC's hashing
 of its results. Its memory is the sum of its processes' peaks (on Linux the kernel's own, looked at five times
@@ -15,7 +15,6 @@ a second; elsewhere the highest seen).
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -29,9 +28,10 @@ import psutil
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import replacing_folder, write_json
-from deepfake_ensemble.workflow.machine import commit, machine, versions
-from deepfake_ensemble.workflow.results import KEPT, MEASUREMENTS
+from deepfake_ensemble.foundation.files import replacing_folder
+from deepfake_ensemble.workflow.machine import commit
+from deepfake_ensemble.workflow.results import COMMITTED, KEPT
+from harness import ENVIRONMENT, FOLDER, keep, kept
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -87,14 +87,10 @@ def run(options: list[str]) -> dict[str, dict[str, float]]:
     Raises:
         UserError: if it failed.
     """
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONUNBUFFERED": "1",  # so that each line comes when it is printed
-    }
     measured: dict[str, dict[str, float]] = {}
     with subprocess.Popen(
         ["dvc", "repro", *options],
-        env=environment,
+        env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},  # so that each line comes when it is printed
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -145,8 +141,8 @@ def keep_reports(folder: Path) -> None:
 def main() -> None:
     data = params.load()
     profile = params.active_profile().removeprefix("profiles.")
-    file = MEASUREMENTS / f"{profile}.json"
-    before = json.loads(file.read_text(encoding="utf-8"))["stages"] if file.exists() else {}
+    file = FOLDER / f"{profile}.json"
+    before = kept(file).get("stages", {})
     measured = run(sys.argv[1:])
     stages = {}
     for name, of_run in _runs().items():
@@ -154,18 +150,17 @@ def main() -> None:
             stages[name] = {**measured[name], "run": of_run}
         elif before.get(name, {}).get("run") == of_run:
             stages[name] = before[name]
-    write_json(
+    keep(
         file,
         {
             "profile": profile,
             "commit": commit(apart_from=("dvc.lock", "reports", "docs"), digits=12),
-            "machine": machine(),
-            "versions": versions(),
             "params": data | {"profiles": {profile: data["profiles"][profile]}},
             "stages": stages,
         },
     )
-    keep_reports(MEASUREMENTS / profile)
+    if profile != COMMITTED:
+        keep_reports(FOLDER / profile)
     print(f"{file}: {len(measured)} stages measured now, {len(stages) - len(measured)} before")
 
 

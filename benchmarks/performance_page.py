@@ -14,19 +14,17 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.files import read_json, replacing_file
 from deepfake_ensemble.studies.ensemble import params as schema
 from deepfake_ensemble.workflow import estimate
+from harness import FOLDER
 
-MEASUREMENTS = Path("docs/measurements")
 PAGE = Path("docs/performance.md")
 # Benchmark → the title of its section.
 SECTIONS = {
     "reading": "Reading training batches",
-    "reading_memory": "Memory of reading",
     "feeding": "Feeding the training step",
     "predicting": "Predicting",
     "training_cost": "Training",
     "precision": "Precision and XLA",
-    "turning_round": "Waiting for a result",
-    "rehearsal": "The study's data at full size",
+    "turnaround": "Waiting for a result",
     "use": "Classifying images",
 }
 HEAD = """\
@@ -62,7 +60,7 @@ def cost_of_the_study() -> str:
 
 def main() -> None:
     with replacing_file(PAGE) as partial:
-        text = "\n".join([HEAD, *sections(MEASUREMENTS), cost_of_the_study()])
+        text = "\n".join([HEAD, *sections(FOLDER), cost_of_the_study()])
         partial.write_text(text, encoding="utf-8")
     print(f"{PAGE}: written")
 

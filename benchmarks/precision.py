@@ -11,26 +11,22 @@ an H100, most of it waiting for XLA. Writes docs/measurements/precision.json, wh
 other kind of machine, and of other models and settings.
 """
 
-import argparse
 import hashlib
-import json
 import os
 import resource
 import statistics
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import read_json, write_json
-from timing import alone, here, measured_on, of_several
-from training_steps import BATCH, timed
+from harness import FOLDER, alone, here, keep, kept, of_several, options, pin
+from training_steps import BATCH, started, timed
 
-FILE = Path("docs/measurements/precision.json")
+FILE = FOLDER / "precision.json"
+
+
 BLOCKS = 5  # of steps; the median of each is a measurement
 AT_ONCE = 4  # processes that repeat a training
 
@@ -62,23 +58,15 @@ SETTINGS = [
 
 def measured(name: str, size: int, steps: int, setting: Setting) -> dict[str, Any]:
     """Measure one model under one setting in this process."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # other processes need memory, too
-    profile = params.active_profile()
-    pinned = params.read(f"{profile}.processor", processor.Processor)
-    processor.pin(replace(pinned, cpu_isa="native"))
+    pin(cpu_isa="native")
     import tensorflow as tf
-
-    from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.ensemble.recipe import Adaptation
-    from deepfake_ensemble.training.shared.adam import adam
 
     if not setting.repeatable:
         tf.config.experimental.enable_op_determinism = lambda: None
-    adaptation = replace(params.read(f"{profile}.training", Adaptation), jit_compile=setting.jit_compile)
-    session.start(0, setting.precision, adaptation.optimize_graph)
+    adaptation = replace(started(setting.precision), jit_compile=setting.jit_compile)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    found = timed(name, adam(1e-4), size, steps, adaptation)
+    found = timed(name, size, steps, adaptation)
     peak = (
         tf.config.experimental.get_memory_info("GPU:0")["peak"]
         if on_gpu
@@ -165,31 +153,21 @@ missing cannot be done there, or was not measured.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    known, settings = list(params.read("models", dict[str, Any])), list(map(str, SETTINGS))
-    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
-    parser.add_argument("--settings", nargs="+", choices=settings, default=settings, metavar="SETTING")
+    parser = options(__doc__, FILE, models=True)
+    settings = {str(setting): setting for setting in SETTINGS}
+    parser.add_argument("--settings", nargs="+", choices=settings, default=list(settings), metavar="SETTING")
     parser.add_argument("--size", type=int, default=256, help="side of the images in pixels")
     parser.add_argument("--steps", type=int, default=50, help="steps measured after the first")
     parser.add_argument("--repeated", type=int, default=10, help="steps of the trainings that are compared")
-    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.alone:
-        name, number = asked.alone
-        print(json.dumps(measured(name, asked.size, asked.steps, SETTINGS[int(number)])))
-        return
 
     def one(name: str, setting: str, steps: int) -> dict[str, Any] | None:
-        options = ("--size", asked.size, "--steps", steps)
         try:
-            return alone(__file__, *options, "--alone", name, settings.index(setting))
-        except subprocess.CalledProcessError:
-            return None  # not every machine can do every setting
+            return alone(measured, name, asked.size, steps, settings[setting])
+        except Exception as error:  # not every machine can do every setting, and they fail in many ways
+            print(f"{name}, {setting}: {error}"[:300], flush=True)
+            return None
 
-    results: dict[str, Any] = read_json(asked.file) if asked.file.is_file() else {}
     for name in asked.models:
         found = {}
         for setting in asked.settings:
@@ -212,15 +190,10 @@ def main() -> None:
             weights = {of["weights"] if (of := each.result()) else None for each in both}
             found[setting]["same_weights"] = len(weights) == 1 and None not in weights
         kind = {of.pop("on") for of in found.values()}.pop()
-        before = results.get(kind, {}).get("models", {})
-        results[kind] = {
-            **measured_on(),
-            "image_size": asked.size,
-            "repeated": asked.repeated,
-            "models": {**before, name: {**before.get(name, {}), **found}},
-        }
-        write_json(asked.file, results)
-    print(f"{asked.file}: written")
+        before = kept(asked.file).get(kind, {}).get("models", {})
+        models = {**before, name: {**before.get(name, {}), **found}}
+        figures = {"image_size": asked.size, "repeated": asked.repeated, "models": models}
+        keep(asked.file, figures, part=kind)
 
 
 if __name__ == "__main__":

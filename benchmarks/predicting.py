@@ -9,9 +9,6 @@ a process of its own and random weights. After that come other batch sizes of ou
 meanwhile. Writes docs/measurements/predicting.json.
 """
 
-import argparse
-import json
-import os
 import statistics
 import tempfile
 import time
@@ -19,21 +16,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
-from timing import alone, here, measured_on, of_several
+from harness import FOLDER, alone, here, keep, of_several, options, pin
 from training_steps import built
 
-FILE = Path("docs/measurements/predicting.json")
+FILE = FOLDER / "predicting.json"
+
 BATCH = 64  # profiles.NAME.prediction_batch_size
 OTHER_BATCHES = (1, 4, 16, 32)
 
 
 def measured(name: str, size: int, count: int, repeats: int) -> dict[str, Any]:
     """Measure one detector in this process; rates in images a second."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    settings = params.read(f"{params.active_profile()}.processor", processor.Processor)
-    processor.pin(settings)
+    settings = pin()
     import numpy as np
 
     import stand_ins
@@ -95,8 +89,8 @@ def _rated(predict: Callable[[], Any], count: int) -> tuple[Any, float]:
 def page(results: Mapping[str, Any]) -> str:
     """Return what was measured, in Markdown."""
     from deepfake_ensemble.workflow.generated import (
-        table,
-    )  # it imports NumPy, for which `measured` is not ready
+        table,  # it imports NumPy, for which `measured` is not ready
+    )
 
     parts = [
         f"""\
@@ -142,28 +136,18 @@ def _by_batch(found: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    known = list(params.read("models", dict[str, Any]))
-    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
+    parser = options(__doc__, FILE, models=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[40, 256], help="sides of the images, pixels")
     parser.add_argument("--images", type=int, default=64, help="predicted in each round")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of either way")
-    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.alone:
-        name, size = asked.alone
-        print(json.dumps(measured(name, int(size), asked.images, asked.repeats)))
-        return
-    results: dict[str, Any] = {**measured_on(), "images": asked.images, "sizes": {}}
+    sizes: dict[str, dict[str, Any]] = {}
     for size in asked.sizes:
-        found = results["sizes"].setdefault(str(size), {})
+        found = sizes.setdefault(str(size), {})
         for name in asked.models:
-            options = ("--images", asked.images, "--repeats", asked.repeats)
-            found[name] = alone(__file__, *options, "--alone", name, size)
+            found[name] = alone(measured, name, size, asked.images, asked.repeats)
             print(f"{name} at {size}: {found[name]}", flush=True)
-    write_json(asked.file, results)
-    print(f"{asked.file}: written")
+    keep(asked.file, {"images": asked.images, "sizes": sizes})
 
 
 if __name__ == "__main__":

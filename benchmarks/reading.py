@@ -3,28 +3,24 @@
     python benchmarks/reading.py [--images 16384] [--repeats 5] [--least 1] [--cores 2]
 
 Reads JPEGs of 256×256 pixels and 12 to 30 kB, shuffled, half of them mirrored, in batches of 32. Each way has
-a process of its own; they take turns, and each turn reads whole epochs. PyTorch is measured where it can be
-imported; it is none of the requirements: `pip install --target FOLDER torch`, and FOLDER in PYTHONPATH.
-Nothing else should run meanwhile; takes a quarter of an hour. Writes docs/measurements/reading.json.
+a process of its own; they take turns, and each turn reads whole epochs. Nothing else should run meanwhile;
+takes a quarter of an hour. Writes docs/measurements/reading.json.
 """
 
-import argparse
-import json
 import math
+import multiprocessing
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation.files import write_json
-from timing import here, measured_on, of_several
+from harness import FOLDER, here, keep, of_several, options
 
-FILE = Path("docs/measurements/reading.json")
+FILE = FOLDER / "reading.json"
 SIZE = 256
 QUALITIES = (95, 75)
 BYTES = range(12_000, 30_001)
@@ -62,34 +58,30 @@ def lay_out(folder: Path, files: list[bytes], count: int) -> None:
     records.write(folder / "packed", packed, count, 5_000)
 
 
-def serve(name: str, folder: Path, cores: int) -> None:
+def serve(asked: Connection, name: str, folder: Path, cores: int) -> None:
     """Read whenever a number of epochs comes in, and answer with images and seconds."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from loaders import LOADERS
 
-    answers, sys.stdout = sys.stdout, sys.stderr  # Keras' loaders tell what they find
     read = LOADERS[name](folder, SIZE, cores)
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
+    while epochs := asked.recv():
         start = time.perf_counter()
-        images = read(int(line))
-        print(json.dumps([images, time.perf_counter() - start]), file=answers, flush=True)
+        images = read(epochs)
+        asked.send((images, time.perf_counter() - start))
 
 
 class Loader:
     """A way to read, in a process of its own."""
 
     def __init__(self, name: str, folder: Path, cores: int, least: float) -> None:
-        command = [sys.executable, __file__, "--serve", name, str(folder), "--cores", str(cores)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._answer()
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, name, folder, cores), daemon=True).start()
+        theirs.close()  # so that the end of the process ends what is received
         self._epochs = 1
         self.rate()  # what is only needed once is done now
-        _, seconds = self._read()
-        self._epochs = math.ceil(least / seconds)
+        self._epochs = math.ceil(least / self._read()[1])
 
     def rate(self) -> float:
         """Return how many images a second it reads now."""
@@ -97,28 +89,20 @@ class Loader:
         return round(images / seconds, 1)
 
     def _read(self) -> tuple[int, float]:
-        assert self._process.stdin
-        print(self._epochs, file=self._process.stdin, flush=True)
-        images, seconds = json.loads(self._answer())
-        return images, seconds
-
-    def _answer(self) -> str:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            sys.exit(f"{' '.join(self._process.args)}: ended early")
-        return line
+        self._ours.send(self._epochs)
+        return self._ours.recv()
 
     def close(self) -> None:
-        self._process.communicate()
+        """End the process."""
+        self._ours.send(0)
 
 
 def measured(
-    folder: Path, names: list[str], repeats: int, cores: int, least: float
+    folder: Path, names: Iterable[str], repeats: int, cores: int, least: float
 ) -> dict[str, list[float]]:
     """Return each way's rates, in images a second."""
     loaders = {name: Loader(name, folder, cores, least) for name in names}
-    rates: dict[str, list[float]] = {name: [] for name in names}
+    rates: dict[str, list[float]] = {name: [] for name in loaders}
     for _ in range(repeats):
         for name, loader in loaders.items():
             rates[name].append(loader.rate())
@@ -150,12 +134,11 @@ def page(results: Mapping[str, Any]) -> str:
         f"quality {quality}: {of['bytes']['smallest'] / 1e3:.0f} to {of['bytes']['largest'] / 1e3:.0f} kB"
         for quality, of in qualities.items()
     )
-    absent = "".join(f" Not installed, so not measured: {name}." for name in results["absent"])
     return f"""\
 `python benchmarks/reading.py` on {here(results)}; {results["cores"]} cores were used.
 Batches of 32 from {results["images"]:,} JPEGs of {SIZE}×{SIZE} pixels ({sizes}), shuffled over all
 of them, half of them mirrored; medians of {results["repeats"]} turns, smallest and largest in brackets.
-libjpeg-turbo alone decodes and does nothing else.{absent} {_verdict(qualities)}
+libjpeg-turbo alone decodes and does nothing else. {_verdict(qualities)}
 
 {table(header, rows)}
 """
@@ -176,42 +159,27 @@ def _verdict(qualities: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__, FILE)
     parser.add_argument("--images", type=int, default=16384, help="files that are read")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each way")
     parser.add_argument("--least", type=float, default=1.0, help="seconds that a turn lasts at least")
     parser.add_argument("--cores", type=int, default=2, help="cores that each way may use")
-    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.serve:
-        serve(asked.serve[0], Path(asked.serve[1]), asked.cores)
-        return
-    from loaders import LOADERS, installed
+    from loaders import LOADERS
 
-    names = installed()
-    results: dict[str, Any] = {
-        **measured_on(),
-        "cores": asked.cores,
-        "images": asked.images,
-        "repeats": asked.repeats,
-        "absent": [name for name in LOADERS if name not in names],
-        "qualities": {},
-    }
+    qualities = {}
     for quality in QUALITIES:
         files = pictures(quality)
         sizes = sorted(map(len, files))
         with tempfile.TemporaryDirectory() as scratch:
             lay_out(Path(scratch), files, asked.images)
-            rates = measured(Path(scratch), names, asked.repeats, asked.cores, asked.least)
+            rates = measured(Path(scratch), LOADERS, asked.repeats, asked.cores, asked.least)
         span = {"smallest": sizes[0], "median": statistics.median(sizes), "largest": sizes[-1]}
-        results["qualities"][str(quality)] = {"bytes": span, "rates": rates}
+        qualities[str(quality)] = {"bytes": span, "rates": rates}
         for name, found in rates.items():
             print(f"quality {quality}: {name}: {of_several(found, 0)} images a second", flush=True)
-    write_json(asked.file, results)
-    print(f"{asked.file}: written")
+    figures = {"cores": asked.cores, "images": asked.images, "repeats": asked.repeats}
+    keep(asked.file, figures | {"qualities": qualities})
 
 
 if __name__ == "__main__":

@@ -7,31 +7,23 @@ AdamW) and in prediction (batch 64), from the median step after the first, and t
 Nothing else should run meanwhile. Writes docs/measurements/residual/cost-SIZE.json.
 """
 
-import argparse
-import json
-import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.training.residual.settings import Model, Recipe
-from deepfake_ensemble.workflow.machine import machine
-from timing import alone
+from harness import FOLDER, alone, keep, options, pin
 
-DOCS = Path("../docs/measurements/residual")
+FILE = ".." / FOLDER / "residual/cost.json"
 TRAINING_BATCH, PREDICTION_BATCH = 32, 64
 
 
 def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     """Measure one network in this process."""
-    settings = params.read(f"{params.active_profile()}.processor", processor.Processor)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    processor.pin(settings)
+    pin()
     import numpy as np
 
     from deepfake_ensemble.inference.predictor import Predictor
@@ -81,24 +73,16 @@ def _rate(step: Callable[[], Any], images: int, seconds: float) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    known = list(params.read("models", dict[str, Model]))
-    parser.add_argument("networks", nargs="*", default=known, metavar="NETWORK")
+    parser = options(__doc__, FILE, models=True)
     parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
-    parser.add_argument("--alone", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.alone:
-        print(json.dumps(measured(asked.alone, asked.size, asked.seconds)))
-        return
     found = {}
-    for name in asked.networks:
-        options = ("--size", asked.size, "--seconds", asked.seconds, "--alone", name)
-        found[name] = alone(__file__, *options)
+    for name in asked.models:
+        found[name] = alone(measured, name, asked.size, asked.seconds)
         print(f"{name}: {found[name]}", flush=True)
-    file = DOCS / f"cost-{asked.size}.json"
-    write_json(file, {"machine": machine(), "image_size": asked.size, "networks": found})
-    print(f"written to {file}")
+    file = asked.file.with_name(f"{asked.file.stem}-{asked.size}.json")
+    keep(file, {"image_size": asked.size, "networks": found})
 
 
 if __name__ == "__main__":

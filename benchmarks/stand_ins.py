@@ -1,17 +1,11 @@
-"""Stand-ins for Kaggle's two archives: their layout, names, tables and counts, file for file; our own images.
+"""Stand-ins for the data sets: JPEG files of our own, of any size and number.
 
-The images are crops of the photographs that scientific Python packages carry. A few thousand are encoded;
-each file of an archive is one of them with a comment of its own, so that no two files are the same, and
-decoding, hashing and moving them costs what it costs with that many photographs. The same arguments give the
-same bytes.
+They are crops of the photographs that scientific Python packages carry, so that decoding and moving them
+costs what it costs with photographs. The same arguments give the same bytes.
 """
 
-import csv
-import hashlib
 import io
-import itertools
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +14,6 @@ from PIL import Image
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.sample import photographs
-from deepfake_ensemble.sample.archives import Entry
-
-# Images of each class in each of the publishers' own parts.
-FACES = {"train": 50_000, "valid": 10_000, "test": 10_000}
-CIFAKE = {"train": 50_000, "test": 10_000}
-CIFAR_CLASSES = 10
 
 
 def pictures(size: int, quality: int, count: int, seed: int = 0) -> list[bytes]:
@@ -53,40 +41,3 @@ def packed(folder: Path, files: Sequence[bytes], count: int) -> PackedImages:
     images = ((f"train/{number:010}.jpg", number % 2, files[number % len(files)]) for number in range(count))
     records.write(folder, images, count, 5_000)
     return PackedImages(folder)
-
-
-def distinct(files: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield the JPEG files over and over without end, each time with another comment."""
-    for number, file in enumerate(itertools.cycle(files)):
-        comment = f"{number:08d}".encode()
-        # Behind the two bytes with which every JPEG starts: marker, length with itself, comment.
-        yield file[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment + file[2:]
-
-
-def faces(images: Iterator[bytes], share: float = 1.0) -> Iterable[Entry]:
-    """Yield the entries of the 140k faces' archive, or of a `share` of it."""
-    number = 0
-    for part, count in FACES.items():
-        table = io.StringIO(newline="")
-        rows = csv.writer(table)
-        rows.writerow(["", "original_path", "id", "label", "label_str", "path"])
-        for label, kind in ((1, "real"), (0, "fake")):
-            for row in range(round(count * share)):
-                drawn = hashlib.md5(b"%d" % number).hexdigest()[:10].upper()
-                name = f"{number:05d}" if label else drawn
-                path = f"{part}/{kind}/{name}.jpg"
-                yield f"real_vs_fake/real-vs-fake/{path}", next(images)
-                rows.writerow([row, f"/kaggle/input/{name}.jpg", name, label, kind, path])
-                number += 1
-        yield f"{part}.csv", table.getvalue().encode()
-
-
-def cifake(images: Iterator[bytes], share: float = 1.0) -> Iterable[Entry]:
-    """Yield the entries of CIFAKE's archive, or of a `share` of it."""
-    for part, count in CIFAKE.items():
-        for kind in ("REAL", "FAKE"):
-            for cls in range(1, CIFAR_CLASSES + 1):
-                for i in range(round(count * share) // CIFAR_CLASSES):
-                    number = f"{i:04d}" if kind == "REAL" else str(i + 1000 * (part == "train"))
-                    suffix = "" if cls == 1 else f" ({cls})"
-                    yield f"{part}/{kind}/{number}{suffix}.jpg", next(images)

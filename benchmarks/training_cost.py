@@ -8,8 +8,6 @@ stand-ins of that size (quality 95), how many a second the batch reader decodes.
 meanwhile. Writes docs/measurements/training_cost.json.
 """
 
-import argparse
-import json
 import os
 import resource
 import statistics
@@ -20,28 +18,18 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation import params, processor
-from deepfake_ensemble.foundation.files import write_json
-from timing import alone, here, measured_on, of_several
-from training_steps import BATCH, timed
+from harness import FOLDER, alone, here, keep, of_several, options, pin
+from training_steps import BATCH, started, timed
 
-FILE = Path("docs/measurements/training_cost.json")
+FILE = FOLDER / "training_cost.json"
+
 DECODED = 640  # images in each round
 
 
 def measured(name: str, size: int, steps: int) -> dict[str, Any]:
     """Measure one model in this process."""
-    profile = params.active_profile()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    settings = params.read(f"{profile}.processor", processor.Processor)
-    processor.pin(settings)
-    from deepfake_ensemble.models import session
-    from deepfake_ensemble.training.ensemble.recipe import Adaptation
-    from deepfake_ensemble.training.shared.adam import adam
-
-    adaptation = params.read(f"{profile}.training", Adaptation)
-    session.start(0, adaptation.precision, adaptation.optimize_graph)
-    found = timed(name, adam(1e-4), size, steps, adaptation)
+    pin()
+    found = timed(name, size, steps, started())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
         "first_step_seconds": round(found.first, 2),
@@ -109,27 +97,19 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    known = list(params.read("models", dict[str, Any]))
-    parser.add_argument("models", nargs="*", default=known, metavar="MODEL")
+    parser = options(__doc__, FILE, models=True)
     parser.add_argument("--size", type=int, default=256, help="side of the images in pixels")
     parser.add_argument("--steps", type=int, default=5, help="steps measured after the first")
-    parser.add_argument("--file", type=Path, default=FILE, help=f"what to write; default {FILE}")
-    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.alone:
-        name, size = asked.alone
-        print(json.dumps(measured(name, int(size), asked.steps)))
-        return
-    results: dict[str, Any] = {**measured_on(), "image_size": asked.size, "batch": BATCH, "models": {}}
-
+    found = {}
     for name in asked.models:
-        found = alone(__file__, "--steps", asked.steps, "--alone", name, asked.size)
-        results["models"][name] = found
-        print(f"{name}: {found}", flush=True)
-    results["decoded_per_second"] = decoded(asked.size, repeats=5)
-    write_json(asked.file, results)
-    print(f"{asked.file}: written")
+        found[name] = alone(measured, name, asked.size, asked.steps)
+        print(f"{name}: {found[name]}", flush=True)
+    rates = decoded(asked.size, repeats=5)
+    keep(
+        asked.file,
+        {"image_size": asked.size, "batch": BATCH, "models": found, "decoded_per_second": rates},
+    )
 
 
 if __name__ == "__main__":

@@ -30,20 +30,31 @@ def built(name: str, size: int) -> "keras.Model":
     return detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
 
 
-def timed(name: str, optimizer: Any, size: int, steps: int, adaptation: Adaptation) -> Timed:
+def started(precision: str | None = None) -> Adaptation:
+    """Start TensorFlow as the active profile trains, or with another precision; return its settings."""
+    from deepfake_ensemble.models import session
+
+    adaptation = params.read(f"{params.active_profile()}.training", Adaptation)
+    session.start(0, precision or adaptation.precision, adaptation.optimize_graph)
+    return adaptation
+
+
+def timed(name: str, size: int, steps: int, adaptation: Adaptation) -> Timed:
     """Train a detector on one batch, over and over; the same arguments give the same weights."""
     import keras
     import numpy as np
 
-    from deepfake_ensemble.training.shared import steps
+    from deepfake_ensemble.training.shared.adam import adam
+    from deepfake_ensemble.training.shared.steps import compiled
 
     keras.utils.set_random_seed(0)
     model = built(name, size)
     if adaptation.batch_norm_momentum is not None:
         detector.set_batch_norm_momentum(model, adaptation.batch_norm_momentum)
+    optimizer = adam(1e-4)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    step = steps.compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
+    step = compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     labels = np.arange(BATCH)[:, None] % 2
     seconds = []

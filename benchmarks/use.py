@@ -9,11 +9,10 @@
 takes; `files` compares the command's throughput, start and all, with that of the bare ONNX session on the
 same images, already decoded, in the same batches, five times in turn, and watches its memory; `parity`
 compares what the command says of every image of the internal test split and of the other data sets with the
-stored predictions. All take the images of data/packed and the model file models/ensemble.onnx, or --file.
+stored predictions. All take the images of data/packed and the model file models/ensemble.onnx, or --model.
 Each adds its part to docs/measurements/use.json.
 """
 
-import argparse
 import asyncio
 import csv
 import json
@@ -36,12 +35,12 @@ import psutil
 
 from deepfake_ensemble.evaluation.predictions import aligned, read
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, combine
-from deepfake_ensemble.foundation.files import read_json, write_json
+from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.workflow.generated import table
-from timing import here, measured_on, of_several
+from harness import FOLDER, here, keep, kept, of_several, options
 
-FILE = Path("docs/measurements/use.json")
+FILE = FOLDER / "use.json"
 COMMAND = [sys.executable, "-m", "deepfake_ensemble.use.command_line"]
 BARE = """
 import sys, time
@@ -288,28 +287,25 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__, FILE)
     parser.add_argument("what", choices=["cold", "files", "requests", "parity"])
-    parser.add_argument("--file", type=Path, default=Path("models/ensemble.onnx"))
+    parser.add_argument("--model", type=Path, default=Path("models/ensemble.onnx"), help="the model file")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--parallel", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--results", type=Path, default=FILE, help=f"what to add to; default {FILE}")
-    given = parser.parse_args()
-    results = read_json(given.results) if given.results.exists() else {}
-    if given.what == "files":
-        results["files"] = files(given.file, given.count)
-    elif given.what == "requests":
-        results["requests"] = requests(given.file, given.parallel, given.seconds)
-    elif given.what == "cold":
-        results["cold"] = cold(given.file)
+    asked = parser.parse_args()
+    found: dict[str, Any]
+    if asked.what == "files":
+        found = files(asked.model, asked.count)
+    elif asked.what == "requests":
+        found = requests(asked.model, asked.parallel, asked.seconds)
+    elif asked.what == "cold":
+        found = cold(asked.model)
     else:
-        compared = parity(given.file)
-        results.setdefault("parity", {})[compared["profile"]] = compared
-    write_json(given.results, results | measured_on())
-    print(json.dumps(results[given.what], indent=2))
+        compared = parity(asked.model)
+        found = kept(asked.file).get("parity", {}) | {compared["profile"]: compared}
+    print(json.dumps(found, indent=2))
+    keep(asked.file, {asked.what: found})
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """docs/performance.md: a section for each benchmark that has measured something."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import performance_page
+from measured_pages import HERE, cells
 
 
 def test_the_page_has_a_section_for_each_file_there_is(tmp_path: Path) -> None:
     assert list(performance_page.sections(tmp_path)) == []
-    (tmp_path / "reading_memory.json").write_text(
-        '{"machine": {"cpu": "A processor", "cores": 2, "memory_gib": 8.0}, "images": {"10":'
-        ' {"packed_bytes": 1, "images_per_second": 2.0, "peak_mib": 3.0}}}'
+    (tmp_path / "turnaround.json").write_text(
+        json.dumps(HERE | {"seconds": {"`dvc status`": [1.0, 2.0, 3.0]}})
     )
     (section,) = performance_page.sections(tmp_path)
-    assert section.startswith("## Memory of reading\n\n`python benchmarks/reading_memory.py` on A processor")
+    assert section.startswith("## Waiting for a result\n\n`python benchmarks/turnaround.py` on A processor")
+    assert cells(section, "`dvc status`") == ["2.00 (1.00–3.00)"]
 
 
 def test_every_benchmark_of_the_page_is_run_by_make_bench() -> None:

@@ -232,7 +232,7 @@ def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report(
     answer = next(paragraph for paragraph in said if "weighted averaging" in paragraph.lower())
     found = [line for line in card if line and line in answer]
     assert len(found) == 2  # on the internal test and on CIFAKE
-    assert "The run's [model card](measurements/reports/model_card.md)." in said
+    assert "The run's [model card](../reports/model_card.md)." in said
 
 
 def figure(value: float) -> dict[str, dict[str, float]]:

@@ -1,7 +1,7 @@
 """Write what measured runs gave into docs/results.md: `make results`.
 
 Everything comes from what `benchmarks/measured_run.py` left in docs/measurements: PROFILE.json and, beside
-it, the run's own reports.
+it, the run's own reports; those of the sample are `reports/`, which are in git anyway.
 """
 
 from collections import defaultdict
@@ -26,7 +26,8 @@ TRIVIAL = """\
 What trivial features alone tell, as AUC: file size, brightness and sharpness one by one, and a logistic
 regression on all three, cross-validated; over all images of the archive."""
 CARD = "model_card.md"
-# What of `reports/` is kept beside the measurements.
+COMMITTED = "sample"  # the profile whose reports are in git as they are, and need no copy
+# What of `reports/` is kept beside the measurements of other profiles.
 KEPT = (
     "comparison/*.json",
     "comparison/*/*.json",
@@ -42,9 +43,14 @@ ITEM_BY_ITEM = ("train", "predict")
 
 def parts(measurements: Path) -> dict[str, str]:
     """Return for each measured profile, by name, what docs/results.md shows of it."""
-    # What benchmarks of speed left there has no folder of reports beside it.
-    files = [file for file in sorted(measurements.glob("*.json")) if file.with_suffix("").is_dir()]
-    return {file.stem: section(read_json(file), measurements / file.stem) for file in files}
+    found = {file.stem: read_json(file) for file in sorted(measurements.glob("*.json"))}
+    runs = {name: of for name, of in found.items() if "stages" in of}  # other benchmarks measured no stages
+    return {name: section(run, reports_of(name, measurements)) for name, run in runs.items()}
+
+
+def reports_of(profile: str, measurements: Path) -> Path:
+    """Return the folder of a measured run's reports."""
+    return measurements.parents[1] / "reports" if profile == COMMITTED else measurements / profile
 
 
 def section(run: Mapping[str, Any], folder: Path) -> str:
@@ -100,7 +106,8 @@ def _answer(folder: Path, reports: Reports) -> Iterable[str]:
         yield " ".join(map(as_text, answer(evaluations)))
         yield as_text(weights_matter(evaluations[0]))
         if (folder / CARD).exists():
-            yield f"The run's [model card](measurements/{folder.name}/{CARD})."
+            place = "../reports" if folder.name == "reports" else f"measurements/{folder.name}"
+            yield f"The run's [model card]({place}/{CARD})."
 
 
 def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:

@@ -10,7 +10,7 @@ def adam(learning_rate: float) -> "keras.optimizers.Adam":
     """Return Keras' Adam (Kingma & Ba 2015, with Keras' defaults), updated by TensorFlow's own kernel for it.
 
     Keras composes the update of some twenty operations on each variable. TensorFlow has one that does the
-    same arithmetic in one pass over memory. `benchmarks/adam.py` measures what that is worth.
+    same arithmetic in one pass over memory.
     """
     import keras
     import tensorflow as tf
