@@ -20,19 +20,19 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.
 NETWORKS = (
-    "tests/portable/test_assembling.py",
+    "tests/architectures/test_resnet18.py",
+    "tests/inference/test_predictor.py",
     "tests/models/test_architecture.py",
     "tests/models/test_detector.py",
     "tests/models/test_imagenet_weights.py",
-    "tests/models/test_predicting.py",
-    "tests/models/test_resnet18.py",
     "tests/models/test_saved.py",
     "tests/models/test_session.py",
-    "tests/residual/test_registry.py",
+    "tests/portable/test_assembling.py",
     "tests/stages/test_computing.py",
     "tests/training/ensemble/test_fitting.py",
     "tests/training/residual/test_fitting.py",
     "tests/training/residual/test_network.py",
+    "tests/training/residual/test_stems.py",
     "tests/training/residual/test_surgery.py",
     "tests/training/residual/test_training_stages.py",
 )

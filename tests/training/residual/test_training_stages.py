@@ -104,7 +104,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 
 
 def timm_tensors() -> dict[str, np.ndarray]:
-    """Return random weights under timm's names; `models/test_resnet18.py` checks what they mean."""
+    """Return random weights under timm's names; `architectures/test_resnet18.py` checks what they mean."""
     rng = np.random.default_rng(2)
     shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
     norms = {"bn1": 64}
