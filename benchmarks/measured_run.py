@@ -4,9 +4,9 @@
     python benchmarks/measured_run.py --force --no-run-cache    # everything; options go to `dvc repro`
 
 What it measured goes to docs/measurements/PROFILE.json, with the processor, the versions and the params; the
-reports that docs/results.md shows are copied beside it, so that `make results` can write that page later,
-when the workspace holds another profile's; the sample's are in git as they are. A stage that was up to date
-keeps its earlier measurement, if that was of the same run of it.
+reports that docs/results.md shows (none of the sample's) are copied beside it, so that `make results` can
+write that page later, when the workspace holds another profile's. A stage that was up to date keeps its
+earlier measurement, if that was of the same run of it.
 
 The time of a stage is from DVC's announcement of it to the next: the interpreter, the work, and DVC's hashing
 of its results. Its memory is the sum of its processes' peaks (on Linux the kernel's own, looked at five times
@@ -30,7 +30,7 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import replacing_folder
 from deepfake_ensemble.workflow.machine import commit
-from deepfake_ensemble.workflow.results import COMMITTED, KEPT
+from deepfake_ensemble.workflow.results import KEPT
 from harness import ENVIRONMENT, FOLDER, keep, kept
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
@@ -159,7 +159,7 @@ def main() -> None:
             "stages": stages,
         },
     )
-    if profile != COMMITTED:
+    if data["profiles"][profile]["source"] != "sample":
         keep_reports(FOLDER / profile)
     print(f"{file}: {len(measured)} stages measured now, {len(stages) - len(measured)} before")
 

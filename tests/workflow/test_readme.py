@@ -35,11 +35,7 @@ def reports(tmp_path: Path) -> Path:
         },
         "evaluation/internal/metrics.json": {"cnn": METRICS, "ensemble": METRICS | {"f1": 0.92}},
         "ensemble/weights.json": {"cnn": 1.0},
-        "data/splits.json": {
-            "faces": {"images": {"train": 640, "test": 240}},
-            "cifake": {"images": {"cifake": 240}},
-        },
-        "data/faces.json": {"baselines": {"logistic": None}},
+        "data/internal.json": {"baselines": {"logistic": None}},
         "data/cifake.json": {"baselines": {"logistic": logistic}},
     }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +52,8 @@ def test_the_table_shows_the_detectors_and_beside_them_what_trivial_features_rea
         " | CIFAKE (n = 240): accuracy | F1 | AUC |"
     )
     assert rows == [
-        "| CNN | 1.000 | 0.900 | 0.910 | 0.950 | 0.900 | 0.910 | 0.512 |",
-        "| **ensemble** | | 0.900 | 0.920 | 0.950 | 0.600 | 0.910 | 0.950 |",
+        "| Custom CNN | 1.000 | 0.900 | 0.910 | 0.950 | 0.900 | 0.910 | 0.512 |",
+        "| **Ensemble** | | 0.900 | 0.920 | 0.950 | 0.600 | 0.910 | 0.950 |",
         "| *logistic regression on trivial features* | | – | – | – | *0.789* | – | *0.867* |",
     ]
 

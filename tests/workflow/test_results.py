@@ -11,7 +11,7 @@ import pytest
 
 import markdown
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.workflow import generated, results
+from deepfake_ensemble.workflow import generated, measured, results
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/results.md"
@@ -43,8 +43,7 @@ REPORTS: dict[str, Any] = {
         "ensemble": metrics(0.55, 0.61, 20_000),
     },
     "ensemble/weights.json": {"cnn": 0.4, "xception": 0.6},
-    "data/splits.json": {"faces": {"images": {"train": 1260}}, "cifake": {"images": {"cifake": 20_000}}},
-    "data/faces.json": {
+    "data/internal.json": {
         "usable": 1800,
         "baselines": {"file_size": {"auc": 0.6}, "logistic": {"auc": 0.61, "accuracy": 0.58}},
     },
@@ -60,12 +59,6 @@ REPORTS: dict[str, Any] = {
             "accuracy": 0.7,
             "val_loss": 0.6,
             "val_accuracy": 0.65,
-        }
-    },
-    "comparison/internal/intervals.json": {
-        "cnn": {
-            "accuracy": {"value": 0.8, "ci_low": 0.75, "ci_high": 0.85},
-            "auc": {"value": 0.88, "ci_low": None, "ci_high": None},
         }
     },
 }
@@ -117,19 +110,33 @@ def test_figures_are_told_beside_what_the_best_member_and_trivial_features_reach
         " detectors have more." in section
     )
     assert (
-        "CIFAKE: the ensemble gets as many of 20,000 images right as its best member there, CNN. The"
+        "CIFAKE: the ensemble gets as many of 20,000 images right as its best member there, Custom CNN. The"
         " logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3 detectors has"
         " more. It was fitted to this data set, the detectors were not." in section
     )
-    assert "| cifake | 120,000 | 0.700 | 0.867 |" in section
+    assert "| CIFAKE | 120,000 | 0.700 | 0.867 |" in section
 
 
-def test_intervals_are_shown_where_the_run_has_them(section: list[str]) -> None:
-    assert "| CNN | 0.800 (0.750–0.850) | – |" in section
+def test_intervals_are_shown_where_the_run_has_them(measurements: Path) -> None:
+    folder = measurements / "small"
+    reports = measured.read(folder)
+    assert reports and not list(results._intervals(folder, reports))
+    compared = {
+        "detectors": {
+            "cnn": {
+                "accuracy": {"value": 0.8, "ci_low": 0.75, "ci_high": 0.85},
+                "auc": {"value": 0.88, "ci_low": None, "ci_high": None},
+            }
+        }
+    }
+    (folder / "comparison").mkdir()
+    (folder / "comparison/internal.json").write_text(json.dumps(compared))
+    _, shown = results._intervals(folder, reports)
+    assert "| Custom CNN | 0.800 (0.750–0.850) | – |" in markdown.lines(shown)
 
 
 def test_training_and_costs_are_told_by_model_and_stage(section: list[str]) -> None:
-    assert "| CNN | 9 | 6 | 0.500 | 0.700 | 0.600 | 0.650 |" in section
+    assert "| Custom CNN | 9 | 6 | 0.500 | 0.700 | 0.600 | 0.650 |" in section
     assert section[-5:] == [
         "| stage | items | wall time, s | peak memory, MiB |",
         "| download | 2 | 3.8 | 60 |",
@@ -225,14 +232,25 @@ def test_a_run_that_fails_leaves_the_measurements_as_they_were(project: Path) ->
     assert not (project / "docs").exists()
 
 
-def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report() -> None:
-    """The project's own run has all reports; its model card says the same sentences."""
-    card = (ROOT / "reports/model_card.md").read_text(encoding="utf-8").splitlines()
-    said = results.section(RUN, ROOT / "reports").split("\n\n")
+def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report(study: Path) -> None:
+    """Its model card says the same sentences."""
+    card = (study / "reports/model_card.md").read_text(encoding="utf-8").splitlines()
+    said = results.section(RUN, study / "reports").split("\n\n")
     answer = next(paragraph for paragraph in said if "weighted averaging" in paragraph.lower())
     found = [line for line in card if line and line in answer]
     assert len(found) == 2  # on the internal test and on CIFAKE
     assert "The run's [model card](../reports/model_card.md)." in said
+
+
+def test_of_a_run_without_reports_only_the_costs_are_told(measurements: Path) -> None:
+    (measurements / "tiny.json").write_text(
+        json.dumps(RUN | {"stages": {"split": RUN["stages"]["train@cnn"]}})
+    )
+    (measurements / "reading.json").write_text("{}")  # a benchmark of speed
+    found = results.parts(measurements)
+    assert found.keys() == {"small", "tiny"}
+    assert markdown.lines(found["tiny"])[-2] == "| split | 1 | 1,000.0 | 2,000 |"
+    assert "Custom CNN" not in found["tiny"]
 
 
 def figure(value: float) -> dict[str, dict[str, float]]:
@@ -264,9 +282,9 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
     path.write_text(json.dumps(found))
     lines = markdown.lines(results.parts(measurements)["small"])
     assert "| detector | clean | jpeg 30 |" in lines
-    assert "| CNN | 0.900 | 0.700 |" in lines
+    assert "| Custom CNN | 0.900 | 0.700 |" in lines
     assert (
-        "| CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) | 42.0 (37.0 to 47.0) |"
+        "| Custom CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) | 42.0 (37.0 to 47.0) |"
         in lines
     )
     path.write_text('{"images": 0}')

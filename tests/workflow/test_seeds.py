@@ -30,5 +30,5 @@ def test_each_seed_has_its_column_and_the_gain_its_row(tmp_path: Path) -> None:
     (tmp_path / "tiny.json").write_text(json.dumps({"figures": figures}))
     lines = markdown.lines(seeds.parts(tmp_path)["tiny"])
     assert "| detector | seed 42 | seed 43 | mean | sd | a gain must beat |" in lines
-    assert "| CNN | 0.800 | 0.900 | 0.850 | 0.071 | 0.196 |" in lines
+    assert "| Custom CNN | 0.800 | 0.900 | 0.850 | 0.071 | 0.196 |" in lines
     assert "| ensemble less best member | 0.020 | 0.020 | 0.020 | 0.000 | 0.000 |" in lines

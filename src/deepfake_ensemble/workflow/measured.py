@@ -5,19 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.workflow.generated import table
 
 # Keys of metrics.json that the tables show, and their headings.
 SHOWN = {"accuracy": "accuracy", "f1": "F1", "auc": "AUC"}
-TITLES = {
-    "cnn": "CNN",
-    "resnet50": "ResNet50",
-    "xception": "Xception",
-    "efficientnet_b4": "EfficientNet-B4",
-    "ensemble": "**ensemble**",
-}
 
 
 @dataclass(frozen=True)
@@ -27,14 +22,12 @@ class Reports:
     Attributes:
         metrics: evaluation → detector → metric.
         weights: of the ensemble, by model.
-        audits: data set → its audit.
-        trained_on: the data set that train, val and test were drawn from; its test split is `internal`.
+        audits: of the data set behind each evaluation.
     """
 
     metrics: dict[str, dict[str, dict[str, float]]]
     weights: dict[str, float]
     audits: dict[str, dict[str, Any]]
-    trained_on: str
 
 
 def read(folder: Path) -> Reports | None:
@@ -48,12 +41,11 @@ def read(folder: Path) -> Reports | None:
     )
     if not evaluations:
         return None
-    splits = read_json(folder / "data/splits.json")
+    metrics = {file.parent.name: read_json(file) for file in evaluations}
     return Reports(
-        metrics={file.parent.name: read_json(file) for file in evaluations},
+        metrics=metrics,
         weights=read_json(folder / "ensemble/weights.json"),
-        audits={name: read_json(folder / "data" / f"{name}.json") for name in splits},
-        trained_on=next(name for name, drawn in splits.items() if "train" in drawn["images"]),
+        audits={name: read_json(folder / f"data/{name}.json") for name in metrics},
     )
 
 
@@ -67,7 +59,7 @@ def detectors(reports: Reports) -> str:
     for name in next(iter(reports.metrics.values())):
         weight = f"{reports.weights[name]:.3f}" if name in reports.weights else ""
         figures = [f"{measured[name][key]:.3f}" for measured in reports.metrics.values() for key in SHOWN]
-        rows.append([TITLES.get(name, name), weight, *figures])
+        rows.append([detector(name), weight, *figures])
     rows.append(["*logistic regression on trivial features*", "", *_trivial(reports)])
     return table(header, rows)
 
@@ -83,8 +75,7 @@ def _trivial(reports: Reports) -> list[str]:
 
 def baseline(reports: Reports, evaluation: str) -> dict[str, float] | None:
     """Return what the audit's logistic regression reached on the data set behind an evaluation."""
-    data_set = reports.trained_on if evaluation == INTERNAL else evaluation
-    return reports.audits[data_set]["baselines"]["logistic"]
+    return reports.audits[evaluation]["baselines"]["logistic"]
 
 
 def headline(profile: str, settings: Mapping[str, Any]) -> str:
@@ -107,6 +98,6 @@ def headline(profile: str, settings: Mapping[str, Any]) -> str:
     )
 
 
-def title(evaluation: str) -> str:
-    """Return what people call an evaluation."""
-    return {INTERNAL: "internal test", "cifake": "CIFAKE"}.get(evaluation, evaluation)
+def detector(name: str) -> str:
+    """Return what people read for a detector's key in a table: the ensemble stands out."""
+    return f"**{title(name)}**" if name == ENSEMBLE else title(name)

@@ -1,7 +1,7 @@
 """Write what measured runs gave into docs/results.md: `make results`.
 
 Everything comes from what `benchmarks/measured_run.py` left in docs/measurements: PROFILE.json and, beside
-it, the run's own reports; those of the sample are `reports/`, which are in git anyway.
+it, the run's own reports. The sample's figures say nothing about real images, so that they are not kept.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from deepfake_ensemble.comparison.robustness import PARTS
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, weights_matter
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
@@ -26,11 +27,10 @@ TRIVIAL = """\
 What trivial features alone tell, as AUC: file size, brightness and sharpness one by one, and a logistic
 regression on all three, cross-validated; over all images of the archive."""
 CARD = "model_card.md"
-COMMITTED = "sample"  # the profile whose reports are in git as they are, and need no copy
-# What of `reports/` is kept beside the measurements of other profiles.
+# What of `reports/` is kept beside the measurements.
 KEPT = (
     "comparison/*.json",
-    "comparison/*/*.json",
+    "comparison/drop/*.json",
     "data/*.json",
     "ensemble/weights.json",
     "evaluation/*/metrics.json",
@@ -43,18 +43,13 @@ ITEM_BY_ITEM = ("train", "predict")
 
 def parts(measurements: Path) -> dict[str, str]:
     """Return for each measured profile, by name, what docs/results.md shows of it."""
-    found = {file.stem: read_json(file) for file in sorted(measurements.glob("*.json"))}
-    runs = {name: of for name, of in found.items() if "stages" in of}  # other benchmarks measured no stages
-    return {name: section(run, reports_of(name, measurements)) for name, run in runs.items()}
-
-
-def reports_of(profile: str, measurements: Path) -> Path:
-    """Return the folder of a measured run's reports."""
-    return measurements.parents[1] / "reports" if profile == COMMITTED else measurements / profile
+    found = {file: read_json(file) for file in sorted(measurements.glob("*.json"))}
+    # What benchmarks of speed left there tells of no stages.
+    return {file.stem: section(run, file.with_suffix("")) for file, run in found.items() if "stages" in run}
 
 
 def section(run: Mapping[str, Any], folder: Path) -> str:
-    """Return what one run gave, in Markdown.
+    """Return what one run gave, in Markdown; what it cost alone, if its reports were not kept.
 
     Args:
         run: what `measured_run.py` wrote about it.
@@ -63,25 +58,29 @@ def section(run: Mapping[str, Any], folder: Path) -> str:
     Raises:
         UserError: if a report is missing.
     """
-    reports = measured.read(folder)
-    if reports is None:
-        raise UserError(f"{folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
     return "\n\n".join(
         [
             measured.headline(run["profile"], run["params"]["profiles"][run["profile"]]),
             _made_with(run),
-            *_answer(folder, reports),
-            measured.detectors(reports),
-            *_remarks(reports),
-            *_intervals(folder, reports),
-            *_robustness(folder),
-            TRIVIAL,
-            _trivial(reports),
-            *_training(folder),
+            *(_figures(folder) if folder.is_dir() else ()),
             "Time and memory:",
             _costs(run["stages"]),
         ]
     )
+
+
+def _figures(folder: Path) -> Iterable[str]:
+    reports = measured.read(folder)
+    if reports is None:
+        raise UserError(f"{folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
+    yield from _answer(folder, reports)
+    yield measured.detectors(reports)
+    yield from _remarks(reports)
+    yield from _intervals(folder, reports)
+    yield from _robustness(folder)
+    yield TRIVIAL
+    yield _trivial(reports)
+    yield from _training(folder)
 
 
 def _made_with(run: Mapping[str, Any]) -> str:
@@ -131,8 +130,8 @@ def _remarks(reports: Reports) -> Iterable[str]:
         best = max(sorted(members), key=lambda name: detectors[name]["accuracy"])
         images = round((ensemble["accuracy"] - detectors[best]["accuracy"]) * ensemble["n"])
         more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
-        than = f"{'than' if images else 'as'} its best member there, {measured.TITLES.get(best, best)}"
-        name = measured.title(evaluation)
+        than = f"{'than' if images else 'as'} its best member there, {title(best)}"
+        name = title(evaluation)
         told = (
             f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble['n']:,} images right {than}."
         )
@@ -160,10 +159,10 @@ def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
         return
     header = ["detector"]
     for evaluation in found:
-        header += [f"{measured.title(evaluation)}: accuracy", "AUC"]
+        header += [f"{title(evaluation)}: accuracy", "AUC"]
     rows = [
         [
-            measured.TITLES.get(name, name),
+            measured.detector(name),
             *(_interval(of[name][metric]) for of in found.values() for metric in ("accuracy", "auc")),
         ]
         for name in next(iter(found.values()))
@@ -194,7 +193,7 @@ def _robustness(folder: Path) -> Iterable[str]:
         ["detector", "clean", *(name.replace("_", " ") for name in kinds.values())],
         [
             [
-                measured.TITLES.get(detector, detector),
+                measured.detector(detector),
                 *(f"{of[name]['accuracy']['value']:.3f}" for name in ("clean", *kinds.values())),
             ]
             for detector, of in found["detectors"].items()
@@ -202,14 +201,14 @@ def _robustness(folder: Path) -> Iterable[str]:
     )
     for data_set, losses in found["losses"].items():
         yield (
-            f"What the detectors lose from those images to {measured.title(data_set)}, in points of accuracy:"
+            f"What the detectors lose from those images to {title(data_set)}, in points of accuracy:"
             " by its resolution, by its compression on top, by the rest:"
         )
         yield table(
             ["detector", *PARTS],
             [
                 [
-                    measured.TITLES.get(detector, detector),
+                    measured.detector(detector),
                     *(_points(of[part]["accuracy"]) for part in PARTS),
                 ]
                 for detector, of in losses.items()
@@ -227,7 +226,7 @@ def _trivial(reports: Reports) -> str:
     for name, audit in reports.audits.items():
         found = audit["baselines"]
         cells = [f"{found[key]['auc']:.3f}" if found[key] else "–" for key in found]
-        rows.append([name, f"{audit['usable']:,}", *cells])
+        rows.append([title(name), f"{audit['usable']:,}", *cells])
     features = next(iter(reports.audits.values()))["baselines"]
     return table(["data set", "images", *(key.replace("_", " ") for key in features)], rows)
 
@@ -242,7 +241,7 @@ def _training(folder: Path) -> Iterable[str]:
         ["detector", "epochs", "best", "loss", "accuracy", "validation loss", "validation accuracy"],
         [
             [
-                measured.TITLES.get(name, name),
+                measured.detector(name),
                 str(of["epochs"]),
                 str(of["best_epoch"]),
                 *(f"{of[key]:.3f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy")),
@@ -281,14 +280,6 @@ def _costs(stages: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def main() -> None:
-    """Rewrite docs/results.md, and say whether it changed."""
-    before = RESULTS.read_text(encoding="utf-8")
-    after = generated.filled(before, parts(MEASUREMENTS), RESULTS)
-    RESULTS.write_text(after, encoding="utf-8")
-    print(f"{RESULTS}: " + ("as it was" if after == before else "brought up to date"))
-
-
 if __name__ == "__main__":
     with exiting():
-        main()
+        generated.refresh(RESULTS, parts(MEASUREMENTS))

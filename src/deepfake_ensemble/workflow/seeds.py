@@ -21,6 +21,7 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32
+from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.workflow import generated, measured
 
 PAGE = Path("docs/seeds.md")
@@ -66,7 +67,7 @@ def part(run: Mapping[str, Any]) -> str:
     told = [f"Seeds {', '.join(seeds)}; the same images and splits."]
     for evaluation in run["figures"][seeds[0]]:
         found = spreads([run["figures"][seed][evaluation] for seed in seeds], list(METRICS))
-        name = measured.title(evaluation)
+        name = title(evaluation)
         for metric, heading in METRICS.items():
             told.append(f"{name[0].upper()}{name[1:]}, {heading}:")
             told.append(
@@ -79,7 +80,7 @@ def part(run: Mapping[str, Any]) -> str:
 
 
 def _title(detector: str) -> str:
-    return "ensemble less best member" if detector == GAIN else measured.TITLES.get(detector, detector)
+    return "ensemble less best member" if detector == GAIN else measured.detector(detector)
 
 
 def _cells(of: Spread) -> list[str]:
