@@ -36,12 +36,19 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an archive may hold; the real sets (140,000 images, 4 GiB) stay far below."""
+    """What an archive may hold; the real sets (140,000 images, 4 GiB) stay far below.
+
+    Attributes:
+        files: how many entries.
+        file_bytes: of one of them, unpacked.
+        total_bytes: of all of them, unpacked.
+        ratio: unpacked bytes for each packed one; JPEG files hardly shrink, tables do tenfold.
+    """
 
     files: int = 250_000
     file_bytes: int = 64 * 2**20
     total_bytes: int = 64 * 2**30
-    ratio: int = 100  # unpacked bytes for each packed one; JPEG files hardly shrink, tables do tenfold
+    ratio: int = 100
 
 
 DEFAULT_LIMITS = Limits()
@@ -97,6 +104,10 @@ class Archive:
 @contextmanager
 def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archive]:
     """Open a zip archive for reading, after a check of its whole table of contents.
+
+    Args:
+        path: of the archive.
+        limits: to what it may hold.
 
     Raises:
         UserError: the file is missing, no zip archive, or damaged, or the archive holds anything that the

@@ -13,28 +13,36 @@ _IMAGE_NAME = re.compile(r"[^/]+\.jpe?g", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Place:
-    """Where an image lies in its archive, which says what it is."""
+    """Where an image lies in its archive, which says what it is.
+
+    Attributes:
+        partition: the publisher's own split: train, valid or test.
+        label: 1 = fake, 0 = real.
+    """
 
     partition: str
-    """The publisher's own split: train, valid or test."""
     label: int
-    """1 = fake, 0 = real."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Images at `ROOT/PARTITION/CLASS/*.jpg`, and perhaps tables of labels beside them."""
+    """Images at `ROOT/PARTITION/CLASS/*.jpg`, and perhaps tables of labels beside them.
+
+    Attributes:
+        name: of the layout, in params.yaml.
+        root: folder in front of the partitions, with its slash; may be empty.
+        partitions: the publisher's own splits.
+        classes: name of the class folder → label.
+        label_tables: tables with the columns `path` (below `root`) and `label`, where 1 = real, unlike ours.
+        subjects: what a name's suffix says the image shows: `0001 (4).jpg` is a cat. Empty: names say nothing.
+    """
 
     name: str
     root: str
-    """Folder in front of the partitions, with its slash; may be empty."""
     partitions: tuple[str, ...]
     classes: Mapping[str, int]
-    """Name of the class folder → label."""
     label_tables: tuple[str, ...] = ()
-    """Tables with the columns `path` (below `root`) and `label`, where 1 = real, unlike ours."""
     subjects: Mapping[str, str] = field(default_factory=dict)
-    """What a name's suffix says the image shows: `0001 (4).jpg` is a cat. Empty: names say nothing."""
 
     def place(self, name: str) -> Place | None:
         """Return where the image `name` lies, or None if it is not an image's place in this layout."""

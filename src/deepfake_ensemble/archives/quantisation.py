@@ -10,12 +10,16 @@ from PIL import Image
 
 
 class Tables(NamedTuple):
-    """The quantisation tables of a JPEG image."""
+    """The quantisation tables of a JPEG image.
+
+    Attributes:
+        sha256: of their values: equal tables, equal hash.
+        quality: the setting of libjpeg that gives these tables or, if they are not `standard`, the closest ones.
+        standard: whether they are those of libjpeg at `quality`.
+    """
 
     sha256: str
-    """Of their values: equal tables, equal hash."""
     quality: int | None
-    """The quality setting of libjpeg that gives these tables or, if `standard` is false, the closest ones."""
     standard: bool
 
 
