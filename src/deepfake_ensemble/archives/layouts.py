@@ -34,7 +34,7 @@ class Layout:
         partitions: the publisher's own splits.
         classes: name of the class folder → label.
         label_tables: tables with the columns `path` (below `root`) and `label`, where 1 = real, unlike ours.
-        subjects: what a name's suffix says the image shows: `0001 (4).jpg` is a cat. Empty: names say nothing.
+        subjects: what a suffix says that an image shows: `0001 (4).jpg` is a cat; empty if names say nothing.
     """
 
     name: str

@@ -14,7 +14,7 @@ class Tables(NamedTuple):
 
     Attributes:
         sha256: of their values: equal tables, equal hash.
-        quality: the setting of libjpeg that gives these tables or, if they are not `standard`, the closest ones.
+        quality: that setting of libjpeg which gives these tables or, if not `standard`, the closest ones.
         standard: whether they are those of libjpeg at `quality`.
     """
 
