@@ -15,15 +15,15 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture, saved
 from deepfake_ensemble.portable.classifier import inference_session
-from deepfake_ensemble.portable.graph import convert, converted, joined, numbered
+from deepfake_ensemble.portable.graph import canonical, convert, convert_detector, join
 
 MODELS = list(params.read("models", dict, Path(__file__).parents[2] / "params.yaml"))
 WEIGHTS = {name: 1 / len(MODELS) for name in MODELS}
 
 
 def graph(weights, scaling="unit") -> onnx.ModelProto:
-    members = {name: converted(name, networks.shared(name, scaling)) for name in weights}
-    return joined(members, weights, networks.SIZE)
+    members = {name: convert_detector(name, networks.shared(name, scaling)) for name in weights}
+    return join(members, weights, networks.SIZE)
 
 
 def session(model: onnx.ModelProto):
@@ -68,7 +68,7 @@ def test_saved_detectors_convert_one_after_the_other_as_if_each_were_alone(tmp_p
     found = convert(files, advanced.append)
     assert list(found) == list(files) and advanced == [1] * len(files)
     for name, graph in found.items():
-        alone = converted(name, networks.shared(name))
+        alone = convert_detector(name, networks.shared(name))
         assert graph.SerializeToString(deterministic=True) == alone.SerializeToString(deterministic=True)
 
 
@@ -88,8 +88,8 @@ import networks
 rng = random.Random({seed})  # objects here and there, so that others lie elsewhere in memory
 scattered = [[1] * rng.randrange(40) for _ in range(200_000)]
 scattered[:] = [it for it in scattered if rng.random() < 0.5]
-from deepfake_ensemble.portable.graph import converted
-model = converted("efficientnet_b4", networks.shared("efficientnet_b4"))
+from deepfake_ensemble.portable.graph import convert_detector
+model = convert_detector("efficientnet_b4", networks.shared("efficientnet_b4"))
 print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())
 """
 
@@ -121,7 +121,7 @@ def test_converting_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch
     if before is not None:
         monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", before)
     methods = Node.__hash__, Node.update_proto
-    converted("cnn", networks.shared("cnn"))
+    convert_detector("cnn", networks.shared("cnn"))
     assert os.environ.get("TF2ONNX_CATCH_ERRORS") == before
     assert (Node.__hash__, Node.update_proto) == methods
 
@@ -140,7 +140,7 @@ def test_names_and_order_follow_from_what_is_computed_alone():
         result = helper.make_tensor_value_info(total, onnx.TensorProto.FLOAT, ["n"])
         return helper.make_graph(nodes, "any", [], [result], [constant])
 
-    one = numbered(made(["a", "b", "c", "d"], swapped=False), "cnn")
-    other = numbered(made(["x__7", "y__3", "z__1", "w"], swapped=True), "cnn")
+    one = canonical(made(["a", "b", "c", "d"], swapped=False), "cnn")
+    other = canonical(made(["x__7", "y__3", "z__1", "w"], swapped=True), "cnn")
     assert one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
     assert one.node[-1].output == ["cnn"] and one.node[0].input == ["image"]

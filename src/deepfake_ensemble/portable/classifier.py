@@ -82,7 +82,11 @@ class Classifier:
     def p_fake(
         self, images: NDArray[np.uint8], detectors: Sequence[str] | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return P(fake) (n,) of images (n, size, size, 3) by each of `detectors`, of all by default.
+        """Return P(fake) (n,) by detector.
+
+        Args:
+            images: (n, size, size, 3), RGB of 0-255, of the metadata's size.
+            detectors: whose is wanted; all by default.
 
         Raises:
             UserError: if the model does not give as many probabilities.

@@ -20,13 +20,13 @@ _IMAGES = "n"  # what the graph calls the number of images
 _CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def joined(
+def join(
     members: "Mapping[str, onnx.GraphProto]", weights: Mapping[str, float], size: int
 ) -> "onnx.ModelProto":
     """Return a model (n, size, size, 3) of RGB, uint8, 0-255 → P(fake) (n,) of each member and the ensemble.
 
     Args:
-        members: the detectors by name, as `converted` returns them, all of the same input shape.
+        members: the detectors by name, as `convert` returns them, all of the same input shape.
         weights: of the same names.
         size: width and height of an image, in pixels.
     """
@@ -63,7 +63,7 @@ def joined(
 
 
 def to_bytes(network: "onnx.ModelProto", metadata: ModelMetadata) -> bytes:
-    """Return the model file: the graph, and what its metadata say."""
+    """Return the bytes of the model file; the same network and metadata give the same."""
     del network.metadata_props[:]
     for name, text in to_properties(metadata).items():
         network.metadata_props.add(key=name, value=text)
@@ -78,7 +78,7 @@ def _scalar(name: str, value: float) -> "onnx.TensorProto":
 
 
 def convert(files: Mapping[str, Path], advance: Callable[[int], None]) -> "dict[str, onnx.GraphProto]":
-    """Convert saved detectors, one after the other; see `converted`.
+    """Convert saved detectors, one after the other; see `convert_detector`.
 
     tf2onnx takes many times longer for all in one graph.
 
@@ -91,12 +91,12 @@ def convert(files: Mapping[str, Path], advance: Callable[[int], None]) -> "dict[
     """
     done = {}
     for name, file in files.items():
-        done[name] = converted(name, saved.load(file))
+        done[name] = convert_detector(name, saved.load(file))
         advance(1)
     return done
 
 
-def converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
+def convert_detector(name: str, member: "keras.Model") -> "onnx.GraphProto":
     """Convert one detector: INPUT in, its own name out, and its name in front of all that is between.
 
     Args:
@@ -114,7 +114,7 @@ def converted(name: str, member: "keras.Model") -> "onnx.GraphProto":
     run = tf.function(p_fake, input_signature=[specification], autograph=False)
     with _repeatable_and_sooner():
         found, _ = tf2onnx.convert.from_function(run, input_signature=[specification], opset=OPSET)
-    return numbered(found.graph, name)
+    return canonical(found.graph, name)
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _repeatable_and_sooner() -> Iterator[None]:
             os.environ[_CATCH_ERRORS] = before
 
 
-def numbered(found: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
+def canonical(found: "onnx.GraphProto", name: str) -> "onnx.GraphProto":
     """Return a graph with one output in an order, and with names, that follow from what it computes alone.
 
     tf2onnx numbers what it adds as Python's sets hand it out, which is another order in another process. Here

@@ -52,8 +52,14 @@ class DetectorResults:
 class DataSetResults:
     """One data set that was measured on, and what was found.
 
-    name: as reports/evaluation has it; data: what it is, in words; unlike_training: the share of its images
-    that is flagged as unlike those of training.
+    Attributes:
+        name: as reports/evaluation has it.
+        data: what it is, in words.
+        n_fake: how many of its images are fake.
+        n_real: how many are real.
+        confidence: of all intervals.
+        unlike_training: the share of its images whose out-of-distribution score is above the limit.
+        detectors: what was measured of each.
     """
 
     name: str

@@ -17,7 +17,14 @@ def check(
     *,
     tolerance: float,
 ) -> float:
-    """Return how far the file's probabilities are at most from the stored ones; see `largest_differences`.
+    """Return how far the file's probabilities are at most from the stored ones.
+
+    Args:
+        classifier: the open model file.
+        batches: as `largest_differences` takes them.
+        stored: as well.
+        advance: as well.
+        tolerance: the largest difference that passes.
 
     Raises:
         UserError: naming the detector, if that is more than `tolerance`.

@@ -81,6 +81,11 @@ def decode(name: str, data: bytes, metadata: ModelMetadata) -> Decoded:
     An image without an orientation, as all of the data sets are, gives the pixels that the detectors were
     trained on.
 
+    Args:
+        name: of the image.
+        data: its file's bytes.
+        metadata: of the model file: the networks' input, and what is usual in training.
+
     Raises:
         BadImage: saying why it cannot be decoded, as `reading.images.open_image`.
     """

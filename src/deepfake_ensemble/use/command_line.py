@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     info = command("info", "tell what model this is, what it was trained on, and how well it does", _INFO)
-    info.add_argument("--format", choices=["text", "json"], default="text", help="of what is told")
+    info.add_argument("--format", choices=["text", "json"], default="text", help="of the answer")
 
     serve = command("serve", "open a page to drop images on", _SERVE)
     serve.add_argument(

@@ -54,7 +54,8 @@ class Service:
     """The endpoints, and what they share."""
 
     def __init__(self, classifier: Classifier, models: Path, a_minute: int) -> None:
-        """
+        """Serve one model file.
+
         Args:
             classifier: the open model file.
             models: where the members' `.keras` files may lie, which Grad-CAM needs.
@@ -225,6 +226,12 @@ def application(
 
 def serve(file: Path, host: str, port: int, a_minute: int) -> int:
     """Serve the page until interrupted; return the exit code.
+
+    Args:
+        file: the model file.
+        host: the address to listen on.
+        port: at which; 0 takes a free one.
+        a_minute: images that one address may send.
 
     Raises:
         UserError: if the model file cannot be used, or the address is taken.

@@ -11,8 +11,13 @@ _SAME = 1e-9
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """How often a rule was wrong on one data set: the share of its real images that it calls fake, and of its
-    fakes that it calls real."""
+    """How often a rule was wrong on one data set.
+
+    Attributes:
+        measured: the data set.
+        reals_called_fake: the share of its real images that the rule calls fake (false positive rate).
+        fakes_called_real: the share of its fakes that it calls real (false negative rate).
+    """
 
     measured: DataSetResults
     reals_called_fake: Interval
@@ -21,8 +26,13 @@ class ErrorRates:
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """By which detector and from which P(fake) on an image is called fake, and with what errors, the internal
-    test's first."""
+    """What makes a verdict out of a probability.
+
+    Attributes:
+        detector: who decides.
+        threshold: from which P(fake) on an image is called fake.
+        errors: how often that was wrong, the internal test first.
+    """
 
     detector: str
     threshold: float
@@ -33,7 +43,12 @@ class DecisionRule:
 
 
 def decision_rule(metadata: ModelMetadata, detector: str, threshold: str = DEFAULT) -> DecisionRule:
-    """Return the rule of a detector at a threshold: a number, or the name of an operating point.
+    """Return the rule by which a detector decides, with its error rates.
+
+    Args:
+        metadata: of the model file.
+        detector: who decides: a member, or the ensemble.
+        threshold: a number, or the name of an operating point.
 
     Raises:
         UserError: if there is no such detector or operating point, or its errors were not measured.

@@ -27,7 +27,7 @@ def main() -> None:
     from deepfake_ensemble.models import session
     from deepfake_ensemble.portable import out_of_distribution, parity, summary
     from deepfake_ensemble.portable.classifier import Classifier
-    from deepfake_ensemble.portable.graph import convert, joined, to_bytes
+    from deepfake_ensemble.portable.graph import convert, join, to_bytes
     from deepfake_ensemble.portable.metadata import FORMAT, ModelMetadata
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
@@ -66,7 +66,7 @@ def main() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # so that constants are folded as on any other machine
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     with count_progress("convert detectors", len(files)) as advance:
-        network = joined(convert(files, advance), weights, size)
+        network = join(convert(files, advance), weights, size)
     metadata = ModelMetadata(
         format=FORMAT,
         labels={"0": "real", "1": "fake"},
