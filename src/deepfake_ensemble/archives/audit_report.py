@@ -64,8 +64,15 @@ class Range:
 class Copies:
     """Groups of byte-identical images, none of which has both labels.
 
-    groups_across_partitions: of which images lie in several of the publisher's parts, "all" and by the parts'
-    names with + between; subjects: what the groups show.
+    Attributes:
+        groups: how many.
+        images: in them.
+        groups_within_class: of each class.
+        groups_across_partitions: with images in several of the publisher's parts: "all" of them, and by the
+            parts' names with + between.
+        subjects: what the groups of each class show.
+        examples: the paths of some groups.
+        examples_across_partitions: of some that lie in several parts.
     """
 
     groups: int
@@ -79,7 +86,12 @@ class Copies:
 
 @dataclass(frozen=True)
 class Baseline:
-    """How well one trivial feature tells the classes apart: AUC, folded to 0.5 or more, and which way."""
+    """How well one trivial feature tells the classes apart.
+
+    Attributes:
+        auc: folded to 0.5 or more.
+        fake_is: whether fake images have the "higher" or the "lower" values, or "the same".
+    """
 
     auc: float
     fake_is: str
@@ -87,7 +99,14 @@ class Baseline:
 
 @dataclass(frozen=True)
 class LogisticBaseline:
-    """The same of a logistic regression on all of them, out of fold on n images."""
+    """How well a logistic regression on all trivial features tells the classes apart.
+
+    Attributes:
+        auc: of its predictions out of fold.
+        accuracy: of the same, at a threshold of 0.5.
+        folds: of the cross-validation.
+        n: how many images.
+    """
 
     auc: float
     accuracy: float
@@ -107,10 +126,25 @@ class Baselines:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All that is said of a data set.
+    """All that is said of a data set; what is told of looks is of images that can be read.
 
-    subjects: what the images show, by the publisher's names; label_tables: by file; chroma_subsampling: as
-    4:2:0; metadata: how many images carry it; features: by their names, of images that can be read.
+    Attributes:
+        layout: of the archive.
+        images: how many.
+        usable: how many of them can be read.
+        unreadable: the others.
+        partitions: how many images lie in each of the publisher's parts.
+        subjects: how many show what, by the publisher's names.
+        label_tables: how the publisher's tables agree, by file.
+        sizes: as 256x256.
+        modes: as Pillow calls them.
+        formats: likewise.
+        chroma_subsampling: as 4:2:0.
+        quantisation_tables: the most frequent first.
+        metadata: how many images carry each kind.
+        features: the trivial ones, by name.
+        copies: byte-identical images.
+        baselines: how well the trivial features tell the classes apart.
     """
 
     layout: str

@@ -16,9 +16,6 @@ from deepfake_ensemble.archives.index import CLASS_NAMES, USABLE, IndexRow, Spli
 from deepfake_ensemble.archives.layouts import Layout
 from deepfake_ensemble.foundation.errors import UserError
 
-SPLITS = ("train", "val", "test")
-"""What is drawn from the data set that detectors are trained on."""
-
 LEAK_FREE = "leak_free"
 
 Group = list[IndexRow]  # byte-identical images
@@ -30,8 +27,12 @@ T = TypeVar("T")
 class SetSplits:
     """How the splits of a data set were drawn.
 
-    images: by split; missing: how many of those asked for there are not; dropped: unreadable ones; unused:
-    usable ones in no split; copies_kept_together: groups of byte-identical images in one split.
+    Attributes:
+        images: how many there are, by split.
+        missing: how many fewer than were asked for, by split.
+        dropped: unreadable images.
+        unused: usable images in no split.
+        copies_kept_together: groups of byte-identical images that are in a split.
     """
 
     images: dict[str, int]
@@ -43,7 +44,14 @@ class SetSplits:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a split holds: images, those of each class and of each subject, and copies of others of it."""
+    """What a split holds.
+
+    Attributes:
+        images: how many.
+        classes: how many of each.
+        subjects: how many show each; none where names do not say.
+        copies: how many are byte-identical with an earlier one.
+    """
 
     images: int
     classes: dict[str, int]
