@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint pipeline readme screenshots results errors seeds bench verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint readme screenshots results errors seeds bench verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -60,9 +60,6 @@ test-all: $(INSTALLED) lint ## The same with the tests that train networks and r
 lint: $(INSTALLED)
 	@echo "test: ruff and mypy"
 	@ruff check . && ruff format --check . && mypy
-
-pipeline: $(INSTALLED) ## Bring dvc.yaml up to date with the imports, the models and the data sets
-	@python -m deepfake_ensemble.workflow.wiring && python -m deepfake_ensemble.workflow.residual_wiring
 
 readme: $(INSTALLED) ## Write what was measured, the graph and what an edit reruns into README.md and CONTRIBUTING.md
 	@python -m deepfake_ensemble.workflow.readme

@@ -126,11 +126,13 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
     old = {(entry["profile"], entry["run"]): entry for entry in before}
     new = {(entry["profile"], entry["run"]): entry for entry in entries}
     for place, entry in new.items():
-        if place in old and all(old[place].get(key) == entry[key] for key in entry.keys() - VARYING):
-            entry["commit"] = old[place]["commit"]  # of the same training: on which it was first seen
-        if "scored" in entry:
-            entry["scored"] = sorted({*old.get(place, {}).get("scored", ()), *entry["scored"]})
-            entry["times_scored"] = len(entry["scored"])
+        if "scored" not in entry:
+            continue  # a weighted average, which was not trained
+        was = old.get(place, {})
+        if was and all(was.get(key) == entry[key] for key in entry.keys() - VARYING):
+            entry["commit"] = was["commit"]  # of the same training: on which it was first seen
+        entry["scored"] = sorted({*was.get("scored", ()), *entry["scored"]})
+        entry["times_scored"] = len(entry["scored"])
     together = old | new
     return [together[place] for place in sorted(together)]
 

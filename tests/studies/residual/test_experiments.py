@@ -39,7 +39,7 @@ def test_a_second_repro_runs_nothing(study: Clone) -> None:
 def test_what_was_left_out_says_so_and_what_was_trained_has_scores(study: Clone) -> None:
     scores = json.loads((study / "reports/evaluation/official/metrics.json").read_text(encoding="utf-8"))
     assert scores.keys() == {*TRAINED, "ensemble"}
-    assert (study / "models/vgg16_random/left_out.json").exists()
+    assert (study / "models/trained/vgg16_random/left_out.json").exists()
 
 
 def test_an_experiment_trains_what_its_recipe_is_for_and_the_scores_are_compared(study: Clone) -> None:
@@ -65,6 +65,6 @@ def test_another_threshold_retrains_nothing(study: Clone) -> None:
         log = study.dvc("exp", "run", "--set-param", "evaluation.threshold=0.6")
         stages = {stage.partition("@")[0] for stage in ran(log)}
         assert "evaluate" in stages and "report" in stages
-        assert not {"train", "finetune", "predict"} & stages
+        assert not {"train", "finetune", "predict", "predict_finetuned"} & stages
     finally:
         study.restore()

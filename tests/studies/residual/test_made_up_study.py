@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["comparison"]["resamples"] = 100
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    archive(folder / "data/raw/cifake.zip")
+    archive(folder / "data/raw/internal.zip")
     run(folder, "deepfake_ensemble.studies.common.stages.audit internal", blocked=False)
     run(folder, "deepfake_ensemble.studies.residual.stages.split")
     everything = [*params["runs"]["imagenet"], *params["runs"]["random"]]
@@ -57,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name in DONE:
             invent(folder, name, DONE[name])
         else:
-            for kind in ("models", "predictions"):
+            for kind in ("models/trained", "predictions"):
                 results_folder.leave_out(folder / kind / name, "this profile leaves it out")
     costs = {"stem": "small", "multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
     networks = {"image_size": 32, "runs": dict.fromkeys(everything, costs)}
@@ -98,8 +98,8 @@ def invent(folder: Path, name: str, skill: float) -> None:
             [(row["path"], row["label"], float(np.float32(p))) for row, p in zip(rows, p_fake, strict=True)],
         )
     curves: dict[str, Any] = {figure: [0.5, 0.25, 0.125] for figure in FIGURES}
-    write_json(folder / "models" / name / "curves.json", {"best": 1, **curves, "batch": [10, 20, 30]})
-    write_json(folder / "models" / name / "fingerprint.json", {"digest": f"of {name}"})
+    write_json(folder / "models/trained" / name / "curves.json", {"best": 1, **curves, "batch": [10, 20, 30]})
+    write_json(folder / "models/trained" / name / "fingerprint.json", {"digest": f"of {name}"})
 
 
 def run(folder: Path, command: str, blocked: bool = True, fails: bool = False) -> str:
@@ -150,7 +150,7 @@ def test_the_leak_free_set_lacks_the_one_leaked_file(home: Path) -> None:
     assert sets["official"]["n"] == 160
     summary = read(home, "data/splits.json")
     assert sets["leak_free"]["n"] == summary["leak_free"]["images"]
-    with (home / "data/index/cifake.csv").open(encoding="utf-8") as file:
+    with (home / "data/index/internal.csv").open(encoding="utf-8") as file:
         trained_on = {row["sha256"] for row in csv.DictReader(file) if row["path"].startswith("train/")}
     with (home / "data/splits/test.csv").open(encoding="utf-8") as file:
         leaked = [row["path"] for row in csv.DictReader(file) if row["sha256"] in trained_on]
@@ -191,12 +191,12 @@ def test_the_average_is_over_the_paper_s_networks_as_they_are(home: Path) -> Non
     assert sum(weights.values()) == pytest.approx(1)
 
 
-def test_curves_of_what_was_done_are_tables_for_plots(home: Path) -> None:
-    with (home / "reports/training/curves/loss.csv").open(encoding="utf-8") as file:
+def test_curves_of_what_was_done_are_a_table_for_plots(home: Path) -> None:
+    with (home / "reports/training/curves.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows[0]) == 1 + 27  # also those that were left out, which DVC's plots name
-    assert {name for name, value in rows[0].items() if value} == {"batch", *DONE}
-    assert [row["batch"] for row in rows] == ["10", "20", "30"]
+    assert list(rows[0]) == ["run", *FIGURES]
+    assert {row["run"] for row in rows} == set(DONE)
+    assert [row["batch"] for row in rows if row["run"] == "fast_15"] == ["10", "20", "30"]
     assert read(home, "training/metrics.json")["fast_15"]["best_batch"] == 20
 
 
