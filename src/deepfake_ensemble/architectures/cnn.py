@@ -17,7 +17,13 @@ UNITS = (512, 128)
 
 @section
 class Network:
-    """What table 3.2 lets vary."""
+    """What table 3.2 lets vary.
+
+    Attributes:
+        convolution_dropout: share of features that is dropped behind each block of convolutions.
+        dense_dropout: likewise behind each dense layer.
+        l2: weight of the penalty on the dense layers' kernels.
+    """
 
     convolution_dropout: Annotated[float, Ge(0), Lt(1)]
     dense_dropout: Annotated[float, Ge(0), Lt(1)]

@@ -28,7 +28,14 @@ FREQUENCIES = 27
 
 @section
 class Network:
-    """Channels at full resolution and how their filters start, channels and residual blocks of each stage."""
+    """What of it may vary.
+
+    Attributes:
+        stem_width: channels at full resolution.
+        stem_filters: how their filters start.
+        widths: channels of the three stages.
+        blocks: residual ones in each stage.
+    """
 
     stem_width: Annotated[int, Ge(8), Le(2 * FREQUENCIES)]
     stem_filters: Literal["frequencies", "random"]

@@ -268,9 +268,15 @@ def _within(wanted: dict[str, dict[str, int]], sizes: Mapping[str, int]) -> dict
 def deal(
     sizes: Sequence[int], capacities: Sequence[int], rng: np.random.Generator
 ) -> list[int | None] | None:
-    """Deal groups at random into bins that become exactly full: the bin of each, or None for one left over.
+    """Deal groups at random into bins that become exactly full.
 
-    Returns None if there is no way to do it.
+    Args:
+        sizes: of the groups.
+        capacities: of the bins.
+        rng: decides.
+
+    Returns:
+        The bin of each group, None for one left over; None if there is no way to fill all bins.
     """
     spare = sum(sizes) - sum(capacities)
     if spare < 0:

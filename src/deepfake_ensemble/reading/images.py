@@ -79,14 +79,28 @@ def decode(data: bytes) -> Image.Image:
 
 
 def resize(image: Image.Image, size: int, interpolation: Interpolation = "bilinear") -> Image.Image:
-    """Bring an RGB image to size × size; shrinking is antialiased, an image of that size stays as it is."""
+    """Bring an RGB image to a network's size.
+
+    Args:
+        image: of any size; one of that size stays as it is.
+        size: of the sides it gets, in pixels.
+        interpolation: the filter; shrinking is antialiased.
+    """
     if image.size == (size, size):
         return image
     return image.resize((size, size), _FILTERS[interpolation])
 
 
 def pixels(data: bytes, size: int, interpolation: Interpolation = "bilinear") -> NDArray[np.uint8]:
-    """Return the RGB pixels of an encoded image at the network's size: (size, size, 3), 0–255.
+    """Return the pixels of an encoded image at a network's size.
+
+    Args:
+        data: the bytes of its file.
+        size: of the sides it gets, in pixels.
+        interpolation: see `resize`.
+
+    Returns:
+        RGB of 0–255: (size, size, 3).
 
     Raises:
         BadImage: as `open_image`.
