@@ -13,8 +13,8 @@ import numpy as np
 import simplejpeg
 
 from deepfake_ensemble.reading.batches import Batches, BatchReader
-from deepfake_ensemble.reading.decoded import DecodedReader
 from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.ensemble.decoded import DecodedReader
 from training_steps import BATCH
 
 SEED = 42

@@ -1,4 +1,4 @@
-"""dvc.yaml says of each stage exactly what it is made from: the code it imports and the params it reads."""
+"""Both dvc.yaml say of each stage what it is made from: whole rooms of code, and exactly the params it reads."""
 
 import ast
 import re
@@ -12,42 +12,101 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from clones import ROOT
-from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.workflow import wiring
 from modules import has_code, modules_at
 
 SOURCE = ROOT / "src"
 PACKAGE = "deepfake_ensemble"
 REGISTRY = f"{PACKAGE}.architectures"
-ON_A_GPU = ("train", "predict")
-RANDOM = ("initialise", "train")
+PIPELINES = {"ensemble": ROOT, "residual": ROOT / "residual"}
+TRAININGS = ("train", "finetune")
+ON_A_GPU = (*TRAININGS, "predict", "predict_finetuned", "perturb")
+RANDOM = ("initialise", *TRAININGS)
 
 # Read, and without any influence on what is made.
-WITHOUT_INFLUENCE = {("train", "resume.save_minutes"), ("train", "decoded.memory_gib")}
+WITHOUT_INFLUENCE = {"resume.save_minutes", "decoded.memory_gib"}
 
-# Read for the names in them alone, which dvc.yaml spells out as lists of models, splits and files.
+# Read for the names in them alone, which are those of the folders and stages that dvc.yaml makes of the same section.
 READ_FOR_NAMES = {
     ("curves", "models"),
+    ("curves", "runs"),
     ("weigh", "models"),
     ("predict", "data_sets"),
+    ("predict_finetuned", "data_sets"),
     ("explain", "data_sets"),
+    ("pictures", "runs"),
+}
+
+# What stages depend on without importing it, room by room. An edit there reruns them for nothing: seconds of
+# arithmetic, or pages, and the same bytes end it. No room of a training is among them.
+SPARE = {
+    "archives": {"download", "audit", "pack", "split", "compare", "evaluate", "report"},
+    "evaluation": {
+        "weigh",
+        "evaluate",
+        "compare",
+        "robustness",
+        "assemble",
+        "explain",
+        "export",
+        "report",
+        "pictures",
+    },
+    "comparison": {"compare", "robustness", "evaluate", "export", "report"},
+    "explanation": {"explain", "pictures"},
+    "fetching": {"download", "initialise", "fetch"},
+    "foundation": {"*"},
+    "inference": {"assemble", "perturb", "fetch", "curves", "evaluate", "pictures"},
+    "models": {
+        "assemble",
+        "explain",
+        "export",
+        "fetch",
+        "curves",
+        "evaluate",
+        "pictures",
+        "describe",
+        "report",
+    },
+    "pages": {"robustness", "explain", "report", "pictures"},
+    "perturbing": {"robustness"},
+    "portable": {"assemble", "export"},
+    "reading": {"audit", "pack", "robustness", "assemble", "explain", "export", "report", "pictures"},
+    "sample": {"report"},
+    "studies/ensemble/report": {"robustness", "report"},
+    "studies/residual/report": {"report", "pictures"},
+    "training/ensemble": {"curves"},
+    "training/residual": {"curves", "describe", "evaluate", "pictures", "report"},
 }
 
 
-@pytest.fixture(scope="module")
-def stages() -> dict[str, PipelineStage]:
-    """The stages as DVC resolves them: each item of a matrix by its own name."""
-    with Repo(str(ROOT)) as repo:
+@cache
+def stages(study: str) -> dict[str, PipelineStage]:
+    """Return a study's stages as DVC resolves them: each item of a `foreach` by its own name."""
+    with Repo(str(PIPELINES[study])) as repo:
         return {stage.addressing: stage for stage in repo.index.stages if isinstance(stage, PipelineStage)}
 
 
-def the_items() -> list[str]:
-    with Repo(str(ROOT)) as repo:
-        return [stage.addressing for stage in repo.index.stages]
+each_item = pytest.mark.parametrize(
+    ("study", "name"), [(study, name) for study in PIPELINES for name in stages(study)]
+)
 
 
-each_item = pytest.mark.parametrize("name", the_items())
+def module_of(stage: PipelineStage) -> str:
+    found = re.search(rf"-m ({PACKAGE}[\w.]+)", stage.cmd)
+    assert found
+    return found[1]
+
+
+def code_of(stage: PipelineStage) -> list[Path]:
+    """Return the files of this package that a stage depends on."""
+    listed = [dep.def_path for dep in stage.deps if dep.def_path.startswith("src/")]
+    return [file for path in listed for file in modules_at(ROOT / path)]
+
+
+def room_of(file: Path) -> str:
+    parts = file.relative_to(SOURCE / PACKAGE).parent.parts
+    return "/".join(parts[: 3 if parts[0] == "studies" else 2 if parts[0] == "training" else 1])
 
 
 # What a module imports, by its syntax tree. The names are those that `import` statements give.
@@ -118,71 +177,123 @@ def file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def parts_of(name: str) -> tuple[str, str | None]:
+@cache
+def imported(study: str, name: str) -> frozenset[Path]:
+    """Return the files with code that a stage's process can import, its own architecture among them."""
     stage, _, item = name.partition("@")
-    return stage, item or None
+    found = closure(module_of(stages(study)[name]))
+    if f"{PACKAGE}.models.architecture" in found and stage in ("initialise", "fetch", *TRAININGS):
+        found = found | closure(f"{REGISTRY}.{model_of(study, stage, item)}")
+    return frozenset(file_of(module) for module in found if has_code(file_of(module)))
 
 
-def models() -> list[str]:
-    return list(params.read("models", dict[str, Any], ROOT / "params.yaml"))
-
-
-@each_item
-def test_the_code_among_a_stages_deps_is_the_code_it_imports(stages, name):
-    stage, item = parts_of(name)
-    imported = closure(f"{PACKAGE}.stages.{stage}")
-    if f"{PACKAGE}.models.architecture" in imported and item in models():
-        imported |= closure(f"{REGISTRY}.{item}")
-    listed = [dep.def_path for dep in stages[name].deps if dep.def_path.startswith("src/")]
-    assert sorted(str(file) for path in listed for file in modules_at(ROOT / path)) == sorted(
-        str(file_of(module)) for module in imported if has_code(file_of(module))
-    )
-
-
-def test_a_model_does_not_depend_on_the_file_of_another(stages):
-    files = {path.stem for path in file_of(REGISTRY).parent.glob("[!_]*.py")}
-    assert set(models()) <= files
-    for model in models():
-        for stage in ("initialise", "train"):
-            deps = {dep.def_path for dep in stages[f"{stage}@{model}"].deps}
-            folder = "src/deepfake_ensemble/architectures/"
-            assert {other for other in files if f"{folder}{other}.py" in deps} == {model}
-
-
-def test_bringing_dvc_yaml_up_to_date_would_change_nothing(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    text = Path("dvc.yaml").read_text(encoding="utf-8")
-    assert wiring.rewired(text, models(), params.read("data_sets", dict[str, DataSet])) == text
+def model_of(study: str, stage: str, item: str) -> str:
+    """Return the architecture that an item of a stage builds."""
+    if study == "ensemble" or stage == "fetch":
+        return item
+    start = {"train": "random", "finetune": "imagenet"}[stage]
+    return params.read(f"runs.{start}.{item}.model", str, PIPELINES[study] / "params.yaml")
 
 
 @each_item
-def test_a_stage_depends_on_the_versions_of_what_computes_if_it_runs_tensorflow(stages, name):
-    deps = {dep.def_path for dep in stages[name].deps}
-    runs_networks = f"{PACKAGE}.models.session" in closure(f"{PACKAGE}.stages.{parts_of(name)[0]}")
+def test_a_stages_rooms_hold_all_the_code_that_it_imports(study, name):
+    rooms = set(code_of(stages(study)[name]))
+    if name == "describe":  # it asks the registry for all architectures
+        assert {file.parent.name for file in rooms} >= {"architectures"}
+    assert imported(study, name) <= rooms
+
+
+@each_item
+def test_what_a_stage_depends_on_without_importing_it_is_known_and_never_retrains(study, name):
+    stage = name.partition("@")[0]
+    spare = [file for file in code_of(stages(study)[name]) if file not in imported(study, name)]
+    if stage in TRAININGS:
+        assert spare == []
+    elif stage in ("predict", "predict_finetuned"):
+        # Code of the model that is predicted with: an edit there changes the model first.
+        trained = frozenset().union(
+            *(imported(study, other) for other in stages(study) if other.startswith("train@"))
+        )
+        assert set(spare) <= trained
+    for file in spare if stage not in (*TRAININGS, "predict", "predict_finetuned") else ():
+        allowed = SPARE.get(room_of(file), set())
+        if room_of(file) != "architectures" or name != "describe":
+            assert "*" in allowed or stage in allowed or file in trained_by(study), f"{name}: {file}"
+
+
+@cache
+def trained_by(study: str) -> frozenset[Path]:
+    """Return the code of trainings: an edit there reruns what stands after them anyhow."""
+    return frozenset().union(*(imported(study, name) for name in stages(study) if name.startswith("train@")))
+
+
+def test_no_spare_is_listed_that_is_none():
+    seen = {
+        (room_of(file), name.partition("@")[0])
+        for study in PIPELINES
+        for name in stages(study)
+        for file in code_of(stages(study)[name])
+        if file not in imported(study, name)
+    }
+    for room, names in SPARE.items():
+        if "*" not in names:
+            assert {stage for stage in names if (room, stage) not in seen} == set(), room
+
+
+@pytest.mark.parametrize("study", PIPELINES)
+def test_a_model_does_not_depend_on_the_file_of_another(study):
+    files = {path.stem for path in (SOURCE / PACKAGE / "architectures").glob("[!_]*.py")}
+    folder = f"src/{PACKAGE}/architectures/"
+    for name, stage in stages(study).items():
+        kind, _, item = name.partition("@")
+        if kind in ("initialise", "fetch", *TRAININGS):
+            deps = {dep.def_path for dep in stage.deps}
+            assert {f for f in files if f"{folder}{f}.py" in deps} == {model_of(study, kind, item)}
+
+
+def test_imports_run_downwards_only():
+    floors = [
+        {"foundation", "scoring"},
+        {"fetching", "sample", "reading"},
+        {"archives", "models", "architectures"},
+        {"inference", "perturbing", "training", "evaluation"},
+        {"comparison", "explanation", "pages"},
+        {"portable"},
+        {"use", "studies"},
+        {"workflow"},
+    ]
+    floor = {room: number for number, rooms in enumerate(floors) for room in rooms}
+    for file in (SOURCE / PACKAGE).rglob("*.py"):
+        module = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        here = module.split(".")[1:2]
+        for other in imports(module):
+            there = other.split(".")[1:2]
+            if here and there and here != there:
+                assert floor[there[0]] <= floor[here[0]], f"{module} imports {other}"
+
+
+@each_item
+def test_a_stage_depends_on_the_versions_of_what_computes_if_it_runs_tensorflow(study, name):
+    deps = {dep.def_path for dep in stages(study)[name].deps}
+    runs_networks = SOURCE / PACKAGE / "models/session.py" in imported(study, name)
     assert ("requirements/compute.txt" in deps) == runs_networks
 
 
 # What a stage reads of params.yaml, by its syntax tree as well.
 
 
-def test_params_are_read_by_stages_alone():
+def test_params_are_read_by_studies_alone():
     readers = {
-        module
+        file.relative_to(SOURCE / PACKAGE).parts[0]
         for file in (SOURCE / PACKAGE).rglob("*.py")
-        if f"{PACKAGE}.foundation.params"
-        in imports(module := ".".join(file.relative_to(SOURCE).with_suffix("").parts))
+        if f"{PACKAGE}.foundation.params" in imports(".".join(file.relative_to(SOURCE).with_suffix("").parts))
     }
-    places = [module.split(".")[1:] for module in readers]
-    assert {(place[1:] if place[0] == "residual" else place)[0] for place in places} <= {
-        "stages",
-        "pipeline",
-        "foundation",
-    }
+    assert readers <= {"studies", "workflow", "foundation"}
 
 
-def keys_read(stage: str, profile: str, arguments: dict[str, str]) -> set[str]:
+def keys_read(module: str, profile: str, arguments: dict[str, str]) -> set[str]:
     """Return the keys that a stage's module reads; of a section that it keeps, those it then uses."""
-    tree = ast.parse((SOURCE / PACKAGE / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(file_of(module).read_text(encoding="utf-8"))
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     keys = set()
     for call in ast.walk(tree):
@@ -224,10 +335,11 @@ def fields_used(call: ast.Call, parents: dict[ast.AST, ast.AST], tree: ast.AST) 
     return {use.attr for use in uses} if all(isinstance(use, ast.Attribute) for use in uses) else set()  # type: ignore[attr-defined]
 
 
-def arguments_of(command: str, stage: str) -> dict[str, str]:
+def arguments_of(stage: PipelineStage) -> dict[str, str]:
     """Return the arguments of a stage's `main` by their names, from the stage's command."""
-    values = command.partition(f"{PACKAGE}.stages.{stage}")[2].split()
-    tree = ast.parse((SOURCE / PACKAGE / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    module = module_of(stage)
+    values = stage.cmd.partition(module)[2].split()
+    tree = ast.parse(file_of(module).read_text(encoding="utf-8"))
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     return dict(zip([argument.arg for argument in main.args.args], values, strict=True))
 
@@ -237,14 +349,24 @@ def within(key: str, section: str) -> bool:
 
 
 @each_item
-def test_the_params_of_a_stage_are_those_it_reads(stages, name):
-    stage, _ = parts_of(name)
-    profile = params.active_profile(ROOT / "params.yaml")
-    read = keys_read(stage, profile, arguments_of(stages[name].cmd, stage))
-    tracked = {key for dep in stages[name].params for key in dep.params}
+def test_the_params_of_a_stage_are_those_it_reads(study, name):
+    stage = name.partition("@")[0]
+    if "params.yaml" in {dep.def_path for dep in stages(study)[name].deps}:
+        assert stage == "report"  # it shows them
+        return
+    profile = params.active_profile(PIPELINES[study] / "params.yaml")
+    arguments = arguments_of(stages(study)[name])
+    if stage in TRAININGS and study == "residual":
+        run = params.read(
+            f"runs.{arguments['weights']}.{arguments['run']}", Any, PIPELINES[study] / "params.yaml"
+        )
+        arguments |= {"planned.recipe": run["recipe"], "planned.model": run["model"]}
+    read = keys_read(module_of(stages(study)[name]), profile, arguments)
+    tracked = {key for dep in stages(study)[name].params for key in dep.params}
     for key in read:
-        if (stage, key) not in READ_FOR_NAMES | WITHOUT_INFLUENCE:
-            assert any(within(key, section) for section in tracked), f"{key} is read and not tracked"
+        if key not in WITHOUT_INFLUENCE and (stage, key) not in READ_FOR_NAMES:
+            if not (stage == "train" and key.endswith(".imagenet")):  # read only of those that start from it
+                assert any(within(key, section) for section in tracked), f"{key} is read and not tracked"
     for section in tracked:
         assert any(within(key, section) for key in read), f"{section} is tracked and not read"
 
@@ -253,40 +375,42 @@ def test_the_params_of_a_stage_are_those_it_reads(stages, name):
 
 
 @each_item
-def test_every_stage_says_what_it_does(stages, name):
-    assert stages[name].desc and stages[name].desc.endswith(".")
+def test_every_stage_says_what_it_does(study, name):
+    desc = stages(study)[name].desc
+    assert desc and desc.endswith(".")
 
 
 @each_item
-def test_what_needs_a_gpu_is_kept_whole_in_the_cache(stages, name):
-    outs = stages[name].outs
-    if parts_of(name)[0] in ON_A_GPU:
+def test_what_needs_a_gpu_is_kept_whole_in_the_cache(study, name):
+    outs = stages(study)[name].outs
+    if name.partition("@")[0] in ON_A_GPU:
         assert outs and all(out.use_cache and not (out.metric or out.plot or out.persist) for out in outs)
 
 
 @each_item
-def test_metrics_and_plots_are_kept_in_git(stages, name):
-    for out in stages[name].outs:
+def test_metrics_and_plots_are_kept_in_git(study, name):
+    for out in stages(study)[name].outs:
         if out.metric or out.plot:
             assert not out.use_cache, out.def_path
         assert not out.persist, out.def_path
 
 
 @each_item
-def test_python_hashes_by_the_seed_where_something_is_random(stages, name):
-    seed = params.read("seed", int, ROOT / "params.yaml")
-    if parts_of(name)[0] in RANDOM:
-        assert f" PYTHONHASHSEED={seed} " in stages[name].cmd
+def test_python_hashes_by_the_seed_where_something_is_random(study, name):
+    seed = params.read("seed", int, PIPELINES[study] / "params.yaml")
+    if name.partition("@")[0] in RANDOM:
+        assert f" PYTHONHASHSEED={seed} " in stages(study)[name].cmd
 
 
 @each_item
-def test_a_stage_runs_the_code_of_this_folder(stages, name):
-    assert stages[name].cmd.startswith("env PYTHONPATH=src ")
+def test_a_stage_runs_the_code_of_this_folder(study, name):
+    assert stages(study)[name].cmd.startswith("env PYTHONPATH=src ")
 
 
-def test_every_curve_that_is_plotted_is_a_result_kept_in_git(stages):
-    outs = {out.def_path for stage in stages.values() for out in stage.outs if not out.use_cache}
-    pipeline = params.load(ROOT / "dvc.yaml")
+@pytest.mark.parametrize("study", PIPELINES)
+def test_every_curve_that_is_plotted_is_a_result_kept_in_git(study):
+    outs = {out.def_path for stage in stages(study).values() for out in stage.outs if not out.use_cache}
+    pipeline = params.load(PIPELINES[study] / "dvc.yaml") if study == "ensemble" else plots_of(study)
     plotted = [
         file
         for plot in pipeline["plots"]
@@ -297,3 +421,22 @@ def test_every_curve_that_is_plotted_is_a_result_kept_in_git(stages):
     assert plotted
     for file in plotted:
         assert any(Path(file).is_relative_to(out) for out in outs), file
+
+
+def plots_of(study: str) -> dict[str, Any]:
+    with Repo(str(PIPELINES[study])) as repo:
+        return {"plots": [{name: of} for name, of in repo.index.plots_definitions().items()]}
+
+
+@pytest.mark.parametrize("pipeline", ["dvc.yaml", "residual/dvc.yaml"])
+def test_nothing_in_dvc_yaml_is_a_list_of_models_runs_or_data_sets(pipeline):
+    text = (ROOT / pipeline).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350
+    named = [
+        *params.read("models", dict[str, Any], ROOT / "params.yaml"),
+        "cifake",
+        "fast_15",
+        "resnet18_random",
+    ]
+    stages_part = text.partition("\nplots:")[0]
+    assert [name for name in named if re.search(rf"\b{name}\b", stages_part)] == []

@@ -16,9 +16,9 @@ from PIL import Image
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.reading.decoded import cache_decoded
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.training.ensemble import curves, fitting
+from deepfake_ensemble.training.ensemble.decoded import cache_decoded
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.adam import adam
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves

@@ -6,6 +6,11 @@ from typing import Any
 from deepfake_ensemble.archives.data_set import DataSet
 from deepfake_ensemble.foundation import command, params
 
+SHOWN = (
+    *("seed", "data_sets", "sample", "audit", "split", "resizing", "models", "training"),
+    *("ensemble", "evaluation", "comparison"),
+)
+
 
 def main() -> None:
     profile = params.active_profile()
@@ -17,20 +22,7 @@ def main() -> None:
     from deepfake_ensemble.studies.ensemble.report import flip, model_card, page, study
 
     # Everything that shapes the results, shown as it stands in params.yaml.
-    shown: dict[str, Any] = {
-        "seed": params.read("seed", Any),
-        "data_sets": params.read("data_sets", Any),
-        "sample": params.read("sample", Any),
-        "audit": params.read("audit", Any),
-        "split": params.read("split", Any),
-        "resizing": params.read("resizing", Any),
-        "models": params.read("models", Any),
-        "training": params.read("training", Any),
-        "ensemble": params.read("ensemble", Any),
-        "evaluation": params.read("evaluation", Any),
-        "comparison": params.read("comparison", Any),
-        profile: params.read(f"{profile}", Any),
-    }
+    shown: dict[str, Any] = {section: params.read(section, Any) for section in (*SHOWN, profile)}
     models = list(params.read("models", dict[str, Any]))
     data_sets = params.read("data_sets", dict[str, DataSet])
     outside = [name for name in data_sets if name != INTERNAL]

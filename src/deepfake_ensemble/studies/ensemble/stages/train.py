@@ -19,9 +19,9 @@ def main(model: str) -> None:
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import Batches, BatchReader
-    from deepfake_ensemble.reading.decoded import cache_decoded
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.ensemble import fitting
+    from deepfake_ensemble.training.ensemble.decoded import cache_decoded
     from deepfake_ensemble.training.shared.checkpoint import Checkpoint
 
     seed = params.read("seed", Seed32)

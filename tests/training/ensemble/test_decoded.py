@@ -11,9 +11,9 @@ import pytest
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.perturbing.perturbations import PerturbedReader
 from deepfake_ensemble.reading.batches import Batches, BatchReader
-from deepfake_ensemble.reading.decoded import DecodedReader, cache_decoded
 from deepfake_ensemble.reading.images import pixels
 from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.training.ensemble.decoded import DecodedReader, cache_decoded
 from errors_page import Documented
 from pictures import pack
 
@@ -154,7 +154,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from deepfake_ensemble.reading.batches import BatchReader
-from deepfake_ensemble.reading.decoded import DecodedReader
+from deepfake_ensemble.training.ensemble.decoded import DecodedReader
 from deepfake_ensemble.reading.records import PackedImages
 reader = BatchReader(PackedImages(Path(sys.argv[1])), int(sys.argv[2]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
