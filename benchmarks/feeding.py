@@ -86,6 +86,7 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
     import stand_ins
     from deepfake_ensemble.reading.batches import Batches, BatchReader
     from deepfake_ensemble.training.ensemble import fitting
+    from deepfake_ensemble.training.ensemble.decoded import DecodedReader
     from deepfake_ensemble.training.ensemble.recipe import Recipe
     from deepfake_ensemble.training.shared import steps
     from deepfake_ensemble.training.shared.checkpoint import Checkpoint
