@@ -1,12 +1,10 @@
-"""A fifth model is one file and one entry, another data set one entry; `make pipeline` does the rest.
-
-What becomes of dvc.yaml is tested by test_wiring.py; here the stages run.
-"""
+"""A fifth model is one file and one entry of params.yaml, another data set one entry: docs/extending.md."""
 
 import re
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,58 +12,74 @@ import yaml
 from clones import ROOT, Clone, clone, of, ran
 from tiny_run import MODELS, TINY, Run
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 
 
 def example(language: str, beginning: str) -> str:
-    """Return the README's block of code that begins with certain words."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    """Return the page's block of code that begins with certain words."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", DOCS, flags=re.MULTILINE | re.DOTALL)
     return next(block for block in blocks if block.lstrip().startswith(beginning))
+
+
+def extend(there: Clone) -> None:
+    """Add the page's model and data set."""
+    path = re.search(r"One file, `([^`]+)`", DOCS)
+    assert path
+    (there / path[1]).write_text(example("python", '"""VGG19'), encoding="utf-8")
+    model, data_set = (yaml.safe_load(example("yaml", name)) for name in ("vgg19", "portraits"))
+    there.set_params(
+        {f"models.{name}": entry for name, entry in model.items()}
+        | {f"data_sets.{name}": entry for name, entry in data_set.items()}
+    )
+
+
+def test_a_model_and_a_data_set_have_stages_without_any_command(tmp_path: Path) -> None:
+    there = clone(tmp_path / "clone")
+    extend(there)
+    check = (sys.executable, "-m", "deepfake_ensemble.studies.ensemble.params")
+    assert "keys are in order" in there.run(*check, environment={"PYTHONPATH": "src"})
+    stages = set(there.dvc("stage", "list", "--name-only").split())
+    of_model = {f"{stage}@vgg19" for stage in ("initialise", "train", "predict", "perturb")}
+    of_data_set = {f"{stage}@portraits" for stage in ("download", "audit", "pack", "evaluate")}
+    assert of_model | of_data_set <= stages
 
 
 @pytest.fixture(scope="module")
 def extended(whole_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A clone of the run, with its results, and with the README's fifth model and another data set."""
+    """A clone of the run, with its results, and with the page's fifth model and data set."""
     folder = tmp_path_factory.mktemp("extended")
     there = clone(folder / "clone", whole_run.clone.folder)
     there.dvc("cache", "dir", "--quiet", "--local", str(whole_run.clone / ".dvc/cache"))
     there.dvc("checkout", "--quiet")
-    path = re.search(r"One file, `([^`]+)`", README)
-    assert path
-    (there / path[1]).write_text(example("python", '"""VGG19'), encoding="utf-8")
-    cifake = there.yaml("params.yaml")["data_sets"]["cifake"]
-    there.set_params(
-        {f"models.{name}": entry for name, entry in yaml.safe_load(example("yaml", "vgg19")).items()}
-        | {"data_sets.third": cifake | {"partition": "train", "splits": ["third"]}}
-        | {f"profiles.{name}.counts.third": 40 for name in there.yaml("params.yaml")["profiles"]}
-    )
-    command = (sys.executable, "-m", "deepfake_ensemble.workflow.wiring")
-    there.run(*command, environment={"PYTHONPATH": "src"})
+    extend(there)
+    there.set_params({"profiles.sample.counts.portraits": 40})
     yield there
     shutil.rmtree(folder)
 
 
+@pytest.mark.pipeline
+@pytest.mark.timeout(3600)
 def test_a_fifth_model_is_trained_and_no_other(extended):
     log = extended.dvc("repro", "predict@vgg19")
     assert of("initialise", ran(log)) == ["initialise@vgg19"]
     assert of("train", ran(log)) == ["train@vgg19"]
-    for split, count in {**TINY["profiles.sample.counts"], "third": 40}.items():
+    for split, count in {**TINY["profiles.sample.counts"], "portraits": 40}.items():
         if split != "train":
             rows = (extended / f"predictions/vgg19/{split}.csv").read_text(encoding="utf-8").splitlines()
             assert len(rows) == 1 + count
 
 
+@pytest.mark.pipeline
+@pytest.mark.timeout(3600)
 def test_another_data_set_is_evaluated_and_nothing_trained_for_it(extended):
     extended.dvc("repro", "train@vgg19")
-    log = extended.dvc("repro", "evaluate@third")
+    log = extended.dvc("repro", "evaluate@portraits")
     assert of("train", ran(log)) == []
     assert of("predict", ran(log)) != []
-    assert of("evaluate", ran(log)) == ["evaluate@third"]
-    report = (extended / "reports/evaluation/third/metrics.json").read_text(encoding="utf-8")
+    assert of("evaluate", ran(log)) == ["evaluate@portraits"]
+    report = (extended / "reports/evaluation/portraits/metrics.json").read_text(encoding="utf-8")
     metrics = yaml.safe_load(report)
     assert list(metrics) == [*MODELS, "vgg19", "ensemble"]
     assert {figures["n"] for figures in metrics.values()} == {40}
-    rows = (extended / "data/splits/third.csv").read_text(encoding="utf-8").splitlines()[1:]
-    assert all(row.startswith("train/") for row in rows)
+    rows = (extended / "data/splits/portraits.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert all(row.startswith("real_vs_fake/real-vs-fake/test/") for row in rows)
