@@ -189,7 +189,7 @@ def test_an_ensemble_is_checked_against_the_stored_predictions(predicted: Path) 
         table.write_text("\n".join([header, *rows]) + "\n")
         message = fail(predicted, "assemble")
         assert message == (
-            "assemble: predictions: not of the images in data/packed/internal/test;"
+            "assemble: predictions: test.csv is not of the images that are packed;"
             " run `dvc repro -sf predict`"
         )
     finally:

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from clones import ROOT
 from deepfake_ensemble.foundation.files import read_json
-from deepfake_ensemble.studies.residual import params as schema
+from deepfake_ensemble.studies.residual.params import CHECK
 from deepfake_ensemble.workflow import residual_page as document
 from file_server import serve
 
@@ -48,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         extent["epochs"] = 1 if name in RUNS else 0
     params["recipes"]["paper"]["accumulation"] = 1
     params["recipes"]["fast_15"]["batch_size"] = 16
-    assert schema.problems(json.loads(json.dumps(params))) == []
+    assert CHECK.problems(json.loads(json.dumps(params))) == []
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     common, own = ("deepfake_ensemble.studies.common.stages", "deepfake_ensemble.studies.residual.stages")
