@@ -41,6 +41,7 @@ from deepfake_ensemble.workflow.generated import table
 from harness import FOLDER, here, keep, kept, of_several, options
 
 FILE = FOLDER / "use.json"
+TEST = Path("data/packed/internal/test")
 COMMAND = [sys.executable, "-m", "deepfake_ensemble.use.command_line"]
 BARE = """
 import sys, time
@@ -87,7 +88,7 @@ class Memory(threading.Thread):
 
 def files(file: Path, count: int, repeats: int = 5) -> dict[str, Any]:
     """Let the bare session and the command take turns: how fast a machine is may change within minutes."""
-    images = PackedImages(Path("data/packed/test"))
+    images = PackedImages(TEST)
     rates: dict[str, list[float]] = defaultdict(list)
     used: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +142,7 @@ print(ensemble.predict(np.stack([image]), verbose=0))
 
 
 def cold(file: Path, repeats: int = 5) -> dict[str, Any]:
-    image = PackedImages(Path("data/packed/test"))[0]
+    image = PackedImages(TEST)[0]
     programs = {
         "command": [*COMMAND, "predict", "--file", str(file), "-"],
         "keras": [sys.executable, "-c", KERAS],
@@ -159,13 +160,12 @@ def parity(file: Path) -> dict[str, Any]:
     """Compare the command's probabilities with those in predictions/ and their weighted average."""
     weights = read_json(Path("reports/ensemble/weights.json"))
     found = {}
-    for split in sorted(index.parent.name for index in Path("data/packed").glob("*/index.csv")):
-        if split in ("train", "val"):
-            continue
-        images = PackedImages(Path("data/packed") / split)
+    others = sorted(index.parent for index in Path("data/packed").glob("*/index.csv"))
+    for shards in (TEST, *others):
+        images, split = PackedImages(shards), shards.name
         stored = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
         if stored.paths != tuple(images.paths):
-            sys.exit(f"predictions: not of the images in data/packed/{split}; run `dvc repro` first")
+            sys.exit(f"predictions: not of the images in {shards}; run `dvc repro` first")
         expected = {**stored.p_fake, ENSEMBLE: combine(weights, stored.p_fake)}
         with tempfile.TemporaryDirectory() as folder:
             for number in range(len(images)):
@@ -190,7 +190,7 @@ def parity(file: Path) -> dict[str, Any]:
 
 
 def requests(file: Path, parallel: int, seconds: float) -> dict[str, Any]:
-    images = PackedImages(Path("data/packed/test"))
+    images = PackedImages(TEST)
     command = [*COMMAND, "serve", "--file", str(file), "--port", "0", "--rate", "1000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         memory = Memory(process.pid)
