@@ -2,8 +2,8 @@
 
     cd residual; python ../benchmarks/fast_recipe.py fast_60 --set recipes.fast_60.epochs=10
 
-It trains one run of params.yaml on data/packed/internal/train (`dvc repro pack` with profile cpu makes it) and
-prints a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
+It trains one run of params.yaml on data/packed/internal/train (`dvc repro pack` with profile cpu makes it)
+and prints a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
 data/packed/internal/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md. `--batches`
 shrinks the recipe, schedule and all, for a quick look. A run that the profile leaves out needs epochs: `--set
 profiles.cpu.runs.RUN.epochs=1`.
