@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from clones import ENVIRONMENT, Clone, of, ran, restored
+from clones import ENVIRONMENT, ROOT, Clone, of, ran, restored
 from modules import has_code, modules_at
 from tiny_run import MODELS, NETWORKS, TINY
 
@@ -86,7 +86,7 @@ def test_a_second_repro_runs_nothing_and_changes_nothing(here):
 
 
 def test_the_archives_are_laid_out_as_their_publishers_do(here):
-    with zipfile.ZipFile(here / "data/raw/faces.zip") as archive:
+    with zipfile.ZipFile(here / "data/raw/internal.zip") as archive:
         names = set(archive.namelist())
         for part in ("train", "valid", "test"):
             header = archive.read(f"{part}.csv").decode().splitlines()[0]
@@ -101,7 +101,7 @@ def test_the_archives_are_laid_out_as_their_publishers_do(here):
     )
 
 
-@pytest.mark.parametrize("data_set", ["faces", "cifake"])
+@pytest.mark.parametrize("data_set", EVALUATIONS)
 def test_an_index_has_every_image_of_its_archive_sorted_by_path(here, data_set):
     index = table(here / f"data/index/{data_set}.csv")
     assert list(index) == ["path", "label", "sha256", "status"]
@@ -125,7 +125,8 @@ def test_the_splits_are_exact_balanced_and_disjoint(here):
 
 @pytest.mark.parametrize("split", COUNTS)
 def test_a_packed_split_holds_its_images_as_they_are_and_in_order(here, split):
-    packed, rows = here / f"data/packed/{split}", table(here / f"data/splits/{split}.csv")
+    packed = here / "data/packed" / ("cifake" if split == "cifake" else f"internal/{split}")
+    rows = table(here / f"data/splits/{split}.csv")
     index = table(packed / "index.csv")
     assert list(index) == ["path", "label", "shard", "offset", "length"]
     assert index[["path", "label"]].equals(rows[["path", "label"]])
@@ -151,7 +152,7 @@ def test_perturbed_images_are_some_of_the_split_under_each_condition(here):
     assert (found["images"], found["fake_images"]) == (8, 4)
     split = list(table(here / "predictions/cnn/test.csv")["path"])
     for model in MODELS:
-        files = {file.stem: table(file) for file in (here / "predictions/perturbed" / model).glob("*.csv")}
+        files = {file.stem: table(file) for file in (here / "predictions_perturbed" / model).glob("*.csv")}
         assert set(files) == set(found["conditions"])
         for predicted in files.values():
             assert list(predicted["path"]) == [path for path in split if path in set(predicted["path"])]
@@ -165,18 +166,19 @@ def test_the_pictures_are_a_page_for_dvc_and_not_for_git(here):
     page = (here / "reports/explanations/index.html").read_text()
     for gallery in shown.values():
         assert all(image["path"] in page for images in gallery["outcomes"].values() for image in images)
-    assert not here.git("ls-files", "reports/explanations", "predictions/perturbed/*.csv").strip()
+    assert not here.git("ls-files", "reports/explanations", "predictions_perturbed/*/*.csv").strip()
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_learning_curves_are_laid_out_as_dvclive_does_and_stand_in_git_too(here, model):
-    for split in ("train", "val"):
+    in_git = pd.read_csv(here / "reports/training/curves.csv").query("detector == @model")
+    assert list(in_git["epoch"]) == [1]
+    for split, prefix in {"train": "", "val": "val_"}.items():
         for metric in ("loss", "accuracy"):
             curve = pd.read_csv(here / f"models/curves/{model}/plots/metrics/{split}/{metric}.tsv", sep="\t")
             assert list(curve) == ["step", metric]
             assert list(curve["step"]) == [1]
-            copy = here / f"reports/training/curves/{model}/{split}/{metric}.tsv"
-            assert pd.read_csv(copy, sep="\t").equals(curve)
+            assert list(curve[metric]) == list(in_git[f"{prefix}{metric}"])
     summary = read_json(here / f"models/curves/{model}/metrics.json")
     assert read_json(here / "reports/training/metrics.json")[model] == summary
 
@@ -186,7 +188,9 @@ def test_git_holds_the_reports_and_dvc_the_rest(here):
     assert {f"reports/evaluation/{name}/metrics.json" for name in EVALUATIONS} <= in_git
     assert {f"models/{name}.keras" for name in DETECTORS} <= by_dvc
     pictures = {path for path in by_dvc if path.startswith("reports/explanations/")}
-    assert {path.partition("/")[0] for path in by_dvc - pictures} == {"data", "models", "predictions"}
+    assert {path.partition("/")[0] for path in by_dvc - pictures} == {
+        *("data", "models", "predictions", "predictions_perturbed")
+    }
     assert not in_git & by_dvc
 
 
@@ -261,7 +265,7 @@ import keras, numpy as np
 from PIL import Image
 from deepfake_ensemble.reading.images import resize
 out, size, *names = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
-with zipfile.ZipFile("data/raw/faces.zip") as archive:
+with zipfile.ZipFile("data/raw/internal.zip") as archive:
     files = [resize(Image.open(io.BytesIO(archive.read(name))).convert("RGB"), size) for name in names]
 images = np.stack([np.asarray(file) for file in files])
 model = keras.saving.load_model("models/ensemble.keras")
@@ -288,15 +292,20 @@ def test_metrics_and_plots_are_shown(here, tmp_path):
         assert figure in shown
     here.dvc("plots", "show", "--quiet", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    _, *parts = re.split(r'<div id = "(\w+)">', page)
+    _, *parts = re.split(r'<div id = "([^"]+)">', page)
     drawn = dict(zip(parts[::2], parts[1::2], strict=True))
+
+    def detectors(plot: str) -> set[str]:
+        (found,) = (text for name, text in drawn.items() if plot in name)
+        return set(re.findall(r'"detector": "(\w+)"', found))
+
     for evaluation in EVALUATIONS:
-        assert '"images"' in drawn[f"confusion_{evaluation}"]
-        for kind in ("roc", "precision_recall"):
-            files = re.findall(r'"filename": "(\w+)\.csv"', drawn[f"{kind}_{evaluation}"])
-            assert set(files) == set(DETECTORS)
-    curves = re.findall(r'"filename": "(\w+)/val/loss\.tsv"', drawn["validation_loss"])
-    assert set(curves) == set(MODELS)
+        for kind in ("roc", "precision_recall", "confusion"):
+            assert detectors(f"{evaluation}_{kind}") == set(DETECTORS)
+    assert detectors("reliability") == set(DETECTORS)
+    assert detectors("validation_loss") == set(MODELS)
+    for plot in ("reliability", "weightings", "leave_one_out"):
+        assert set(re.findall(r'"data_set": "(\w+)"', drawn[plot])) == set(EVALUATIONS)
 
 
 # What the stages import
@@ -317,28 +326,19 @@ def test_only_the_stages_that_run_networks_import_tensorflow(whole_run):
             assert (library in modules) == (name.partition("@")[0] in NETWORKS), name
 
 
-# Deps that a run may do without: where archives and initial weights come from depends on the profile.
-CONDITIONAL = (
-    "src/deepfake_ensemble/sources/",
-    "src/deepfake_ensemble/fetching/published.py",
-    "src/deepfake_ensemble/fetching/http.py",
-    "src/deepfake_ensemble/progress.py",
-)
-
-
 def test_what_a_stage_imports_while_it_runs_is_what_dvc_watches(whole_run, here):
     locked = lock(here)
     for name, modules in imports(whole_run.log).items():
-        stage, _, item = name.partition("@")
+        item = name.partition("@")[2]
         imported = {source_of(here, module) for module in modules if module.startswith("deepfake_ensemble")}
         # Python reports neither the module that it was started with nor one that is imported by its name.
-        unreported = {source_of(here, f"deepfake_ensemble.stages.{stage}")}
+        started = re.findall(r"-m (deepfake_ensemble[\w.]+)", locked[name]["cmd"])
+        imported |= {source_of(here, module) for module in started}
         if "deepfake_ensemble.models.architecture" in modules:
-            unreported.add(source_of(here, f"deepfake_ensemble.architectures.{item}"))
+            imported.add(source_of(here, f"deepfake_ensemble.architectures.{item}"))
         deps = [here / dep["path"] for dep in locked[name]["deps"] if dep["path"].startswith("src/")]
         watched = {str(file.relative_to(here.folder)) for dep in deps for file in modules_at(dep)}
-        assert {file for file in imported | unreported if has_code(here / file)} <= watched, name
-        assert not [it for it in watched - imported - unreported if not it.startswith(CONDITIONAL)], name
+        assert {file for file in imported if has_code(here / file)} <= watched, name
 
 
 def source_of(here: Clone, module: str) -> str:
@@ -366,6 +366,46 @@ def test_the_arithmetic_needs_no_tensorflow(here, tmp_path):
 
 
 # What makes it run again
+
+
+def promised() -> dict[str, set[str]]:
+    """Return by folder of the package the stages that an edit in it reruns, as CONTRIBUTING.md has them."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w/]+)` \| [^|]* \| ([^|]*) \| [^|]* \|$", text, flags=re.MULTILINE)
+    return {
+        folder: {name for name, files in re.findall(r"`(\w+)`( \([^)]*\))?", reruns) if not files}
+        for folder, reruns in rows
+        if "all stages" not in reruns
+    }
+
+
+def test_an_edit_in_a_room_reruns_exactly_the_stages_that_the_tree_promises(workspace):
+    rooms = promised()
+    assert len(rooms) > 15
+    trained = {room for room, stages in rooms.items() if "train" in stages}
+    assert trained == {"reading", "models", "training/shared", "training/ensemble"}
+    for room, stages in rooms.items():
+        files = sorted((workspace / f"src/deepfake_ensemble/{room}").glob("[!_]*.py"))
+        # Of data_set.py some stages depend by itself.
+        edited = next((file for file in files if file.stem != "data_set"), None)
+        if edited is None or room == "architectures":
+            continue
+        before = edited.read_bytes()
+        edited.write_bytes(before + b"# edited\n")
+        status = json.loads(workspace.dvc("status", "--json"))
+        edited.write_bytes(before)
+        changed = {
+            name.partition("@")[0]
+            for name, why in status.items()
+            if any(path.startswith("src/") for each in why for path in each.get("changed deps", {}))
+        }
+        assert changed == stages, f"{room}: {edited.name}"
+
+
+def test_an_edit_of_one_architecture_reruns_its_own_model_alone(workspace):
+    file = workspace / "src/deepfake_ensemble/architectures/xception.py"
+    file.write_bytes(file.read_bytes() + b"# edited\n")
+    assert set(json.loads(workspace.dvc("status", "--json"))) == {"initialise@xception", "train@xception"}
 
 
 @pytest.mark.pipeline

@@ -32,8 +32,8 @@ def test_a_few_kills(whole_run, tmp_path: Path) -> None:
     there = clone(tmp_path / "clone", whole_run.clone.folder)
     there.set_params(KEEP_EVERY_STEP)
     kills = [
-        Kill("download@faces", 0.8, "stage"),
-        Kill("pack@train", 0.4, "group"),
+        Kill("download@internal", 0.8, "stage"),
+        Kill("pack@internal", 0.4, "group"),
         Kill("initialise@cnn", 0.8, "dvc"),
         Kill("train@cnn", 0.0, "stage", once_saved=True),
         Kill("train@cnn", 0.0, "group", once_saved=True),

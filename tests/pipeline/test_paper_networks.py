@@ -47,7 +47,7 @@ stage, model, url, checksum = sys.argv[1:]
 module = importlib.import_module(f"deepfake_ensemble.architectures.{model}")
 if module.ARCHITECTURE.imagenet is not None:
     module.ARCHITECTURE = dataclasses.replace(module.ARCHITECTURE, imagenet=WeightsFile(url, checksum))
-importlib.import_module(f"deepfake_ensemble.stages.{stage}").main(model)
+importlib.import_module(f"deepfake_ensemble.studies.ensemble.stages.{stage}").main(model)
 """
 
 
@@ -77,8 +77,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     Clone(folder).set_params({"profile": "paper", "training.epochs": 1})
     for split, count in (("train", 4), ("val", 2)):
-        (folder / "data/packed" / split).mkdir(parents=True)
-        records.write(folder / "data/packed" / split, photographs(count), count, per_shard=count)
+        (folder / "data/packed/internal" / split).mkdir(parents=True)
+        records.write(folder / "data/packed/internal" / split, photographs(count), count, per_shard=count)
     (folder / "published").mkdir()
     files = {f"{model}.h5": folder / "published" / f"{model}.h5" for model in TRANSFERRED}
     for model in TRANSFERRED:

@@ -77,7 +77,8 @@ def test_labels_are_those_of_the_class_folders(paper):
 def test_the_packs_hold_the_images_of_the_splits_as_they_are_and_in_order(paper):
     for split in SPLITS:
         listed = table(paper / f"data/splits/{split}.csv")
-        packed = PackedImages(paper / f"data/packed/{split}")
+        place = split if split == "cifake" else f"internal/{split}"
+        packed = PackedImages(paper / f"data/packed/{place}")
         assert packed.paths == [row["path"] for row in listed]
         assert packed.labels.tolist() == [int(row["label"]) for row in listed]
         for position, row in enumerate(listed):
