@@ -89,8 +89,9 @@ def test_data_that_are_not_there_are_no_empty_data(data: list[Path]) -> None:
         fingerprint(PARAMS, [*data, Path("data/packed/nowhere")])
 
 
-# In another process, as a stage: `python -m deepfake_ensemble.stages.NAME`.
+# In another process, as a stage: `python -m deepfake_ensemble.studies.STUDY.stages.NAME`.
 
+PROBE = "studies/common/stages/probe.py"
 STAGE = """
 import json
 from pathlib import Path
@@ -112,7 +113,7 @@ def clone(tmp_path: Path) -> Path:
 
 def make_clone(folder: Path) -> Path:
     shutil.copytree(PACKAGE, folder / "src" / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "src" / PACKAGE.name / "stages" / "probe.py").write_text(STAGE)
+    (folder / "src" / PACKAGE.name / PROBE).write_text(STAGE)
     (folder / "data").mkdir()
     (folder / "data" / "file").write_bytes(b"1")
     return folder
@@ -120,7 +121,7 @@ def make_clone(folder: Path) -> Path:
 
 def account_of(clone: Path, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", f"{PACKAGE.name}.stages.probe"],
+        [sys.executable, "-m", f"{PACKAGE.name}.studies.common.stages.probe"],
         cwd=clone,
         env=os.environ | {"PYTHONPATH": str(clone / "src"), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
         capture_output=True,
@@ -144,9 +145,7 @@ def test_only_the_libraries_in_use_are_in_it(clone: Path) -> None:
     assert set(account_of(clone)["versions"]) == {"numpy"}
 
 
-@pytest.mark.parametrize(
-    "module", ["data/reading/order.py", "stages/probe.py", "foundation/files.py", "__init__.py"]
-)
+@pytest.mark.parametrize("module", ["reading/order.py", PROBE, "foundation/files.py", "__init__.py"])
 def test_an_edit_to_any_module_in_use_changes_it(clone: Path, module: str) -> None:
     before = account_of(clone)
     with (clone / "src" / PACKAGE.name / module).open("a") as file:
@@ -158,6 +157,6 @@ def test_an_edit_to_any_module_in_use_changes_it(clone: Path, module: str) -> No
 
 def test_an_edit_to_another_module_does_not(clone: Path) -> None:
     before = account_of(clone)
-    with (clone / "src" / PACKAGE.name / "data" / "split.py").open("a") as file:
+    with (clone / "src" / PACKAGE.name / "archives/splitting.py").open("a") as file:
         file.write("\n# edited\n")
     assert account_of(clone) == before
