@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import markdown
+from deepfake_ensemble.archives.audit_report import LogisticBaseline
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.workflow import generated, measured, readme, rooms
+from kept_reports import keep, metrics
 
 ROOT = Path(__file__).parents[2]
-METRICS = {"accuracy": 0.9, "f1": 0.91, "auc": 0.95, "n": 240}
 SETTINGS = {"source": "local", "image_size": 64, "counts": {"train": 640}, "initial_weights": "random"}
 
 
@@ -25,21 +26,22 @@ def test_the_generated_parts_are_current(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
-    """Reports of a run, as its stages write them, with figures that are easy to tell apart."""
     folder = tmp_path / "small"
-    logistic = {"auc": 0.867, "accuracy": 0.789, "folds": 5, "n": 504}
-    for path, data in {
-        "evaluation/cifake/metrics.json": {
-            "cnn": METRICS | {"auc": 0.5125},
-            "ensemble": METRICS | {"accuracy": 0.6},
+    keep(
+        folder,
+        {
+            "internal": {
+                "cnn": metrics(0.9, 0.91, 0.95, n=240),
+                "ensemble": metrics(0.9, 0.92, 0.95, n=240),
+            },
+            "cifake": {
+                "cnn": metrics(0.9, 0.91, 0.5125, n=240),
+                "ensemble": metrics(0.6, 0.91, 0.95, n=240),
+            },
         },
-        "evaluation/internal/metrics.json": {"cnn": METRICS, "ensemble": METRICS | {"f1": 0.92}},
-        "ensemble/weights.json": {"cnn": 1.0},
-        "data/internal.json": {"baselines": {"logistic": None}},
-        "data/cifake.json": {"baselines": {"logistic": logistic}},
-    }.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(json.dumps(data))
+        weights={"cnn": 1.0},
+        audits={"internal": (1678, None), "cifake": (504, LogisticBaseline(0.867, 0.789, folds=5, n=504))},
+    )
     return folder
 
 
@@ -122,7 +124,7 @@ def test_the_graph_has_each_stage_once_and_no_arrow_that_follows_from_others(
 
 def test_reports_that_someone_broke_are_named(reports: Path) -> None:
     (reports / "ensemble/weights.json").write_text("{")
-    with pytest.raises(UserError, match=r"weights\.json: not JSON .*; restore it from git"):
+    with pytest.raises(UserError, match=r"weights\.json: Invalid JSON.*; restore it from git"):
         measured.read(reports)
     (reports / "ensemble/weights.json").unlink()
     with pytest.raises(UserError, match=r"weights\.json: missing; `dvc repro` makes it"):

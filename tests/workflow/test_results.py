@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 import markdown
+from deepfake_ensemble.archives.audit_report import LogisticBaseline
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.workflow import generated, measured, results
+from kept_reports import keep, metrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/results.md"
@@ -27,41 +30,7 @@ def test_the_page_is_current() -> None:
 # A run's reports, with figures that are easy to tell apart
 
 
-def metrics(accuracy: float, auc: float, n: int) -> dict[str, float]:
-    return {"accuracy": accuracy, "f1": accuracy, "auc": auc, "n": n}
-
-
-REPORTS: dict[str, Any] = {
-    "evaluation/internal/metrics.json": {
-        "cnn": metrics(0.8, 0.88, 270),
-        "xception": metrics(0.9, 0.97, 270),
-        "ensemble": metrics(0.9 + 5 / 270, 0.98, 270),
-    },
-    "evaluation/cifake/metrics.json": {
-        "cnn": metrics(0.55, 0.6, 20_000),
-        "xception": metrics(0.5, 0.87, 20_000),
-        "ensemble": metrics(0.55, 0.61, 20_000),
-    },
-    "ensemble/weights.json": {"cnn": 0.4, "xception": 0.6},
-    "data/internal.json": {
-        "usable": 1800,
-        "baselines": {"file_size": {"auc": 0.6}, "logistic": {"auc": 0.61, "accuracy": 0.58}},
-    },
-    "data/cifake.json": {
-        "usable": 120_000,
-        "baselines": {"file_size": {"auc": 0.7}, "logistic": {"auc": 0.867, "accuracy": 0.79}},
-    },
-    "training/metrics.json": {
-        "cnn": {
-            "epochs": 9,
-            "best_epoch": 6,
-            "loss": 0.5,
-            "accuracy": 0.7,
-            "val_loss": 0.6,
-            "val_accuracy": 0.65,
-        }
-    },
-}
+TRAINING = {"epochs": 9, "best_epoch": 6, "loss": 0.5, "accuracy": 0.7, "val_loss": 0.6, "val_accuracy": 0.65}
 SETTINGS = {"source": "local", "image_size": 96, "counts": {"train": 1260}, "initial_weights": "random"}
 RUN: dict[str, Any] = {
     "profile": "small",
@@ -81,10 +50,28 @@ RUN: dict[str, Any] = {
 @pytest.fixture
 def measurements(tmp_path: Path) -> Path:
     folder = tmp_path / "docs/measurements"
-    for path, data in REPORTS.items():
-        (folder / "small" / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "small" / path).write_text(json.dumps(data))
-    (folder / "small.json").write_text(json.dumps(RUN))
+    keep(
+        folder / "small",
+        {
+            "internal": {
+                "cnn": metrics(0.8, 0.8, 0.88, n=270),
+                "xception": metrics(0.9, 0.9, 0.97, n=270),
+                "ensemble": metrics(0.9 + 5 / 270, 0.9, 0.98, n=270),
+            },
+            "cifake": {
+                "cnn": metrics(0.55, 0.55, 0.6, n=20_000),
+                "xception": metrics(0.5, 0.5, 0.87, n=20_000),
+                "ensemble": metrics(0.55, 0.55, 0.61, n=20_000),
+            },
+        },
+        weights={"cnn": 0.4, "xception": 0.6},
+        audits={
+            "internal": (1800, LogisticBaseline(0.61, 0.58, folds=5, n=1800)),
+            "cifake": (120_000, LogisticBaseline(0.867, 0.79, folds=5, n=120_000)),
+        },
+    )
+    write_json(folder / "small/training/metrics.json", {"cnn": TRAINING})
+    write_json(folder / "small.json", RUN)
     return folder
 
 
@@ -114,7 +101,7 @@ def test_figures_are_told_beside_what_the_best_member_and_trivial_features_reach
         " logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3 detectors has"
         " more. It was fitted to this data set, the detectors were not." in section
     )
-    assert "| CIFAKE | 120,000 | 0.700 | 0.867 |" in section
+    assert "| CIFAKE | 120,000 | 0.600 | – | – | 0.867 |" in section
 
 
 def test_intervals_are_shown_where_the_run_has_them(measurements: Path) -> None:

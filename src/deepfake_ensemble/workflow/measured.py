@@ -1,12 +1,14 @@
 """What a run's own reports say, as the tables of README.md and docs/results.md show it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.archives.audit_report import AuditReport
+from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import title
 from deepfake_ensemble.workflow.generated import table
@@ -20,32 +22,32 @@ class Reports:
     """The reports of one run.
 
     Attributes:
-        metrics: evaluation → detector → metric.
+        metrics: by evaluation and detector.
         weights: of the ensemble, by model.
         audits: of the data set behind each evaluation.
     """
 
-    metrics: dict[str, dict[str, dict[str, float]]]
+    metrics: dict[str, dict[str, Metrics]]
     weights: dict[str, float]
-    audits: dict[str, dict[str, Any]]
+    audits: dict[str, AuditReport]
 
 
 def read(folder: Path) -> Reports | None:
     """Read a run's reports from `folder`, laid out as `reports/`; None if it holds no evaluation.
 
     Raises:
-        UserError: if one of them is missing or not JSON.
+        UserError: if one of them is missing or not what its stage writes.
     """
     evaluations = sorted(
         (folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
     )
     if not evaluations:
         return None
-    metrics = {file.parent.name: read_json(file) for file in evaluations}
+    metrics = {file.parent.name: read_result(file, dict[str, Metrics]) for file in evaluations}
     return Reports(
         metrics=metrics,
-        weights=read_json(folder / "ensemble/weights.json"),
-        audits={name: read_json(folder / f"data/{name}.json") for name in metrics},
+        weights=read_result(folder / "ensemble/weights.json", dict[str, float]),
+        audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in metrics},
     )
 
 
@@ -53,12 +55,13 @@ def detectors(reports: Reports) -> str:
     """Return the table of the members, the ensemble and the trivial baselines, for each evaluation."""
     header = ["detector", "weight"]
     for evaluation, measured in reports.metrics.items():
-        n = next(iter(measured.values()))["n"]
+        n = next(iter(measured.values())).n
         header += [f"{title(evaluation)} (n = {n:,}): {SHOWN['accuracy']}", *list(SHOWN.values())[1:]]
     rows = []
     for name in next(iter(reports.metrics.values())):
         weight = f"{reports.weights[name]:.3f}" if name in reports.weights else ""
-        figures = [f"{measured[name][key]:.3f}" for measured in reports.metrics.values() for key in SHOWN]
+        of = [measured[name] for measured in reports.metrics.values()]
+        figures = [f"{getattr(each, key):.3f}" for each in of for key in SHOWN]
         rows.append([detector(name), weight, *figures])
     rows.append(["*logistic regression on trivial features*", "", *_trivial(reports)])
     return table(header, rows)
@@ -67,15 +70,10 @@ def detectors(reports: Reports) -> str:
 def _trivial(reports: Reports) -> list[str]:
     cells = []
     for evaluation in reports.metrics:
-        fitted = baseline(reports, evaluation)
-        known = {"accuracy": fitted and fitted["accuracy"], "auc": fitted and fitted["auc"]}
-        cells += [f"*{known[key]:.3f}*" if known.get(key) is not None else "–" for key in SHOWN]
+        fitted = reports.audits[evaluation].baselines.logistic
+        known = asdict(fitted) if fitted else {}
+        cells += [f"*{known[key]:.3f}*" if key in known else "–" for key in SHOWN]
     return cells
-
-
-def baseline(reports: Reports, evaluation: str) -> dict[str, float] | None:
-    """Return what the audit's logistic regression reached on the data set behind an evaluation."""
-    return reports.audits[evaluation]["baselines"]["logistic"]
 
 
 def headline(profile: str, settings: Mapping[str, Any]) -> str:

@@ -6,9 +6,11 @@ it, the run's own reports. The sample's figures say nothing about real images, s
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.archives.audit_report import Baselines
 from deepfake_ensemble.comparison.robustness import PARTS
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
@@ -127,19 +129,17 @@ def _remarks(reports: Reports) -> Iterable[str]:
     """Say of each evaluation what its figures are to be measured against."""
     for evaluation, detectors in reports.metrics.items():
         ensemble, members = detectors["ensemble"], detectors.keys() - {"ensemble"}
-        best = max(sorted(members), key=lambda name: detectors[name]["accuracy"])
-        images = round((ensemble["accuracy"] - detectors[best]["accuracy"]) * ensemble["n"])
+        best = max(sorted(members), key=lambda name: detectors[name].accuracy)
+        images = round((ensemble.accuracy - detectors[best].accuracy) * ensemble.n)
         more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
         than = f"{'than' if images else 'as'} its best member there, {title(best)}"
         name = title(evaluation)
-        told = (
-            f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble['n']:,} images right {than}."
-        )
-        baseline = measured.baseline(reports, evaluation)
+        told = f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble.n:,} images right {than}."
+        baseline = reports.audits[evaluation].baselines.logistic
         if baseline:
-            beaten = sum(figures["auc"] > baseline["auc"] for figures in detectors.values())
+            beaten = sum(figures.auc > baseline.auc for figures in detectors.values())
             told += (
-                f" The logistic regression on trivial features has AUC {baseline['auc']:.3f} on this data"
+                f" The logistic regression on trivial features has AUC {baseline.auc:.3f} on this data"
                 f" set; {beaten or 'none'} of the {len(detectors)} detectors"
                 f" {'has' if beaten < 2 else 'have'} more."
             )
@@ -224,11 +224,10 @@ def _points(figure: Mapping[str, float]) -> str:
 def _trivial(reports: Reports) -> str:
     rows = []
     for name, audit in reports.audits.items():
-        found = audit["baselines"]
-        cells = [f"{found[key]['auc']:.3f}" if found[key] else "–" for key in found]
-        rows.append([title(name), f"{audit['usable']:,}", *cells])
-    features = next(iter(reports.audits.values()))["baselines"]
-    return table(["data set", "images", *(key.replace("_", " ") for key in features)], rows)
+        cells = [f"{of.auc:.3f}" if of else "–" for of in vars(audit.baselines).values()]
+        rows.append([title(name), f"{audit.usable:,}", *cells])
+    features = [field.name.replace("_", " ") for field in fields(Baselines)]
+    return table(["data set", "images", *features], rows)
 
 
 def _training(folder: Path) -> Iterable[str]:
