@@ -144,3 +144,13 @@ def test_the_page_names_the_profile_every_model_and_every_source(name: str):
     assert f"Profile `{name}`" in text
     assert all(f"| {model} " in text for model in PUBLISHED)
     assert all(address in text for address in estimate.SOURCES.values())
+
+
+def test_a_data_set_without_a_count_is_named_as_left_out() -> None:
+    counts = {"train": 100_000, "val": 20_000, "test": 20_000}
+    whole = profile("paper", counts=counts)
+    assert estimate.work(whole).predicted == estimate.work(profile("paper")).predicted - 20_000
+    assert "- Not in it: all images of cifake; their number is not known.\n" in estimate.page(
+        whole, MEASURED, ON_GPU
+    )
+    assert "Not in it" not in estimate.page(profile("paper"), MEASURED, ON_GPU)

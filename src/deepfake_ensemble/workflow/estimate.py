@@ -257,11 +257,17 @@ of it away.
 - Disk: {decimal(round(sum(takes.values())))} ({parts}).
 - Network: {decimal(round(network(whole)))}.
 - Memory: {_most(measured)}; on a GPU less, because the networks are not in it.
-
+{_uncounted(whole)}
 Sources:
 
 {_sources()}
 """
+
+
+def _uncounted(whole: Params) -> str:
+    """Return a line on the data sets of which nothing says how many images are predicted, if any."""
+    names = [split for split, images in plan.predicted(whole).items() if images is None]
+    return f"- Not in it: all images of {', '.join(names)}; their number is not known.\n" if names else ""
 
 
 def _sources() -> str:
