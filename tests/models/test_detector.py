@@ -256,6 +256,16 @@ def test_more_layers_than_there_are_cannot_be_frozen(name: str) -> None:
         detector.freeze(shared(name), count + 1)
 
 
+@pytest.mark.parametrize("name", architecture.names())
+def test_the_check_of_params_knows_how_many_layers_can_be_frozen(name: str) -> None:
+    registered = architecture.find(name)
+    if registered.network is architecture.FineTuned:
+        backbone = registered.backbone(32, registered.network(frozen_layers=0), None)
+        assert registered.layers == len(backbone.layers)
+    else:
+        assert registered.layers is None
+
+
 def test_frozen_batch_normalisation_is_in_inference_mode() -> None:
     import keras
 
