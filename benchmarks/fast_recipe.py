@@ -97,7 +97,7 @@ def main() -> None:
         adaptation.batch_norm_momentum if recipe.fine_tuning else None,
     )
     multiplier = adaptation.learning_rate_multiplier.random if recipe.fine_tuning else 1
-    train, val = (PackedImages(Path("data/packed") / split) for split in ("train", "val"))
+    train, val = (PackedImages(Path("data/packed/internal") / split) for split in ("train", "val"))
     epochs = recipe.epochs if extent.epochs is None else extent.epochs
     plan = schedule.plan(
         len(train), recipe, epochs=epochs, evaluate_every=1, checkpoint_every=1, step="batch"
