@@ -33,8 +33,9 @@ from typing import Any
 import httpx
 import psutil
 
-from deepfake_ensemble.evaluation.predictions import aligned, read
+from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, combine
+from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.workflow.generated import table
@@ -163,9 +164,7 @@ def parity(file: Path) -> dict[str, Any]:
     others = sorted(index.parent for index in Path("data/packed").glob("*/index.csv"))
     for shards in (TEST, *others):
         images, split = PackedImages(shards), shards.name
-        stored = aligned({model: read(Path("predictions") / model / f"{split}.csv") for model in weights})
-        if stored.paths != tuple(images.paths):
-            sys.exit(f"predictions: not of the images in {shards}; run `dvc repro` first")
+        stored = read_split(weights, split, images.paths)
         expected = {**stored.p_fake, ENSEMBLE: combine(weights, stored.p_fake)}
         with tempfile.TemporaryDirectory() as folder:
             for number in range(len(images)):
@@ -309,4 +308,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exiting():
+        main()
