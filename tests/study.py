@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
+from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.foundation.files import write_csv, write_json
+from deepfake_ensemble.foundation.files import read_result, write_csv, write_json
 from deepfake_ensemble.foundation.fingerprint import fingerprint
+from deepfake_ensemble.studies.ensemble.report.study import Run, Settings, Study, read
 from deepfake_ensemble.training.ensemble import curves
 
 ROOT = Path(__file__).parents[1]
@@ -108,3 +110,19 @@ def _history(epochs: int) -> dict[str, list[float]]:
         "val_loss": [0.1 + x for x in falling],
         "val_accuracy": rising,
     }
+
+
+def found(folder: Path, source: Source = "sample") -> Study:
+    """Read what the stages have found in `folder`, as if its images had come from `source`."""
+    run = read_result(folder / "reports/run.json", Run)
+    with (folder / "params.yaml").open(encoding="utf-8") as file:
+        params = YAML().load(file)
+    profile = params["profiles"][run.profile]
+    settings = Settings(
+        source=source,
+        image_size=profile["image_size"],
+        initial_weights=profile["initial_weights"],
+        weighting=params["ensemble"]["weighting"],
+        data_sets={name: DataSet(**of) for name, of in params["data_sets"].items()},
+    )
+    return read(folder / "reports", run, settings)

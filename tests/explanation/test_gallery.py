@@ -10,8 +10,9 @@ import pytest
 
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.explanation import gallery
-from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
-from deepfake_ensemble.explanation.gallery import Gallery, account, galleries
+from deepfake_ensemble.explanation.choice import OUTCOMES
+from deepfake_ensemble.explanation.gallery import Gallery, galleries, summary
+from deepfake_ensemble.explanation.settings import ExplanationParams
 from deepfake_ensemble.reading.batches import BatchReader
 from pictures import pack
 
@@ -105,8 +106,8 @@ def test_outcomes_hold_what_they_say_and_errors_are_counted(found, members):
         assert all(not shown.heat for shown in of.misclassified)
 
 
-def test_the_account_is_fit_for_json_and_names_every_image(found):
+def test_the_summary_is_fit_for_json_and_names_every_image(found):
     for of in found.values():
-        said = json.loads(json.dumps(account(of), allow_nan=False))
+        said = json.loads(json.dumps(summary(of), allow_nan=False))
         assert [image["path"] for image in said["misclassified"]] == [it.path for it in of.misclassified]
         assert said["wrong"] == of.wrong

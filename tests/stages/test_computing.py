@@ -120,7 +120,7 @@ def test_training_leaves_a_model_and_its_curves_and_nothing_else(trained: Path) 
         "models/curves/cnn/metrics.json",
         *tables,
     }
-    assert curves.read_summary(trained / "models" / "curves" / "cnn")["epochs"] == 2
+    assert curves.read_summary(trained / "models" / "curves" / "cnn").epochs == 2
 
 
 def test_the_model_says_what_it_was_made_from_and_not_where(trained: Path) -> None:

@@ -124,7 +124,7 @@ def test_the_graph_has_each_stage_once_and_no_arrow_that_follows_from_others(
 
 def test_reports_that_someone_broke_are_named(reports: Path) -> None:
     (reports / "ensemble/weights.json").write_text("{")
-    with pytest.raises(UserError, match=r"weights\.json: Invalid JSON.*; restore it from git"):
+    with pytest.raises(UserError, match=r"weights\.json: not JSON.*; restore it from git"):
         measured.read(reports)
     (reports / "ensemble/weights.json").unlink()
     with pytest.raises(UserError, match=r"weights\.json: missing; `dvc repro` makes it"):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ def against_guessing(
         threshold: from which P(fake) on an image is called fake.
         confidence: luck is ruled out if the p-value is below what this leaves of 1.
     """
+    from scipy.special import bdtrc
+
     n = len(labels)
     hits = int(((p_fake >= threshold) == labels).sum())
     fake = int(labels.sum())

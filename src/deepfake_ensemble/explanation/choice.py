@@ -1,13 +1,10 @@
 """Which images are shown: the ensemble's surest answers of each kind, and those that detectors get wrong."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.foundation.section import section
 
 # By (is fake, is called fake), in the order in which they are shown.
 OUTCOMES = {
@@ -16,19 +13,6 @@ OUTCOMES = {
     "fakes_missed": (True, False),
     "reals_called_fake": (False, True),
 }
-
-
-@section
-class ExplanationParams:
-    """The section `explanations`.
-
-    Attributes:
-        of_each_outcome: images whose Grad-CAM is shown, of each of OUTCOMES and each data set.
-        misclassified: images shown of those that detectors get wrong, of each data set.
-    """
-
-    of_each_outcome: Annotated[int, Ge(1)]
-    misclassified: Annotated[int, Ge(1)]
 
 
 def surest(labels: np.ndarray, p_fake: np.ndarray, threshold: float, count: int) -> dict[str, list[int]]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
-from deepfake_ensemble.explanation.choice import ExplanationParams, misclassified, surest
+from deepfake_ensemble.explanation.choice import misclassified, surest
 from deepfake_ensemble.explanation.gradcam import GradCam, enlarged, of_ensemble
+from deepfake_ensemble.explanation.settings import ExplanationParams
 from deepfake_ensemble.reading.batches import BatchReader
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Shown:
     p_fake: Mapping[str, float]
     pixels: NDArray[np.uint8]
     heat: Mapping[str, NDArray[np.float32]]
+
+    @property
+    def label(self) -> str:
+        """What it is, in words."""
+        return "fake" if self.is_fake else "real"
 
 
 @dataclass(frozen=True)
@@ -126,14 +132,11 @@ def _shown(
     ]
 
 
-def account(gallery: Gallery) -> dict[str, Any]:
+def summary(gallery: Gallery) -> dict[str, Any]:
     """Return what the page says of each image, for JSON."""
 
     def said(images: Sequence[Shown]) -> list[dict[str, Any]]:
-        return [
-            {"path": image.path, "class": "fake" if image.is_fake else "real", "p_fake": image.p_fake}
-            for image in images
-        ]
+        return [{"path": image.path, "class": image.label, "p_fake": image.p_fake} for image in images]
 
     return rounded(
         {

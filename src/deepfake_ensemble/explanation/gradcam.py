@@ -12,6 +12,8 @@ from deepfake_ensemble.foundation.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+_OPACITY = 0.65  # of the hottest spot of a map that is laid over its image
+
 
 class GradCam:
     """Explains one detector as `models.detector` builds it."""
@@ -62,6 +64,16 @@ def enlarged(heat: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Return maps (n, height, width) at size x size pixels, bilinearly."""
     images = [Image.fromarray(each).resize((size, size), Image.Resampling.BILINEAR) for each in heat]
     return np.stack([np.asarray(image) for image in images])
+
+
+def overlaid(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return an image (size, size, 3) in grey, with its heat map (size, size) from 0 to 1 laid over it."""
+    import matplotlib as mpl
+
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float64)[:, :, None]
+    colours = 255 * mpl.colormaps["inferno"](np.rint(255 * heat).astype(np.uint8))[:, :, :3]
+    opacity = _OPACITY * heat[:, :, None]
+    return np.rint((1 - opacity) * grey + opacity * colours).astype(np.uint8)
 
 
 def _peak_at_one(heat: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -137,7 +137,8 @@ def read_result(path: Path, type_: "TypeForm[T]") -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{part}: " for part in first["loc"])
-        problem = ascii(f"{place}{first['msg']}")[1:-1]
+        said = f"not JSON ({first['msg']})" if first["type"] == "json_invalid" else f"{place}{first['msg']}"
+        problem = ascii(said)[1:-1]
         raise UserError(f"{path}: {problem}; restore it from git, or run `dvc repro`") from None
 
 

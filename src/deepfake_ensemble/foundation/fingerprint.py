@@ -33,7 +33,8 @@ def fingerprint(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, An
         data: the files and folders that were read.
 
     Returns:
-        `params`, `code` (one digest over this package's modules loaded so far), `data` (digests by path),
+        `params`, `code` (one digest over this package's modules loaded so far and their
+        templates), `data` (digests by path),
         `versions` (of the libraries loaded so far) and `digest`.
     """
     account: dict[str, Any] = {
@@ -58,6 +59,9 @@ def _code() -> str:
             found_as = module.__spec__
             if found_as is not None and found_as.name.startswith(package) and found_as.origin is not None:
                 digests[found_as.name] = sha256(Path(found_as.origin))
+                if found_as.submodule_search_locations is not None:  # a package may have templates
+                    folder = Path(found_as.origin).parent / "templates"
+                    digests |= {f"{found_as.name}/{it.name}": sha256(it) for it in folder.glob("*")}
     return _digest(json.dumps(digests, sort_keys=True).encode())
 
 

@@ -6,8 +6,9 @@ page's text, dark on paper and light on a dark screen.
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -15,7 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from deepfake_ensemble.pages.detectors import INK, Look, title
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.pages.titles import title
+
+# Stands for the colour of the text, which is dark on white paper and light on a dark screen.
+INK = "#010203"
 
 # Inches of a figure that stands beside another, and the width of one that stands alone.
 HALF = (3.9, 3.5)
@@ -50,6 +55,39 @@ _STYLE: dict[Any, Any] = {
     "savefig.facecolor": "none",
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a detector is drawn: told apart by colour, dashes and marker, each by itself."""
+
+    colour: str
+    dashes: tuple[float, tuple[float, ...]] | str
+    marker: str
+    width: float = 1.3
+
+
+# Okabe & Ito's colours (2008), which the colour-blind can tell apart; first those that stand out on white
+# paper and dark screens alike.
+_LOOKS = (
+    Look("#0072B2", (0, (5, 1.5)), "o"),
+    Look("#D55E00", (0, (1, 1)), "s"),
+    Look("#009E73", (0, (5, 1.5, 1, 1.5)), "^"),
+    Look("#CC79A7", (0, (2.5, 1.5)), "D"),
+    Look("#E69F00", (0, (8, 2)), "v"),
+    Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
+)
+_OWN = {"cnn": 0, "resnet50": 1, "xception": 2, "efficientnet_b4": 3}
+_ENSEMBLE_LOOK = Look(INK, "-", "X", width=2.0)
+
+
+def looks(detectors: Sequence[str]) -> Mapping[str, Look]:
+    """Return each detector's look: the study's have their own, others take what is left, in turn."""
+    others = [name for name in detectors if name not in _OWN and name != ENSEMBLE]
+    number = _OWN | {name: len(_OWN) + i for i, name in enumerate(others)}
+    return {
+        name: _ENSEMBLE_LOOK if name == ENSEMBLE else _LOOKS[number[name] % len(_LOOKS)] for name in detectors
+    }
 
 
 @contextmanager

@@ -1,7 +1,12 @@
-"""Figures as text, each with the value it stands for, which a JSON file beside the report holds."""
+"""Figures as text, each with the value it stands for, which a JSON file beside the page holds.
 
+A template shows them as they are: in HTML each keeps its value, in Markdown it is its text.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from html import escape
+from typing import Literal, Protocol
 
 # Which signs are shown: of negative figures, of both kinds, of none where words say which way it goes.
 Sign = Literal["minus", "both", "never"]
@@ -11,10 +16,60 @@ PERCENT = "\N{NO-BREAK SPACE}%"
 
 @dataclass(frozen=True)
 class Number:
-    """A value as a JSON file beside the report holds it, and what is shown of it."""
+    """A value as a JSON file beside the page holds it, and what is shown of it."""
 
     value: float
     text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __html__(self) -> str:
+        return f'<data value="{self.value!r}">{escape(self.text, quote=False)}</data>'
+
+
+class Bounded(Protocol):
+    """A figure and the ends of its interval, as `comparison.intervals.Interval` has them."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def ci_low(self) -> float: ...
+    @property
+    def ci_high(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Range:
+    """A figure with its interval: below it in small print, or in brackets."""
+
+    value: Number
+    low: Number
+    high: Number
+
+    @property
+    def ends(self) -> tuple[Number, str, Number]:
+        signed = any(sign in end.text for end in (self.low, self.high) for sign in "+−")
+        return self.low, " to " if signed else "–", self.high
+
+    def __str__(self) -> str:
+        return f"{self.value} ({''.join(map(str, self.ends))})"
+
+    def __html__(self) -> str:
+        low, between, high = self.ends
+        return f"{self.value.__html__()}<small>{low.__html__()}{between}{high.__html__()}</small>"
+
+
+def interval(figure: Bounded | None, show: Callable[..., Number], *digits: int) -> Range | None:
+    """Show a figure with its interval; nothing for None."""
+    if figure is None:
+        return None
+    return Range(*(show(value, *digits) for value in (figure.value, figure.ci_low, figure.ci_high)))
+
+
+def optional(value: float | None, show: Callable[..., Number], *digits: int) -> Number | None:
+    """Show a figure that may be undefined."""
+    return None if value is None else show(value, *digits)
 
 
 def decimals(images: int) -> int:
@@ -27,9 +82,9 @@ def share(value: float, digits: int = 3) -> Number:
     return Number(value, _fixed(value, digits))
 
 
-def percent(value: float, digits: int = 3) -> Number:
+def percent(value: float, digits: int = 3, unit: str = PERCENT) -> Number:
     """Show a share in percent, to the same place as `share`."""
-    return Number(value, f"{_fixed(100 * value, digits - 2)}{PERCENT}")
+    return Number(value, f"{_fixed(100 * value, digits - 2)}{unit}")
 
 
 def points(value: float, digits: int = 3, sign: Sign = "both") -> Number:
@@ -53,6 +108,7 @@ def given(value: float) -> Number:
 
 
 def p_value(value: float) -> Number:
+    """Show a p-value, the smallest as less than 0.001."""
     return Number(
         value, "<\N{NO-BREAK SPACE}0.001" if value < 0.001 else f"{value:.3f}" if value < 1 else "1"
     )

@@ -41,8 +41,7 @@ class Heatmaps:
             towards_fake: whether the heat marks what speaks for fake, or for real.
             detectors: members, or the ensemble, whose heat is its members' by their weights.
         """
-        from deepfake_ensemble.explanation.gradcam import enlarged, of_ensemble
-        from deepfake_ensemble.explanation.overlay import overlaid
+        from deepfake_ensemble.explanation.gradcam import enlarged, of_ensemble, overlaid
 
         weights = self._metadata.weights
         members = list(weights) if ENSEMBLE in detectors else [name for name in weights if name in detectors]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.pages.detectors import title
+from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.portable.metadata import DataSetResults, ModelMetadata
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.verdicts import decision_rule

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.pages.detectors import title
+from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.metadata import DEFAULT, as_plain
 from deepfake_ensemble.reading.images import BadImage

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.pages.detectors import place, title
+from deepfake_ensemble.pages.titles import place, title
 from deepfake_ensemble.portable.metadata import DataSetResults, ModelMetadata
 from deepfake_ensemble.use.verdicts import DecisionRule, calibration_bin
 

@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from deepfake_ensemble.pages.drawing import FULL, empty, styled, svg
+from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.studies.residual.report.names import title
 
 TEST, VALIDATION, BEST = "#0072B2", "#D55E00", "#009E73"
 
@@ -48,7 +48,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
             axes.errorbar(run["minutes"], f1["value"], yerr=ends, fmt="o", color=TEST, capsize=2)
             # Beaten ones lie close to each other: every other one has its name on the left.
             left = run in beaten[::2]
-            _label(axes, title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
+            _label(axes, run_title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
         for run in on_two_cores(results.get("superseded", ())):
             axes.plot(run["minutes"], run["f1_official"]["value"], "o", color=TEST, fillstyle="none")
         for trial in on_two_cores(trials):

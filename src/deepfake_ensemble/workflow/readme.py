@@ -11,8 +11,8 @@ from typing import Any
 
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.studies.residual.report.names import title
 from deepfake_ensemble.workflow import generated, measured, rooms
 
 README = Path("README.md")
@@ -59,7 +59,7 @@ def residual(results: Mapping[str, Any]) -> str:
     )
     rows = [
         [
-            title(run["run"]),
+            run_title(run["run"]),
             f"{paper.F1[run['run']]:.3f}" if run["run"] in paper.F1 else "–",
             "{value:.3f} ({ci_low:.3f}–{ci_high:.3f})".format(**run["f1_official"]),
             f"{run['minutes']:.0f}",

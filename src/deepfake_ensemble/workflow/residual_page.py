@@ -11,8 +11,9 @@ from typing import Any
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.studies.residual.report.names import WITHOUT_STEM, title
+from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM
 from deepfake_ensemble.workflow import frontier
 from deepfake_ensemble.workflow.generated import refresh, table
 
@@ -82,7 +83,7 @@ def _results(results: Mapping[str, Any]) -> str:
     )
     averages = "".join(
         f"\n\nThe weighted average of profile `{of['profile']}` is of "
-        + ", ".join(f"{title(run)} ({weight:.3f})" for run, weight in of["weights"].items())
+        + ", ".join(f"{run_title(run)} ({weight:.3f})" for run, weight in of["weights"].items())
         + "."
         for of in results.get("averages", ())
     )
@@ -100,7 +101,7 @@ def _row(of: Mapping[str, Any]) -> list[str]:
         measured = [f"{of['minutes']:.1f}", f"`{commit[:7]}`{', ' + changes if changes else ''}"]
         measured.append(str(of["times_scored"]))
     return [
-        title(of["run"]),
+        run_title(of["run"]),
         NONE if printed is None else f"{printed:.3f}",
         of["profile"],
         *trained,
@@ -133,7 +134,7 @@ def _trials(trials: list[Mapping[str, Any]]) -> str:
 def _cost(measured: Mapping[str, Any]) -> str:
     rows = [
         [
-            title(name),
+            run_title(name),
             f"{of['trainable'] / 1e6:.2f}",
             f"{of['multiply_adds'] / 1e6:,.0f}",
             f"{of['trained_per_second']:,.1f}",

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import Baselines
+from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
 from deepfake_ensemble.comparison.robustness import PARTS
 from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
-from deepfake_ensemble.pages.detectors import title
+from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.perturbing.conditions import IMITATED
-from deepfake_ensemble.studies.ensemble.report.answer import answer, as_text, weights_matter
+from deepfake_ensemble.studies.ensemble.report.answer import as_markdown
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 from deepfake_ensemble.workflow import generated, measured
 from deepfake_ensemble.workflow.generated import table
@@ -99,29 +100,26 @@ def _made_with(run: Mapping[str, Any]) -> str:
 def _answer(folder: Path, reports: Reports) -> Iterable[str]:
     """Open with the report's own answer, if what it was built from was kept."""
     evaluations = [
-        _compared(folder, name, metrics)
-        for name, metrics in reports.metrics.items()
-        if (folder / f"comparison/{name}.json").exists()
+        _compared(folder, name) for name in reports.metrics if (folder / f"comparison/{name}.json").exists()
     ]
     if evaluations:
-        yield " ".join(map(as_text, answer(evaluations)))
-        yield as_text(weights_matter(evaluations[0]))
+        yield as_markdown(evaluations)
         if (folder / CARD).exists():
             place = "../reports" if folder.name == "reports" else f"measurements/{folder.name}"
             yield f"The run's [model card]({place}/{CARD})."
 
 
-def _compared(folder: Path, name: str, metrics: Mapping[str, Any]) -> Evaluation:
-    """Return an evaluation without its curves, of which no sentence tells."""
+def _compared(folder: Path, name: str) -> Evaluation:
+    """Return an evaluation without what no sentence tells of."""
     drop = folder / f"comparison/drop/{name}.json"
     return Evaluation(
         name=name,
-        metrics=metrics,
-        compared=read_json(folder / f"comparison/{name}.json"),
+        metrics={},
+        compared=read_result(folder / f"comparison/{name}.json", Comparison),
         roc={},
         precision_recall={},
         confusion={},
-        drop=read_json(drop) if drop.exists() else None,
+        drop=read_result(drop, CrossDataSet) if drop.exists() else None,
     )
 
 

@@ -21,7 +21,7 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32
-from deepfake_ensemble.pages.detectors import title
+from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.workflow import generated, measured
 
 PAGE = Path("docs/seeds.md")

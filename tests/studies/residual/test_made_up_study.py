@@ -206,7 +206,7 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
         assert name in text
     # Every printed contradiction, and "not run" where this study has nothing.
     for number, each in enumerate(paper.CONTRADICTIONS, start=1):
-        assert each.text in text
+        assert each.text in html.unescape(text)
         # Its number stands wherever the table has what it is about.
         assert text.count(f'<a href="#contradiction-{number}">{number}</a>') >= len(each.at)
     assert text.count("not run") > 20

@@ -1,6 +1,7 @@
 """Learning curves on disk: DVCLive's layout, the best epoch, and clear words where a file is not right."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,12 @@ def test_the_summary_is_of_the_epoch_whose_weights_were_kept(tmp_path: Path) -> 
         "val_loss": 0.6,
         "val_accuracy": 0.625,
     }
-    assert curves.read_summary(tmp_path) == curves.summary(HISTORY) == summary
+    assert asdict(curves.read_summary(tmp_path)) == asdict(curves.summary(HISTORY)) == summary
 
 
 def test_of_equal_epochs_the_first_is_the_best() -> None:
     # As Keras' early stopping and checkpoint have it: only a lower loss replaces the weights.
-    assert curves.summary({name: [0.5, 0.5, 0.5] for name in HISTORY})["best_epoch"] == 1
+    assert curves.summary({name: [0.5, 0.5, 0.5] for name in HISTORY}).best_epoch == 1
 
 
 def test_nine_digits_tell_every_float32_from_its_neighbours(tmp_path: Path) -> None:
@@ -67,7 +68,13 @@ def test_a_summary_that_is_not_there_or_broken_is_named(tmp_path: Path, content,
 
 
 def test_a_summary_that_is_other_json_is_refused(tmp_path: Path) -> None:
-    for content in ("[]", "1", "{}", json.dumps({"epochs": 3})):
+    for content, complaint in {
+        "[]": "Input should be an object",
+        "1": "Input should be an object",
+        "{}": "epochs: Field required",
+        json.dumps({"epochs": 3}): "best_epoch: Field required",
+        json.dumps({"epochs": "3"}): "epochs: Input should be a valid integer",
+    }.items():
         (tmp_path / "metrics.json").write_text(content)
-        with pytest.raises(UserError, match="no summary of a training"):
+        with pytest.raises(UserError, match=rf"metrics\.json: {complaint}.*; restore it"):
             curves.read_summary(tmp_path)

@@ -66,7 +66,7 @@ def losses(model: Any, reader: BatchReader) -> tuple[float, float]:
 def test_training_takes_the_reader_s_epochs_step_by_step(reference, train) -> None:
     # As a plain loop over what the reader yields for (seed, epoch) does: shuffled, mirrored, nothing else.
     replayed = small()
-    assert curves.summary(reference.history)["best_epoch"] == 2  # so the last weights were kept
+    assert curves.summary(reference.history).best_epoch == 2  # so the last weights were kept
     replayed.compile(adam(LEARNING_RATE), "binary_crossentropy")
     for epoch in range(2):
         for pictures, labels in train.epoch(8, SEED, epoch):
@@ -132,7 +132,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(easy, contrary, tmp_path: Path)
     history = fit(model, easy, contrary, tmp_path, changed(epochs=9), learning_rate=0.01)
     assert len(history["val_loss"]) == 3  # the best and two without a better one
     assert min(history["val_loss"]) == history["val_loss"][0] < history["val_loss"][1]
-    assert curves.summary(history)["best_epoch"] == 1
+    assert curves.summary(history).best_epoch == 1
     assert_same(model.get_weights(), best.get_weights())
     assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
     kept = small()
@@ -144,7 +144,7 @@ def test_the_best_weights_are_restored_when_the_epochs_run_out_too(easy, contrar
     model = small()
     history = fit(model, easy, contrary, tmp_path, learning_rate=0.01)
     assert len(history["val_loss"]) == 2
-    assert curves.summary(history)["best_epoch"] == 1
+    assert curves.summary(history).best_epoch == 1
     assert losses(model, contrary)[0] == pytest.approx(history["val_loss"][0], rel=1e-5)
 
 
@@ -364,7 +364,7 @@ def test_of_epochs_shorter_than_a_pause_only_the_first_and_the_last_are_kept(
         patched.setattr(Checkpoint, "save", save_and_copy)
         history = fit(whole, train, validation, tmp_path / "whole", four)
     assert kept == [1, 4]
-    assert curves.summary(history)["best_epoch"] > 1
+    assert curves.summary(history).best_epoch > 1
     for epochs in kept:
         resumed = small()
         assert fit(resumed, train, validation, tmp_path / f"kept-{epochs}", four) == history

@@ -40,7 +40,9 @@ def test_multiply_adds_of_a_network_that_can_be_counted_by_hand() -> None:
     # 3 → 32 at 32², 32 → 32 at 16², 2,048 → 64, 64 → 1.
     by_hand = 32 * 32 * 9 * 3 * 32 + 16 * 16 * 9 * 32 * 32 + 2048 * 64 + 64
     assert complexity.multiply_adds(built("bird_lotfi")) == by_hand
-    assert complexity.parameters(built("bird_lotfi")) == {"trainable": 141_345, "all": 141_345}
+    assert complexity.cost(built("bird_lotfi"), "small") == complexity.Cost(
+        "small", by_hand, 141_345, 141_345
+    )
 
 
 def test_a_small_stem_costs_what_its_maps_are_larger() -> None:
@@ -56,7 +58,7 @@ def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     assert [layer.name for layer in plain.layers] == [layer.name for layer in whole.layers]
     assert plain.get_layer("p_fake") is whole.get_layer("p_fake")
     assert plain.name == "resnet18"
-    assert complexity.parameters(plain)["all"] < complexity.parameters(whole)["all"]
+    assert complexity.cost(plain, "small").all < complexity.cost(whole, "small").all
     assert not np.allclose(np.asarray(plain(IMAGES)), np.asarray(whole(IMAGES)))
     assert network.connected(whole, "kept") is whole
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.studies.residual.report.names import WITHOUT_STEM
+from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM
 from deepfake_ensemble.training.residual import network
 from deepfake_ensemble.training.residual.settings import Model
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from annotated_types import Ge, MinLen
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.explanation.choice import ExplanationParams
+from deepfake_ensemble.explanation.settings import ExplanationParams
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32, section
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams

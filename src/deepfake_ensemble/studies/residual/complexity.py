@@ -1,6 +1,7 @@
 """What a network costs by its shape alone: parameters and multiply-adds."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,39 @@ if TYPE_CHECKING:
     import keras
 
 
-def parameters(model: "keras.Model") -> dict[str, int]:
-    """Return how many numbers training changes, and how many a network has in all (with running averages)."""
-    return {
-        "trainable": sum(prod(w.shape) for w in model.trainable_weights),
-        "all": sum(prod(w.shape) for w in model.weights),
-    }
+@dataclass(frozen=True)
+class Cost:
+    """What a run's network costs.
+
+    Attributes:
+        stem: which it has, see `training.residual.settings`.
+        multiply_adds: of convolutions and dense layers, for one image.
+        trainable: numbers that training changes.
+        all: numbers that it has, with running averages.
+    """
+
+    stem: str
+    multiply_adds: int
+    trainable: int
+    all: int
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What all runs' networks cost at the profile's size of images: reports/networks.json."""
+
+    image_size: int
+    runs: dict[str, Cost]
+
+
+def cost(model: "keras.Model", stem: str) -> Cost:
+    """Return what a network with a stem costs."""
+    return Cost(
+        stem=stem,
+        multiply_adds=multiply_adds(model),
+        trainable=sum(prod(w.shape) for w in model.trainable_weights),
+        all=sum(prod(w.shape) for w in model.weights),
+    )
 
 
 def multiply_adds(model: "keras.Model") -> int:

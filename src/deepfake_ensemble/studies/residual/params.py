@@ -8,7 +8,7 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from deepfake_ensemble.explanation.pictures_settings import Pictures
+from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation.section import INTERNAL, section
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import params as common

@@ -1,12 +1,11 @@
 """Learning curves, in DVCLive's layout: one table a metric, a row an epoch."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import write_csv, write_json
+from deepfake_ensemble.foundation.files import read_result, write_csv, write_json
 
 # Keras' name of a metric → its table in DVCLive's layout.
 TABLES = {
@@ -15,6 +14,18 @@ TABLES = {
     "val_loss": "plots/metrics/val/loss.tsv",
     "val_accuracy": "plots/metrics/val/accuracy.tsv",
 }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a training's best epoch reached, whose weights are the model's, and how many epochs there were."""
+
+    epochs: int
+    best_epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
 
 
 def write(folder: Path, history: Mapping[str, list[float]]) -> None:
@@ -42,34 +53,23 @@ def read_rows(folder: Path) -> list[tuple[str, ...]]:
     return [(of_epoch[0][0], *(value for _, value in of_epoch)) for of_epoch in zip(*columns, strict=True)]
 
 
-def summary(history: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return the best epoch (the least validation loss; its weights are the model's) and what it reached."""
+def summary(history: Mapping[str, list[float]]) -> Summary:
+    """Return the best epoch, the one with the least validation loss, and what it reached."""
     best = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
-    return {
-        "epochs": len(history["val_loss"]),
-        "best_epoch": best + 1,
+    return Summary(
+        epochs=len(history["val_loss"]),
+        best_epoch=best + 1,
         **{metric: _number(history[metric][best]) for metric in TABLES},
-    }
+    )
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
+def read_summary(folder: Path) -> Summary:
     """Read the summary that `write` wrote.
 
     Raises:
         UserError: if it is missing or not one.
     """
-    path = folder / "metrics.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: missing; `dvc repro train` makes it, `dvc pull` fetches a stored one"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); run `dvc checkout` to restore it") from None
-    if not isinstance(data, dict) or data.keys() != {"epochs", "best_epoch", *TABLES}:
-        raise UserError(f"{path}: no summary of a training; run `dvc checkout` to restore it")
-    return data
+    return read_result(folder / "metrics.json", Summary)
 
 
 def _number(value: float) -> float:

@@ -1,27 +1,51 @@
 """Learning curves of the second study, as a run's own file, and as tables for plots."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import write_csv, write_json
+from deepfake_ensemble.foundation.files import read_result, write_csv, write_json
 from deepfake_ensemble.inference import left_out as results_folder
 
 FILE = "curves.json"
-# What is known of each evaluation: after which batch it came, that one's learning rate, the mean loss since
-# the evaluation before, and scores on validation.
-FIGURES = (
-    "batch",
-    "learning_rate",
-    "loss",
-    "val_f1",
-    "val_precision",
-    "val_recall",
-    "val_accuracy",
-    "val_log_loss",
-)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What is known of each evaluation of a run, and which of them was kept.
+
+    Attributes:
+        best: the index of the one whose weights were kept.
+        batch: after which one it came.
+        learning_rate: of that batch.
+        loss: the mean since the evaluation before.
+        val_f1: the first of the scores on validation.
+    """
+
+    best: int
+    batch: list[float]
+    learning_rate: list[float]
+    loss: list[float]
+    val_f1: list[float]
+    val_precision: list[float]
+    val_recall: list[float]
+    val_accuracy: list[float]
+    val_log_loss: list[float]
+
+
+FIGURES = tuple(field.name for field in fields(Curves) if field.name != "best")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the checkpoint that was kept reached on validation, after which of how many batches."""
+
+    batches: int
+    best_batch: int
+    loss: float
+    val_f1: float
+    val_accuracy: float
+    val_log_loss: float
 
 
 def write(folder: Path, curves: Mapping[str, list[float]], best: int) -> None:
@@ -34,10 +58,10 @@ def write(folder: Path, curves: Mapping[str, list[float]], best: int) -> None:
     """
     # Nine digits tell all float32 values apart and hide none.
     rounded = {name: [float(f"{value:.9g}") for value in curves[name]] for name in FIGURES}
-    write_json(folder / FILE, {"best": best, **rounded})
+    write_json(folder / FILE, Curves(best, **rounded))
 
 
-def read(folder: Path) -> dict[str, Any] | None:
+def read(folder: Path) -> Curves | None:
     """Return what `write` wrote; None if the run was left out.
 
     Raises:
@@ -45,27 +69,27 @@ def read(folder: Path) -> dict[str, Any] | None:
     """
     if results_folder.why_empty(folder) is not None:
         return None
-    try:
-        return json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / FILE}: damaged ({error}); `dvc checkout` restores it") from None
+    return read_result(folder / FILE, Curves)
 
 
-def summary(curves: Mapping[str, Any]) -> dict[str, Any]:
+def summary(curves: Curves) -> Summary:
     """Return what the checkpoint that was kept reached on validation."""
-    best = curves["best"]
-    return {
-        "batches": int(curves["batch"][-1]),
-        "best_batch": int(curves["batch"][best]),
-        **{name: curves[name][best] for name in ("loss", "val_f1", "val_accuracy", "val_log_loss")},
-    }
+    best = curves.best
+    return Summary(
+        batches=int(curves.batch[-1]),
+        best_batch=int(curves.batch[best]),
+        loss=curves.loss[best],
+        val_f1=curves.val_f1[best],
+        val_accuracy=curves.val_accuracy[best],
+        val_log_loss=curves.val_log_loss[best],
+    )
 
 
-def write_table(path: Path, curves: Mapping[str, Mapping[str, Any]]) -> None:
+def write_table(path: Path, curves: Mapping[str, Curves]) -> None:
     """Write the evaluations of all runs that were done: a row each, with the run's name and FIGURES."""
     rows = [
         (run, int(batch), *values)
         for run, of in curves.items()
-        for batch, *values in zip(*(of[figure] for figure in FIGURES), strict=True)
+        for batch, *values in zip(*(getattr(of, figure) for figure in FIGURES), strict=True)
     ]
     write_csv(path, ("run", *FIGURES), rows)

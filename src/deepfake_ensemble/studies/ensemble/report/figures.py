@@ -6,9 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from deepfake_ensemble.comparison.comparison import Subset, Weighting
+from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.pages.detectors import INK, METHODS, looks, title
-from deepfake_ensemble.pages.drawing import FULL, HALF, empty, line, styled, svg
+from deepfake_ensemble.pages.drawing import FULL, HALF, INK, empty, line, looks, styled, svg
+from deepfake_ensemble.pages.titles import METHODS, title
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
 
 _REAL, _FAKE = "#56B4E9", "#E69F00"
@@ -20,7 +22,7 @@ def with_intervals(evaluation: Evaluation) -> str:
     with styled():
         figure, panels = empty(HALF[0] + 0.6, 2.4, ncols=2, sharey=True)
         for axes, (metric, heading) in zip(panels, (("accuracy", "accuracy"), ("auc", "AUC")), strict=True):
-            _forest(axes, {name: of[metric] for name, of in evaluation.compared["detectors"].items()})
+            _forest(axes, {name: getattr(of, metric) for name, of in evaluation.compared.detectors.items()})
             axes.set_title(heading)
         return svg(figure, f"intervals-{evaluation.name}")
 
@@ -28,11 +30,11 @@ def with_intervals(evaluation: Evaluation) -> str:
 def members_add(evaluation: Evaluation) -> str:
     """Draw what each member adds to the accuracy of an ensemble of the others."""
     with styled():
-        adds = evaluation.compared["complementarity"]["member_adds"]
+        adds = evaluation.compared.complementarity.member_adds
         in_points = {
-            name: {end: 100 * value for end, value in figures["accuracy"].items()}
-            for name, figures in adds.items()
-            if figures
+            name: Interval(*(100 * value for value in vars(of.accuracy).values()))
+            for name, of in adds.items()
+            if of
         }
         figure, axes = empty(HALF[0], 2.2)
         _forest(axes, in_points)
@@ -41,12 +43,12 @@ def members_add(evaluation: Evaluation) -> str:
         return svg(figure, f"members-{evaluation.name}")
 
 
-def _forest(axes: Axes, figures: Mapping[str, Mapping[str, float]]) -> None:
+def _forest(axes: Axes, figures: Mapping[str, Interval]) -> None:
     """Draw a detector's figure and its interval a row, the first on top."""
     for y, (name, look) in enumerate(looks(list(figures)).items()):
         of = figures[name]
-        axes.plot([of["ci_low"], of["ci_high"]], [y, y], color=look.colour, linewidth=1.3)
-        axes.plot([of["value"]], [y], color=look.colour, marker=look.marker, markersize=6)
+        axes.plot([of.ci_low, of.ci_high], [y, y], color=look.colour, linewidth=1.3)
+        axes.plot([of.value], [y], color=look.colour, marker=look.marker, markersize=6)
     _rows(axes, [title(name) for name in figures])
 
 
@@ -76,7 +78,7 @@ def precision_recall(evaluation: Evaluation) -> str:
     with styled():
         figure, axes = empty(*HALF)
         _unit_square(axes, "recall", "precision")
-        fakes = evaluation.compared["n_fake"] / evaluation.compared["n"]
+        fakes = evaluation.compared.n_fake / evaluation.compared.n
         axes.plot([0, 1], [fakes, fakes], color=INK, linewidth=0.8, alpha=0.4)
         for name, look in looks(evaluation.detectors).items():
             of = evaluation.precision_recall[name]
@@ -92,9 +94,9 @@ def reliability(evaluation: Evaluation) -> str:
         _unit_square(axes, "mean P(fake) of a bin", "share of fakes among its images")
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
         for name, look in looks(evaluation.detectors).items():
-            bins = evaluation.compared["calibration"][name]["reliability"]
-            shares = [each["share_fake"]["value"] for each in bins]
-            line(axes, name, look, [each["p_fake"] for each in bins], shares, marker=look.marker)
+            bins = evaluation.compared.calibration[name].reliability
+            shares = [each.share_fake.value for each in bins]
+            line(axes, name, look, [each.p_fake for each in bins], shares, marker=look.marker)
         axes.legend(loc="upper left")
         return svg(figure, f"reliability-{evaluation.name}")
 
@@ -139,7 +141,7 @@ def _bare(axes: Axes) -> None:
 def wrong_together(evaluation: Evaluation) -> str:
     """Draw how many images none, one, ... all of the models get wrong, by class."""
     with styled():
-        counts = evaluation.compared["complementarity"]["images_by_wrong_models"]
+        counts = evaluation.compared.complementarity.images_by_wrong_models
         of_models = [int(k) for k in counts["all"]]
         real, fake = ([counts[label][str(k)] for k in of_models] for label in ("real", "fake"))
         figure, axes = empty(HALF[0], 2.6)
@@ -155,15 +157,19 @@ def wrong_together(evaluation: Evaluation) -> str:
 def subsets(evaluation: Evaluation) -> str:
     """Draw the accuracy of the ensemble of every subset, its members marked below, the best first."""
     with styled():
-        found = evaluation.compared["complementarity"]["subsets"]
-        of = {tuple(name.split("+")): f["metrics"]["accuracy"] for name, f in found.items() if f["metrics"]}
-        ranked = sorted(of, key=lambda names: (-of[names]["value"], len(names), names))
-        models = looks([name for name in evaluation.detectors if name != ENSEMBLE])
+        found = evaluation.compared.complementarity.subsets
+        of = {
+            tuple(name.split("+")): subset.metrics.accuracy
+            for name, subset in found.items()
+            if isinstance(subset, Subset)
+        }
+        ranked = sorted(of, key=lambda names: (-of[names].value, len(names), names))
+        models = looks(evaluation.members)
         heights = (2, 0.3 * len(models))
         figure, (above, below) = empty(FULL, 3.4, nrows=2, sharex=True, height_ratios=heights)
         for x, names in enumerate(ranked):
-            above.plot([x, x], [of[names]["ci_low"], of[names]["ci_high"]], color=INK, linewidth=1.2)
-            above.plot([x], [of[names]["value"]], color=INK, marker="o")
+            above.plot([x, x], [of[names].ci_low, of[names].ci_high], color=INK, linewidth=1.2)
+            above.plot([x], [of[names].value], color=INK, marker="o")
             for y, (model, look) in enumerate(models.items()):
                 if model in names:
                     below.plot([x], [y], color=look.colour, marker=look.marker, markersize=6)
@@ -180,9 +186,9 @@ def subsets(evaluation: Evaluation) -> str:
 def weightings(evaluation: Evaluation) -> str:
     """Draw the weights that each method gives."""
     with styled():
-        found = evaluation.compared["weightings"]
-        methods = {METHODS[method]: of["weights"] for method, of in found.items() if of["weights"]}
-        models = looks([name for name in evaluation.detectors if name != ENSEMBLE])
+        found = evaluation.compared.weightings
+        methods = {METHODS[method]: of.weights for method, of in found.items() if isinstance(of, Weighting)}
+        models = looks(evaluation.members)
         figure, axes = empty(FULL, 1.9)
         left = dict.fromkeys(methods, 0.0)
         for model, look in models.items():
@@ -207,11 +213,11 @@ def drop(evaluation: Evaluation) -> str:
     """Draw every detector's accuracy on the internal test and on this data set, with intervals."""
     assert evaluation.drop is not None
     with styled():
-        found = evaluation.drop["drops"]
+        found = evaluation.drop.drops
         figure, axes = empty(*HALF)
         for i, (name, look) in enumerate(looks(evaluation.detectors).items()):
-            ends = [found[name]["accuracy"][end] for end in ("internal", "outside")]
-            value, low, high = ([end[key] for end in ends] for key in ("value", "ci_low", "ci_high"))
+            ends = (found[name].accuracy.internal, found[name].accuracy.outside)
+            value, low, high = zip(*((end.value, end.ci_low, end.ci_high) for end in ends), strict=True)
             shift = 0.03 * (i - len(found) / 2)  # so that intervals do not cover each other
             x = [shift, 1 + shift]
             line(axes, name, look, x, value, marker=look.marker)
@@ -227,15 +233,15 @@ def subjects(evaluation: Evaluation) -> str:
     """Draw the accuracy of all detectors by what the images show; the ensemble's with its interval."""
     assert evaluation.drop is not None
     with styled():
-        found = {name: of["detectors"] for name, of in evaluation.drop["subjects"].items() if of["detectors"]}
+        found = {name: of.detectors for name, of in evaluation.drop.subjects.items() if of.detectors}
         rows = range(len(found))
         figure, axes = empty(HALF[0], max(HALF[1], 0.3 * len(found)))
         for name, look in looks(evaluation.detectors).items():
-            figures = [of[name]["accuracy"] for of in found.values()]
+            figures = [of[name].accuracy for of in found.values()]
             if name == ENSEMBLE:
-                low, high = ([each[end] for each in figures] for end in ("ci_low", "ci_high"))
+                low, high = ([getattr(each, end) for each in figures] for end in ("ci_low", "ci_high"))
                 axes.hlines(rows, low, high, color=look.colour, linewidth=1)
-            values = [each["value"] for each in figures]
+            values = [each.value for each in figures]
             axes.plot(values, rows, look.marker, color=look.colour, label=title(name))
         _rows(axes, list(found))
         axes.set(xlim=(-0.02, 1.02), xlabel="accuracy")
@@ -243,15 +249,16 @@ def subjects(evaluation: Evaluation) -> str:
         return svg(figure, f"subjects-{evaluation.name}")
 
 
-def learning(study: Study, curve: str, y: str) -> str:
+def learning(study: Study, curve: str) -> str:
     """Draw one learning curve of every model; its best epoch, whose weights it kept, is marked."""
     with styled():
         figure, axes = empty(*HALF)
         for model, look in looks(study.models).items():
             epochs, values = (study.curves[model][column] for column in ("epoch", curve))
-            best = [epochs.index(study.training[model]["best_epoch"])]
+            best = [epochs.index(study.training[model].best_epoch)]
             line(axes, model, look, epochs, values, marker=look.marker, markevery=best, markersize=7)
-        axes.set(xlabel="epoch", ylabel=y)
+        part, metric = ("validation", curve[4:]) if curve.startswith("val_") else ("training", curve)
+        axes.set(xlabel="epoch", ylabel=f"{part} {metric}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         return svg(figure, f"learning-{curve}")

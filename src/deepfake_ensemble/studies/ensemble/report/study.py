@@ -6,45 +6,101 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.archives.audit_report import AuditReport
+from deepfake_ensemble.archives.data_set import DataSet, Source
+from deepfake_ensemble.archives.splitting import SetSplits
+from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
+from deepfake_ensemble.evaluation.guessing import Guessing
+from deepfake_ensemble.evaluation.metrics import Metrics
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import read_json
-from deepfake_ensemble.pages.detectors import place
+from deepfake_ensemble.foundation.files import read_result
+from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages import titles
 from deepfake_ensemble.pages.numbers import decimals
+from deepfake_ensemble.training.ensemble.curves import Summary
 
 # A table's columns by name, as numbers where they are numbers.
 Columns = Mapping[str, list[Any]]
 
 
 @dataclass(frozen=True)
+class Made:
+    """What a result was made from, see `foundation.fingerprint`."""
+
+    params: dict[str, Any]
+    code: str
+    data: dict[str, str]
+    versions: dict[str, str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that the page tells of: reports/run.json.
+
+    params: all that shape the results; code to digest: see `foundation.fingerprint`; predictions: what each
+    model's were made from.
+    """
+
+    profile: str
+    params: dict[str, Any]
+    code: str
+    data: dict[str, str]
+    versions: dict[str, str]
+    digest: str
+    predictions: dict[str, Made]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the page says of params.yaml in its sentences: of the profile, and of all."""
+
+    source: Source
+    image_size: int
+    initial_weights: str
+    weighting: Method
+    data_sets: Mapping[str, DataSet]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One data set's figures, as the stages `evaluate` and `compare` wrote them.
 
-    metrics[detector] and compared are the JSON files; roc, precision_recall[detector] and confusion are
-    tables; drop is None for the internal test, which has nowhere to drop from.
+    roc, precision_recall: tables by detector; drop: None for the internal test, which has nowhere to drop
+    from.
     """
 
     name: str
-    metrics: Mapping[str, Mapping[str, float]]
-    compared: Mapping[str, Any]
+    metrics: Mapping[str, Metrics]
+    compared: Comparison
     roc: Mapping[str, Columns]
     precision_recall: Mapping[str, Columns]
     confusion: Columns
-    drop: Mapping[str, Any] | None
+    drop: CrossDataSet | None
 
     @property
     def detectors(self) -> list[str]:
         """The members and, last, their ensemble."""
-        return list(self.compared["detectors"])
+        return list(self.compared.detectors)
+
+    @property
+    def members(self) -> list[str]:
+        return [name for name in self.detectors if name != ENSEMBLE]
 
     @property
     def place(self) -> str:
         """What stands after "on"."""
-        return place(self.name)
+        return titles.place(self.name)
 
     @property
     def digits(self) -> int:
         """Decimals of a share of this many images."""
-        return decimals(self.compared["n"])
+        return decimals(self.compared.n)
+
+    def beyond_chance(self, p: float) -> bool:
+        """Return whether a p-value is below what the confidence leaves of 1."""
+        return p < 1 - self.compared.confidence
 
 
 @dataclass(frozen=True)
@@ -52,82 +108,82 @@ class Study:
     """Everything that the report shows.
 
     validation: whether each model does better than guessing on that split; evaluations: the internal test
-    first; audits: by data set; splits: how many images each gave; training: each model's summary;
-    curves[model][column of reports/training/curves.csv]; run: profile, parameters, fingerprint.
+    first; audits and splits: by data set; curves: each model's learning curves by epoch.
     """
 
-    run: Mapping[str, Any]
+    run: Run
+    settings: Settings
     weights: Mapping[str, float]
-    validation: Mapping[str, Mapping[str, Any]]
+    validation: Mapping[str, Guessing]
     evaluations: Sequence[Evaluation]
-    audits: Mapping[str, Mapping[str, Any]]
-    splits: Mapping[str, Mapping[str, Any]]
-    training: Mapping[str, Mapping[str, float]]
+    audits: Mapping[str, AuditReport]
+    splits: Mapping[str, SetSplits]
+    training: Mapping[str, Summary]
     curves: Mapping[str, Columns]
 
     @property
-    def source(self) -> str:
-        """Where the data come from: sample, kaggle or local."""
-        return self.run["params"][f"profiles.{self.run['profile']}"]["source"]
+    def is_sample(self) -> bool:
+        """Whether the data are synthesised."""
+        return self.settings.source == "sample"
 
     @property
     def models(self) -> list[str]:
         return list(self.weights)
 
+    @property
+    def archives(self) -> dict[str, str]:
+        """What people read for the archive of each data set."""
+        return {name: titles.title(of.archive) for name, of in self.settings.data_sets.items()}
 
-def inputs(
-    folder: Path, models: Sequence[str], data_sets: Sequence[str], outside: Sequence[str]
-) -> list[Path]:
-    """Return the files and folders that `read` reads."""
-    evaluated = [folder / "evaluation" / name for name in ("internal", *outside)]
+
+def inputs(folder: Path, data_sets: Mapping[str, DataSet]) -> list[Path]:
+    """Return the files that `read` reads."""
+    evaluated = [folder / "evaluation" / name for name in data_sets]
     tables = ("metrics.json", "roc.csv", "precision_recall.csv", "confusion.csv")
     return [
         folder / "ensemble/weights.json",
         folder / "ensemble/validation.json",
         *(each / table for each in evaluated for table in tables),
-        *(folder / f"comparison/{each.name}.json" for each in evaluated),
-        *(folder / f"comparison/drop/{name}.json" for name in outside),
-        *(folder / f"data/{name}.json" for name in (*data_sets, "splits")),
+        *(folder / f"comparison/{name}.json" for name in data_sets),
+        *(folder / f"comparison/drop/{name}.json" for name in data_sets if name != INTERNAL),
+        *(folder / f"data/{name}.json" for name in data_sets),
+        folder / "data/splits.json",
         folder / "training/metrics.json",
         folder / "training/curves.csv",
     ]
 
 
-def read(
-    folder: Path,
-    models: Sequence[str],
-    data_sets: Sequence[str],
-    outside: Sequence[str],
-    run: Mapping[str, Any],
-) -> Study:
-    """Read what lies under `folder`; `outside` are the data sets evaluated beside the internal test.
+def read(folder: Path, run: Run, settings: Settings) -> Study:
+    """Read what lies under `folder`.
 
     Raises:
         UserError: naming the file that is missing or cannot be read.
     """
+    data_sets = settings.data_sets
     return Study(
         run=run,
-        weights=read_json(folder / "ensemble/weights.json"),
-        validation=read_json(folder / "ensemble/validation.json"),
-        evaluations=[_evaluation(folder, name, models) for name in ("internal", *outside)],
-        audits={name: read_json(folder / f"data/{name}.json") for name in data_sets},
-        splits=read_json(folder / "data/splits.json"),
-        training=read_json(folder / "training/metrics.json"),
+        settings=settings,
+        weights=read_result(folder / "ensemble/weights.json", dict[str, float]),
+        validation=read_result(folder / "ensemble/validation.json", dict[str, Guessing]),
+        evaluations=[_evaluation(folder, name) for name in data_sets],
+        audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in data_sets},
+        splits=read_result(folder / "data/splits.json", dict[str, SetSplits]),
+        training=read_result(folder / "training/metrics.json", dict[str, Summary]),
         curves=_by_detector(folder / "training/curves.csv"),
     )
 
 
-def _evaluation(folder: Path, name: str, models: Sequence[str]) -> Evaluation:
+def _evaluation(folder: Path, name: str) -> Evaluation:
     evaluated, compared = folder / "evaluation" / name, folder / "comparison"
-    metrics = read_json(evaluated / "metrics.json")
+    outside = name != INTERNAL
     return Evaluation(
         name=name,
-        metrics=metrics,
-        compared=read_json(compared / f"{name}.json"),
+        metrics=read_result(evaluated / "metrics.json", dict[str, Metrics]),
+        compared=read_result(compared / f"{name}.json", Comparison),
         roc=_by_detector(evaluated / "roc.csv"),
         precision_recall=_by_detector(evaluated / "precision_recall.csv"),
-        confusion=_table(evaluated / "confusion.csv"),
-        drop=None if name == "internal" else read_json(compared / "drop" / f"{name}.json"),
+        confusion=_columns(_rows(evaluated / "confusion.csv")),
+        drop=read_result(compared / f"drop/{name}.json", CrossDataSet) if outside else None,
     )
 
 
@@ -137,10 +193,6 @@ def _by_detector(path: Path) -> dict[str, Columns]:
     for row in _rows(path):
         rows.setdefault(row.pop("detector"), []).append(row)
     return {detector: _columns(of) for detector, of in rows.items()}
-
-
-def _table(path: Path) -> Columns:
-    return _columns(_rows(path))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -13,15 +13,17 @@ def main() -> None:
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import EvaluationParams, split_of
-    from deepfake_ensemble.explanation.choice import OUTCOMES, ExplanationParams
-    from deepfake_ensemble.explanation.gallery import account, galleries
+    from deepfake_ensemble.explanation import gallery_page
+    from deepfake_ensemble.explanation.choice import OUTCOMES
+    from deepfake_ensemble.explanation.gallery import galleries, summary
+    from deepfake_ensemble.explanation.settings import ExplanationParams
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
     from deepfake_ensemble.models import session
+    from deepfake_ensemble.pages.rendering import write
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
-    from deepfake_ensemble.studies.ensemble.report import explanations_page
 
     settings = params.read("explanations", ExplanationParams)
     threshold = params.read("evaluation", EvaluationParams).threshold
@@ -47,9 +49,8 @@ def main() -> None:
             advance=advance,
         )
     with replacing_folder(Path("reports/explanations")) as folder:
-        write_json(folder / "images.json", {name: account(gallery) for name, gallery in found.items()})
-        text = explanations_page.render(found, threshold)
-        (folder / "index.html").write_text(text, encoding="utf-8", newline="\n")
+        write_json(folder / "images.json", {name: summary(gallery) for name, gallery in found.items()})
+        write(folder / "index.html", gallery_page.render(found, threshold))
 
 
 if __name__ == "__main__":

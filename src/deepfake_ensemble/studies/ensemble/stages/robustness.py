@@ -1,6 +1,5 @@
 """Measure what the detectors lose on perturbed images, and write a page on it."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,8 @@ def main() -> None:
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
-    from deepfake_ensemble.foundation.files import replacing_file, write_json
+    from deepfake_ensemble.foundation.files import write_json
+    from deepfake_ensemble.pages.rendering import write
     from deepfake_ensemble.perturbing.conditions import Robustness, conditions
     from deepfake_ensemble.studies.ensemble.report import robustness_page
 
@@ -50,8 +50,7 @@ def main() -> None:
         reports / "robustness/metrics.json", summary(found) if isinstance(found, RobustnessFigures) else {}
     )
     write_json(reports / "robustness/figures.json", found)
-    with replacing_file(reports / "robustness.html") as partial:
-        partial.write_text(robustness_page.render(asdict(found), settings), encoding="utf-8", newline="\n")
+    write(reports / "robustness.html", robustness_page.render(found, settings))
 
 
 if __name__ == "__main__":

@@ -7,32 +7,33 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from deepfake_ensemble.pages.detectors import INK, Look, looks
-from deepfake_ensemble.pages.drawing import FULL, HALF, empty, styled, svg
-from deepfake_ensemble.studies.residual.report.names import title
+from deepfake_ensemble.pages.drawing import FULL, HALF, INK, Look, empty, looks, styled, svg
+from deepfake_ensemble.pages.titles import run_title
+from deepfake_ensemble.scoring.scores import Confusion
+from deepfake_ensemble.training.residual.curves import Curves
 
 _RIGHT, _WRONG = "#009E73", "#D55E00"
 
 
-def curves(name: str, found: Mapping[str, Mapping[str, Sequence[float]]], figure: str, label: str) -> str:
+def curves(name: str, found: Mapping[str, Curves], figure: str, label: str) -> str:
     """Draw one figure of several runs over the batches."""
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
         for run, look in looks(list(found)).items():
-            _line(axes, run, look, found[run]["batch"], found[run][figure])
+            _line(axes, run, look, found[run].batch, getattr(found[run], figure))
         axes.set(xlabel="batch", ylabel=label)
         axes.legend()
         return svg(drawing, name)
 
 
-def learning_curves(name: str, run: str, of: Mapping[str, Sequence[float]]) -> str:
+def learning_curves(name: str, run: str, of: Curves) -> str:
     """Draw a run's loss on training and on validation over the batches."""
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
         drawn = looks(["training", "validation"])
         for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
-            _line(axes, part, drawn[part], of["batch"], of[figure])
-        axes.set(xlabel="batch", ylabel="loss", title=title(run))
+            _line(axes, part, drawn[part], of.batch, getattr(of, figure))
+        axes.set(xlabel="batch", ylabel="loss", title=run_title(run))
         axes.legend()
         return svg(drawing, name)
 
@@ -45,16 +46,16 @@ def _line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[flo
         linestyle=look.dashes,
         linewidth=look.width,
         marker=look.marker if len(x) < 3 else None,
-        label=title(name),
+        label=run_title(name),
     )
 
 
-def confusion(name: str, run: str, of: Mapping[str, int]) -> str:
+def confusion(name: str, run: str, of: Confusion) -> str:
     """Draw a run's confusion matrix on a test set (figure 9), shaded by the share of its row."""
     with styled():
         drawing, axes = empty(2.6, 2.4)
         classes = ("real", "fake")
-        for y, counts in enumerate(((of["tn"], of["fp"]), (of["fn"], of["tp"]))):
+        for y, counts in enumerate(((of.tn, of.fp), (of.fn, of.tp))):
             for x, images in enumerate(counts):
                 shade = 0.75 * images / max(1, sum(counts))
                 corner = (x - 0.48, y - 0.48)
@@ -62,7 +63,7 @@ def confusion(name: str, run: str, of: Mapping[str, int]) -> str:
                 axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=colour, alpha=shade))
                 axes.text(x, y, f"{images:,}", ha="center", va="center")
         axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), aspect="equal", xlabel="called", ylabel="is")
-        axes.set_title(title(run))
+        axes.set_title(run_title(run))
         axes.set_xticks([0, 1], classes)
         axes.set_yticks([0, 1], classes)
         axes.grid(visible=False)

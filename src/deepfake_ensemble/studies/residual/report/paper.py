@@ -181,3 +181,8 @@ F1 = {
     },
 }
 BEST = max(scores.f1 for scores, _ in NETWORKS.values())
+
+
+def marks(place: str) -> list[int]:
+    """Return the numbers of the contradictions that are marked at a place of our tables."""
+    return [number for number, each in enumerate(CONTRADICTIONS, start=1) if place in each.at]

@@ -21,7 +21,7 @@ def main() -> None:
     models = params.read("models", dict[str, Model])
     extents = params.read(f"{profile}.runs", dict[str, Extent])
     session.start(seed=0)  # no number of a weight matters here
-    costs: dict[tuple[str, str, str], dict[str, Any]] = {}
+    costs: dict[tuple[str, str, str], complexity.Cost] = {}
     found = {}
     for name, run in params.read("runs", Runs).all.items():
         stem = extents[name].stem
@@ -33,9 +33,9 @@ def main() -> None:
             )
             whole = network.build(run.model, model, own, image_size=size, stem=stem)
             built = network.connected(whole, run.connections)
-            costs[shape] = {"multiply_adds": complexity.multiply_adds(built), **complexity.parameters(built)}
-        found[name] = {"stem": stem, **costs[shape]}
-    write_json(Path("reports/networks.json"), {"image_size": size, "runs": found})
+            costs[shape] = complexity.cost(built, stem)
+        found[name] = costs[shape]
+    write_json(Path("reports/networks.json"), complexity.Networks(size, found))
 
 
 if __name__ == "__main__":

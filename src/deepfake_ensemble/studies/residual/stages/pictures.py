@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deepfake_ensemble.explanation.pictures_settings import Pictures
+from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.training.residual.settings import Runs
@@ -16,16 +16,17 @@ def main() -> None:
     from deepfake_ensemble.evaluation import model_choice
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import EvaluationParams
+    from deepfake_ensemble.explanation import pictures_page
     from deepfake_ensemble.explanation.feature_maps import feature_maps
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_folder
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.inference import left_out as results_folder
     from deepfake_ensemble.models import session
+    from deepfake_ensemble.pages.rendering import write
+    from deepfake_ensemble.pages.titles import run_title
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
-    from deepfake_ensemble.studies.residual.report import pictures_page
-    from deepfake_ensemble.studies.residual.report.names import title
 
     settings = params.read("pictures", Pictures)
     threshold = params.read("evaluation", EvaluationParams).threshold
@@ -45,24 +46,21 @@ def main() -> None:
     shown = int(np.flatnonzero(test.labels == 1)[0])
     pixels = reader.read(np.array([shown]))[0][0]
     detector = saved.load(Path("models/trained") / best / "model.keras")
-    mistakes = {}
+    mistakes = []
     for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
         wrong = np.flatnonzero((test.labels == label) & ((test.p_fake[best] >= threshold) != label))
         sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[best][wrong], kind="stable")]
         found = reader.read(sure[: settings.misclassified])[0]
-        mistakes[kind] = (
-            len(wrong),
-            [
-                pictures_page.Mistake(test.paths[at], float(test.p_fake[best][at]), image)
-                for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
-            ],
-        )
-    page = pictures_page.render(
-        best, (test.paths[shown], pixels), feature_maps(detector, pixels, settings.channels), mistakes
-    )
-    print(f"shown: {title(best)}, the best by F1 on validation")
+        surest = [
+            pictures_page.Picture(test.paths[at], float(test.p_fake[best][at]), image)
+            for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
+        ]
+        mistakes.append(pictures_page.Mistakes(kind, len(wrong), surest))
+    picture = pictures_page.Picture(test.paths[shown], float(test.p_fake[best][shown]), pixels)
+    maps = feature_maps(detector, pixels, settings.channels)
+    print(f"shown: {run_title(best)}, the best by F1 on validation")
     with replacing_folder(Path("reports/pictures")) as folder:
-        (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
+        write(folder / "index.html", pictures_page.render(best, picture, maps, mistakes))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""What people read for the keys of networks, runs, data sets and weightings: the same on every page."""
+
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+
+_TITLES = {
+    "cnn": "Custom CNN",
+    "bird_lotfi": "CNN of Bird & Lotfi",
+    "compact": "compact network",
+    "resnet18": "ResNet18",
+    "resnet50": "ResNet50",
+    "resnet101": "ResNet101",
+    "resnet152": "ResNet152",
+    "vgg16": "VGG16",
+    "xception": "Xception",
+    "efficientnet_b3": "EfficientNet-B3",
+    "efficientnet_b4": "EfficientNet-B4",
+    ENSEMBLE: "Ensemble",
+    "internal": "internal test",
+    "cifake": "CIFAKE",
+}
+
+# Runs of the second study that are not called by their network, and what the ends of the others' names mean.
+_RUNS = {
+    ENSEMBLE: "weighted average",
+    "fast_15": "compact network, 15 minutes",
+    "fast_60": "compact network, 60 minutes",
+}
+_MARKS = {
+    "imagenet": "ImageNet weights",
+    "random": "random weights",
+    "plain": "without residual connections",
+    "constant": "constant learning rate",
+}
+
+# What people read for `ensemble.weighting`.
+METHODS = {"accuracy": "validation accuracy", "uniform": "equal weights", "log_loss": "least log loss"}
+
+# The second study's test sets, after "the test set".
+TEST_SETS = {"official": "as published", "leak_free": "leak-free"}
+
+
+def title(name: str) -> str:
+    """Return what people read for a network's, a detector's or a data set's key."""
+    return _TITLES.get(name, name)
+
+
+def place(name: str) -> str:
+    """Return what stands after "on": the internal test, or CIFAKE."""
+    return f"the {title(name)}" if name == "internal" else title(name)
+
+
+def run_title(name: str) -> str:
+    """Return what people read for a run of the second study: its network, and how it was trained."""
+    if name in _RUNS:
+        return _RUNS[name]
+    parts = name.split("_")
+    marks: list[str] = []
+    while parts and parts[-1] in _MARKS:
+        marks.insert(0, _MARKS[parts.pop()])
+    return ", ".join([title("_".join(parts)), *marks])

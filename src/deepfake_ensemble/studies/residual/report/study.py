@@ -1,0 +1,96 @@
+"""What the second study's stages have found, read from `reports/` for its page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.archives.audit_report import AuditReport
+from deepfake_ensemble.archives.splitting import Contents
+from deepfake_ensemble.comparison.runs import RunComparison
+from deepfake_ensemble.evaluation.metrics import Metrics
+from deepfake_ensemble.foundation.files import read_result
+from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages.numbers import decimals
+from deepfake_ensemble.pages.titles import TEST_SETS
+from deepfake_ensemble.studies.residual.complexity import Cost, Networks
+from deepfake_ensemble.training.residual.curves import Curves
+from deepfake_ensemble.training.residual.settings import Runs
+
+# Networks that `stem` does not change: `surgery.with_small_stem` returns them as they are.
+WITHOUT_STEM = frozenset({"vgg16", "bird_lotfi", "compact"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Everything the page shows.
+
+    Attributes:
+        profile: its name.
+        params: all of params.yaml that shapes the results, the profile's under `profiles`.
+        runs: what could be trained.
+        metrics: of each run that was done, by test set.
+        comparison: by test set.
+        curves: of each run that was done.
+        networks: what each run's costs by its shape.
+        audit: of the data.
+        splits: what each holds.
+    """
+
+    profile: str
+    params: Mapping[str, Any]
+    runs: Runs
+    metrics: Mapping[str, Mapping[str, Metrics]]
+    comparison: Mapping[str, RunComparison]
+    curves: Mapping[str, Curves]
+    networks: Mapping[str, Cost]
+    audit: AuditReport
+    splits: Mapping[str, Contents]
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the data are synthesised."""
+        return self.params["profiles"]["source"] == "sample"
+
+    @property
+    def official(self) -> RunComparison:
+        """The comparison on the test set as published."""
+        return self.comparison["official"]
+
+    @property
+    def digits(self) -> int:
+        """Decimals of a share of the test set."""
+        return decimals(self.official.n)
+
+    @property
+    def best(self) -> str:
+        """The run with the highest F1 on validation."""
+        return self.official.best
+
+    def done(self, run: str) -> bool:
+        """Return whether a run has results."""
+        return run in self.metrics["official"]
+
+
+def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> Study:
+    """Read what lies under `folder`.
+
+    Raises:
+        UserError: naming the file that is missing or cannot be read.
+    """
+    evaluations = {name: folder / "evaluation" / name for name in TEST_SETS}
+    return Study(
+        profile=profile,
+        params=params,
+        runs=runs,
+        metrics={
+            name: read_result(each / "metrics.json", dict[str, Metrics]) for name, each in evaluations.items()
+        },
+        comparison={
+            name: read_result(each / "comparison.json", RunComparison) for name, each in evaluations.items()
+        },
+        curves=read_result(folder / "training/curves.json", dict[str, Curves]),
+        networks=read_result(folder / "networks.json", Networks).runs,
+        audit=read_result(folder / f"data/{INTERNAL}.json", AuditReport),
+        splits=read_result(folder / "data/splits.json", dict[str, Contents]),
+    )

@@ -1,0 +1,181 @@
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import study as made_up
+from deepfake_ensemble.comparison.comparison import compare, cross_data_set
+from deepfake_ensemble.evaluation.predictions import Aligned
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.studies.ensemble.report import model_card, page
+from deepfake_ensemble.studies.ensemble.report.method_figures import before_and_after
+from deepfake_ensemble.studies.ensemble.report.study import read
+from page_parser import Page, leaves
+
+FLIP = (np.zeros((4, 4, 3), np.uint8),) * 2
+# Digits that are part of a name.
+NAMES = ("ResNet50", "EfficientNet-B4", "F1", "figure 3.1", "figure 3.2")
+
+
+@pytest.fixture(scope="module")
+def text(study):
+    return (study / "reports/report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def stored(study):
+    """Every key and value of the JSON files beside the page."""
+    files = sorted((study / "reports").rglob("*.json"))
+    assert len(files) > 10
+    return [leaf for file in files for leaf in leaves(json.loads(file.read_text(encoding="utf-8")))]
+
+
+def shown(text):
+    """Return the number that a figure's text shows, and by how much its value may differ."""
+    digits = re.sub(r"[\s,+%<]", "", text).replace("−", "-")
+    places = len(re.sub(r"e.*", "", digits).partition(".")[2])
+    scale = 10.0 ** int(digits.partition("e")[2] or 0)
+    return float(digits), 0.5001 * scale / 10**places
+
+
+def test_every_figure_of_the_page_stands_in_a_json_file_beside_it(parsed, stored):
+    numbers = {leaf for leaf in stored if isinstance(leaf, int | float) and not isinstance(leaf, bool)}
+    assert len(parsed.figures) > 1000
+    for value, text in parsed.figures:
+        assert float(value) in numbers, (value, text)
+
+
+def test_what_is_shown_of_a_figure_is_its_value_rounded(parsed):
+    for stored_as, text in parsed.figures:
+        value, (number, tolerance) = float(stored_as), shown(text)
+        if text.startswith("<"):
+            assert value < number
+            continue
+        # In percent and percentage points, and without a sign where words tell which way it goes.
+        forms = [scale * v for scale in (1, 100) for v in (value, abs(value))]
+        assert any(abs(number - form) <= tolerance for form in forms), (value, text)
+
+
+def test_no_other_number_is_in_the_page(parsed, stored):
+    strings = {leaf for leaf in stored if isinstance(leaf, str)}
+    known = {word for leaf in strings for word in re.findall(r"[\w.:]+", leaf)}
+    said = "\n".join(parsed.words)
+    for name in NAMES:
+        said = said.replace(name, "")
+    for word in re.findall(r"[\w.:]*\d[\w.:]*", said):
+        a_key = word[0].isalpha() and all(part in known for part in word.split("."))
+        assert a_key or word.rstrip(".:") in known
+
+
+def test_the_page_opens_with_the_banner_and_the_answer(parsed):
+    said = parsed.said.split("The detectors")[0]
+    assert said.index("say nothing about real deepfakes") < said.index("weighted averaging")
+    assert said.index("on the internal test") < said.index("On CIFAKE")
+
+
+def test_the_page_needs_nothing_from_outside(parsed, text):
+    for tag, attributes in parsed.elements:
+        assert tag not in ("link", "iframe", "object"), tag
+        for name in ("src", "href", "xlink:href"):
+            beside = ("robustness.html", "explanations/index.html")
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,", *beside))
+    outside_of_figures = re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert "http" not in outside_of_figures and "@import" not in text
+
+
+def test_links_lead_to_sections_and_no_identifier_occurs_twice(parsed):
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    hrefs = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
+    links = [href for href in hrefs if href.startswith("#")]
+    assert len(links) == 10 and {link.removeprefix("#") for link in links} <= set(ids)
+
+
+def test_the_page_shows_the_studys_figures_and_no_image_of_the_data(parsed, study):
+    captions = parsed.said
+    assert "figure 3.1" in captions and "figure 3.2" in captions
+    images = [attributes for tag, attributes in parsed.elements if tag == "img"]
+    assert [image["alt"] for image in images] == ["a face", "the same face, mirrored"]
+
+
+def test_the_run_is_told_in_full(study):
+    run = json.loads((study / "reports/run.json").read_text(encoding="utf-8"))
+    assert run["profile"] == "sample" and run["params"]["profiles.sample"]["source"] == "sample"
+    assert set(run["predictions"]) == set(made_up.SKILLS)
+    assert {"numpy", "pillow"} <= set(run["versions"]) and len(run["digest"]) == 64
+    assert "reports/comparison/drop/cifake.json" in run["data"]
+
+
+def test_the_model_card_warns_and_its_figures_stand_in_the_json_files(study, stored):
+    card = (study / "reports/model_card.md").read_text(encoding="utf-8")
+    assert "**Do not use this model.**" in card.splitlines()[2]
+    for heading in ("Intended use", "Data", "Metrics", "Limits"):
+        assert f"\n## {heading}\n" in card
+    numbers = [abs(leaf) for leaf in stored if isinstance(leaf, int | float)]
+    strings = {leaf for leaf in stored if isinstance(leaf, str)}
+    for name in (*NAMES, *(string for string in strings if "/" in string)):
+        card = card.replace(name, "")
+    found = re.findall(r"\d[\d,]*(?:\.\d+)?", card)
+    assert len(found) > 150
+    for text in found:
+        number, tolerance = shown(text)
+        assert any(abs(number - scale * n) <= tolerance for scale in (1, 100) for n in numbers), text
+
+
+def test_another_process_writes_the_same_bytes(study, text):
+    again = made_up.found(study)
+    assert page.render(again, before_and_after(again.settings.image_size, "bilinear")) == text
+    assert model_card.render(again) == (study / "reports/model_card.md").read_text(encoding="utf-8")
+
+
+def test_without_the_sample_there_is_no_banner_but_a_warning(study):
+    real = made_up.found(study, source="local")
+    assert "real deepfakes" not in page.render(real, FLIP)
+    assert "> **Warning.**" in model_card.render(real)
+
+
+@pytest.mark.parametrize("name", ["comparison/internal.json", "evaluation/cifake/confusion.csv"])
+def test_a_missing_file_is_named(study, tmp_path, name):
+    shutil.copytree(study / "reports", tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).unlink()
+    sound = made_up.found(study)
+    with pytest.raises(UserError, match=f"{name}: missing; `dvc repro"):
+        read(tmp_path, sound.run, sound.settings)
+
+
+def degenerate(labels):
+    """Detectors that are always right, always wrong, always undecided, and half right."""
+    p_fake = (labels, 1 - labels, np.full(len(labels), 0.5), np.arange(len(labels)) % 4 // 2)
+    paths = tuple(f"{i}.jpg" for i in range(len(labels)))
+    return Aligned(paths, labels, {n: p.astype(float) for n, p in zip(made_up.SKILLS, p_fake, strict=True)})
+
+
+def test_detectors_that_are_always_right_or_always_wrong_make_a_page_too(study):
+    labels = np.arange(24) % 2
+    predictions = degenerate(labels)
+    shares = dict.fromkeys(predictions.p_fake, 0.0) | {"resnet50": 1.0}
+    sampling = {"seed": 1, "resamples": 100}
+    sound = made_up.found(study)
+    evaluations = []
+    for each in sound.evaluations:
+        compared = compare(predictions, predictions, shares, data_set=each.name, **sampling)
+        subjects = ["real cat" if label == 0 else "fake dog" for label in labels]
+        drop = each.drop and cross_data_set(
+            predictions, predictions, shares, names=("internal", "cifake"), subjects=subjects, **sampling
+        )
+        evaluations.append(replace(each, compared=compared, drop=drop))
+    made = Page(page.render(replace(sound, evaluations=evaluations), FLIP))
+    said = made.said
+    assert "came out the same in every resample" in said
+    assert "there are no fake images of it" in said
+    assert "no temperature is best" in said
+    assert "nan" not in said.lower().split()
+    assert model_card.render(replace(sound, evaluations=evaluations))
