@@ -17,10 +17,9 @@ from deepfake_ensemble.foundation.section import INTERNAL, INTERNAL_SPLITS
 
 def main() -> None:
     data_sets = params.read("data_sets", dict[str, DataSet])
-    key = f"{params.active_profile()}.counts"
-    counts = params.read(key, dict[str, Annotated[int, Ge(2)]])
+    counts = params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]])
     if missing := [split for split in INTERNAL_SPLITS if split not in counts]:
-        raise UserError(f"{params.FILE}: {key}.{missing[0]}: missing")
+        raise UserError(f"{params.FILE}: {params.active_profile()}.counts.{missing[0]}: missing")
     summary = {}
     with replacing_folder(Path("data/splits")) as folder:
         for name, data_set in data_sets.items():
