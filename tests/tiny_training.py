@@ -1,6 +1,7 @@
 """A training that takes a second, with all that can go wrong in a long one."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,15 @@ def fit(
     **options: Any,
 ) -> Curves:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
-    save_every = options.pop("save_every", math.inf)
+    save_every, follow = options.pop("save_every", math.inf), options.pop("follow", unfollowed)
     checkpoint = Checkpoint(scratch, {"recipe": asdict(recipe), "options": options}, save_every)
-    return fitting.fit(model, train, validation, recipe=recipe, checkpoint=checkpoint, **options)
+    return fitting.fit(
+        model, train, validation, recipe=recipe, checkpoint=checkpoint, follow=follow, **options
+    )
+
+
+def unfollowed(step: int, figures: Mapping[str, float]) -> None:
+    pass
 
 
 def changed(**keys: int) -> Recipe:

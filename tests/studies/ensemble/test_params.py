@@ -132,8 +132,12 @@ def test_a_value_out_of_range_is_refused_by_name(path: Path_, documented: Docume
     was = at(DATA, path)
     wrong: list[Any] = ["nonsense"] if isinstance(was, str) else [-1, float("nan"), float("inf")]
     if isinstance(was, list):
-        words = isinstance(was[0], str)
-        wrong = [["nonsense"], [], *([["train", "val"], [1]] if words else [[-1], [1000], [float("nan")]])]
+        words = not was or isinstance(was[0], str)
+        wrong = [
+            ["nonsense"],
+            *([[]] if was else []),
+            *([["train", "val"], [1]] if words else [[-1], [1000], [float("nan")]]),
+        ]
     elif isinstance(was, bool):
         wrong = ["maybe", 2]
     elif path[-1] == "archive":

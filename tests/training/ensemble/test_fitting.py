@@ -100,6 +100,17 @@ def test_the_written_curves_are_the_history(reference, tmp_path: Path) -> None:
         assert written == [(i, np.float32(value)) for i, value in enumerate(history[metric], start=1)]
 
 
+def test_who_follows_is_told_each_epoch_and_changes_nothing(reference, train, validation, tmp_path) -> None:
+    told = []
+    model = small()
+    fit(model, train, validation, tmp_path, follow=lambda step, figures: told.append((step, dict(figures))))
+    assert [step for step, _ in told] == [3, 6]  # 20 images in batches of 8
+    for i, (_, figures) in enumerate(told):
+        history = {name: values[i] for name, values in reference.history.items()}
+        assert figures == {"learning_rate": LEARNING_RATE, **history}
+    assert_same(reference.weights, model.get_weights())
+
+
 # When it ends, and with which weights
 
 

@@ -21,6 +21,7 @@ from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 from deepfake_ensemble.training.residual.settings import Recipe
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint
+from tiny_training import unfollowed
 
 TRAIN, VAL, SIZE = 45, 16, 32
 
@@ -96,6 +97,7 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
     model = model or network()
     plan = schedule.plan(TRAIN, its, epochs=its.epochs, evaluate_every=4, checkpoint_every=8, step="batch")
     checkpoint = Checkpoint(folder, {"recipe": "this"}, changes.pop("save_every", math.inf))
+    follow = changes.pop("follow", unfollowed)
     curves = fitting.fit(
         model,
         AugmentedReader(
@@ -114,6 +116,7 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
         jit_compile=False,
         seed=3,
         checkpoint=checkpoint,
+        follow=follow,
     )
     return model, curves, plan, checkpoint.seconds
 
@@ -131,6 +134,19 @@ def test_it_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
     assert curves["learning_rate"] == pytest.approx([0.025, 0.045, 0.035, 0.025, 0.015, 0.005])
     assert seconds > 0
     assert all(len(values) == 6 for values in curves.values())
+
+
+def test_who_follows_is_told_each_evaluation_and_changes_nothing(
+    packed: Path, whole: tuple, tmp_path: Path
+) -> None:
+    told = []
+    model, curves, _, _ = fit(
+        packed, tmp_path, follow=lambda step, figures: told.append({"batch": step, **figures})
+    )
+    assert told == [{name: values[i] for name, values in curves.items()} for i in range(6)]
+    assert curves == whole[1]
+    for kept, one in zip(whole[0].get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, one)
 
 
 def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> None:

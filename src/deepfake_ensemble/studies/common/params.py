@@ -30,6 +30,7 @@ from deepfake_ensemble.foundation.section import (
     section,
 )
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.tracking.following import Tracker
 
 
 @section
@@ -87,6 +88,7 @@ class Params:
     split: Seeded
     pack: Pack
     resizing: Resizing
+    tracking: list[Tracker]
     models: dict[str, Any]
     ensemble: Ensemble
     evaluation: EvaluationParams

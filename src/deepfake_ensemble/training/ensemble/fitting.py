@@ -24,6 +24,7 @@ def fit(
     jit_compile: bool,
     seed: int,
     checkpoint: Checkpoint,
+    follow: driver.Follow,
 ) -> Curves:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
 
@@ -39,6 +40,7 @@ def fit(
         seed: of order and flips; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
+        follow: is told the figures of each evaluation, and the learning rate.
 
     Returns:
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
@@ -56,7 +58,9 @@ def fit(
         jit_compile=jit_compile,
         seed=seed,
     )
-    return driver.run(training, checkpoint)
+    return driver.run(
+        training, checkpoint, lambda step, figures: follow(step, {"learning_rate": learning_rate, **figures})
+    )
 
 
 def epochs_since_best(val_losses: Sequence[float]) -> int:

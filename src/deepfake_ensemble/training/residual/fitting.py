@@ -35,6 +35,7 @@ def fit(
     jit_compile: bool,
     seed: int,
     checkpoint: Checkpoint,
+    follow: driver.Follow,
 ) -> Curves:
     """Train `detector` in place and leave it with the weights of its best checkpoint, by F1 on validation.
 
@@ -51,6 +52,7 @@ def fit(
         seed: of order, crops, turns and cuts; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
+        follow: is told the figures of each evaluation, and the learning rate.
 
     Returns:
         `curves.FIGURES` for each evaluation.
@@ -66,7 +68,7 @@ def fit(
         )
     step = Step(detector, recipe, jit_compile=jit_compile)
     training = _Training(detector, step, train, validation, recipe, learning_rate, plan, seed)
-    curves = driver.run(training, checkpoint)
+    curves = driver.run(training, checkpoint, follow)
     return {"batch": [float(plan.evaluated_after(i)) for i in range(plan.evaluations)], **curves}
 
 

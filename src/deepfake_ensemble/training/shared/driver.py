@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import keras
 
 Watch = Callable[[Iterator[Batch]], Iterator[Batch]]
+Follow = Callable[[int, Mapping[str, float]], None]
+"""Is told the step and the figures of each evaluation and of the steps before it, and decides nothing."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -63,13 +65,14 @@ class Training(Protocol):
         """
 
 
-def run(training: Training, checkpoint: Checkpoint) -> Curves:
+def run(training: Training, checkpoint: Checkpoint, follow: Follow) -> Curves:
     """Train from the beginning or from a checkpoint, and leave the model with its best weights.
 
     Args:
         training: a study's own part.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
+        follow: is told every figure as soon as it is there.
 
     Returns:
         Under each name that the training gives its figures, their values by evaluation.
@@ -87,7 +90,7 @@ def run(training: Training, checkpoint: Checkpoint) -> Curves:
     batches = training.batches(progress.step)
     try:
         with deferred_signals() as asked_to_stop:
-            loop = _Loop(training, checkpoint, asked_to_stop)
+            loop = _Loop(training, checkpoint, follow, asked_to_stop)
             while not training.is_finished(progress):
                 end = training.evaluated_after(progress.evaluations)
                 if progress.step < end:
@@ -110,6 +113,7 @@ class _Loop:
 
     training: Training
     checkpoint: Checkpoint
+    follow: Follow
     asked_to_stop: Callable[[], bool]
 
     def train(self, batches: Iterator[Batch], progress: Progress, end: int) -> Progress:
@@ -139,8 +143,10 @@ class _Loop:
         best = training.is_best(progress.curves)
         if best:
             self.checkpoint.update_best(training.model.variables)
-        shown = ", ".join(f"{name} {values[-1]:.4g}" for name, values in progress.curves.items())
+        latest = {name: values[-1] for name, values in progress.curves.items()}
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in latest.items())
         print(f"{training.place(progress.step)}: {shown}{', the best so far' if best else ''}", flush=True)
+        self.follow(progress.step, latest)
         return progress
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -68,16 +68,22 @@ def main(model: str) -> None:
     if adaptation.cache == "decoded":
         memory = 2**30 * params.read("decoded", Decoded).memory_gib
         train, val = cache_decoded(train, val, memory, scratch)
-    history = fitting.fit(
-        built,
-        train,
-        val,
-        recipe=adaptation.shortened(recipe),
-        learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
-        jit_compile=adaptation.jit_compile,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    # Imported after the fingerprint, which is of what decides a result.
+    from deepfake_ensemble.tracking.following import Tracker, following
+
+    trackers = params.read("tracking", list[Tracker])
+    with following(trackers, study="ensemble", run=model, made_from=made_from) as follow:
+        history = fitting.fit(
+            built,
+            train,
+            val,
+            recipe=adaptation.shortened(recipe),
+            learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
+            jit_compile=adaptation.jit_compile,
+            seed=seed,
+            checkpoint=checkpoint,
+            follow=follow,
+        )
     with replacing_folder(Path("models/curves") / model) as folder:
         curves.write(folder, history)
     saved.save(built, Path("models") / f"{model}.keras", made_from)

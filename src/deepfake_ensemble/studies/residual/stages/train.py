@@ -84,25 +84,31 @@ def train(
     )
     save_every = 60 * params.read("resume", Resume).save_minutes
     checkpoint = Checkpoint(Path("models/checkpoints") / run, made_from, save_every)
-    history = fitting.fit(
-        built,
-        AugmentedReader(
-            training,
-            size,
-            interpolation,
-            crop_scale=recipe.crop_scale,
-            cut_mix=recipe.cut_mix,
-            symmetry=recipe.symmetry,
-            threads=processor.readers,
-        ),
-        BatchReader(val, size, interpolation, processor.readers),
-        recipe=recipe,
-        learning_rate=recipe.learning_rate * (multiplier.of(weights) if recipe.fine_tuning else 1),
-        plan=plan,
-        jit_compile=adaptation.jit_compile,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    # Imported after the fingerprint, which is of what decides a result.
+    from deepfake_ensemble.tracking.following import Tracker, following
+
+    trackers = params.read("tracking", list[Tracker])
+    with following(trackers, study="residual", run=run, made_from=made_from) as follow:
+        history = fitting.fit(
+            built,
+            AugmentedReader(
+                training,
+                size,
+                interpolation,
+                crop_scale=recipe.crop_scale,
+                cut_mix=recipe.cut_mix,
+                symmetry=recipe.symmetry,
+                threads=processor.readers,
+            ),
+            BatchReader(val, size, interpolation, processor.readers),
+            recipe=recipe,
+            learning_rate=recipe.learning_rate * (multiplier.of(weights) if recipe.fine_tuning else 1),
+            plan=plan,
+            jit_compile=adaptation.jit_compile,
+            seed=seed,
+            checkpoint=checkpoint,
+            follow=follow,
+        )
     minutes = round(checkpoint.seconds / 60, 2)
     built = network.mean_over(built, recipe.mean_over)
     with replacing_folder(Path("models/trained") / run) as partial:

@@ -1,0 +1,1 @@
+"""What follows a training while it runs (TensorBoard, Weights & Biases, MLflow), and decides nothing."""
