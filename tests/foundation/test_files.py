@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from deepfake_ensemble.foundation import files
+from deepfake_ensemble.foundation.errors import UserError
 
 
 class Interrupted(BaseException):
@@ -152,3 +154,41 @@ def test_the_check_sum_is_that_of_the_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"deepfake" * 100_000)
     assert files.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Share:
+    """Something a result holds."""
+
+    value: float
+    reason: str | None
+
+
+def test_a_result_is_read_back_as_what_was_written(tmp_path: Path) -> None:
+    written = {"a": Share(0.1, None), "b": Share(1, "why")}
+    files.write_json(tmp_path / "result.json", written)
+    assert json.loads((tmp_path / "result.json").read_text())["a"] == {"value": 0.1, "reason": None}
+    assert files.read_result(tmp_path / "result.json", dict[str, Share]) == written
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{", r"not JSON \(.*\)"),
+        (b"\xff", r"not JSON \(.*\)"),
+        (b"[]", "Input should be an object"),
+        (b'{"a": {"value": 1}}', "a: reason: Field required"),
+        (b'{"a": {"value": "1", "reason": null}}', "a: value: Input should be a valid number"),
+        (b'{"\\u001b": {"value": true, "reason": null}}', r"\\x1b: value: Input should be a valid number"),
+    ],
+)
+def test_a_damaged_result_is_named_with_the_place(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"result.json: {complaint}; restore it from git, or run `dvc repro`"):
+        files.read_result(path, dict[str, Share])
+
+
+def test_a_missing_result_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"result\.json: missing; `dvc repro` makes it"):
+        files.read_result(tmp_path / "result.json", dict[str, Share])

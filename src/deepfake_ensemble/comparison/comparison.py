@@ -105,10 +105,13 @@ class NoSubset:
 class Complementarity:
     """What the members get wrong together, and what each is worth to the others.
 
-    pairs: how alike two are, by their names with _vs_ between; images_by_wrong_models: how many images 0, 1,
-    ... of the models get wrong, of "all", "real" and "fake" ones; oracle_accuracy: of one that picked a
-    member that is right wherever there is one; member_adds: the ensemble by accuracy shares less the same
-    without this member, None where accuracies give no weights; subsets: by the members' names with + between.
+    Attributes:
+        pairs: how alike two members are, by their names with _vs_ between.
+        images_by_wrong_models: of "all", "real" and "fake" images, how many 0, 1, ... models get wrong.
+        oracle_accuracy: of one that picked a member that is right wherever there is one.
+        member_adds: the ensemble by accuracy shares less the same without this member; None where accuracies
+            give no weights.
+        subsets: by the members' names with + between.
     """
 
     pairs: dict[str, Pair]
@@ -183,9 +186,22 @@ class NoThreshold:
 class Comparison:
     """The detectors side by side on one data set.
 
-    notes: what a reader should know of the figures; detectors: the members and, last, their ensemble; pairs:
-    by their names with _vs_ between; weightings: by method; operating_points: by detector and by what the
-    threshold was chosen for.
+    Attributes:
+        data_set: its name.
+        n: of its images.
+        n_fake: fake ones among them.
+        n_real: real ones.
+        threshold: an image is called fake from this P(fake) up.
+        confidence: of all intervals.
+        resamples: behind each of them.
+        notes: what a reader should know of the figures.
+        detectors: the members and, last, their ensemble.
+        pairs: by their names with _vs_ between.
+        cochrans_q: of the members; None where there is one alone.
+        complementarity: what they get wrong together.
+        weightings: by method.
+        calibration: by detector.
+        operating_points: by detector, and by what the threshold was chosen for.
     """
 
     data_set: str
@@ -209,7 +225,17 @@ class Comparison:
 class CrossDataSet:
     """What detectors lose from the internal test to another data set, and what they do on its subjects.
 
-    without_subject: images of the other whose names do not say what they show.
+    Attributes:
+        internal: the one's name.
+        outside: the other's.
+        n_internal: images of the one.
+        n_outside: images of the other.
+        threshold: an image is called fake from this P(fake) up.
+        confidence: of all intervals.
+        resamples: behind each of them.
+        drops: by detector.
+        subjects: of the other data set, by what its images show.
+        without_subject: images of the other whose names do not say what they show.
     """
 
     internal: str

@@ -38,7 +38,12 @@ class Applied:
 class Losses:
     """What a detector loses from the images here to another data set, in parts, and its figures there.
 
-    resolution, then compression on top, then the rest sum up to the total.
+    Attributes:
+        resolution: what is lost by bringing images to the other's resolution.
+        compression: what its compression costs on top.
+        rest: all else.
+        total: the sum of these.
+        there: its figures on the other data set.
     """
 
     resolution: ByMetric[Interval]
@@ -55,8 +60,16 @@ PARTS = ("resolution", "compression", "rest", "total")
 class RobustnessFigures:
     """What the models and their ensemble do on the same images clean and perturbed.
 
-    detectors: by detector and condition; lost: clean less perturbed, likewise; losses: by data set and
-    detector.
+    Attributes:
+        images: their number.
+        fake_images: fake ones among them.
+        threshold: an image is called fake from this P(fake) up.
+        confidence: of all intervals.
+        resamples: behind each of them.
+        conditions: by name.
+        detectors: by detector and condition, CLEAN first.
+        lost: clean less perturbed, by detector and condition.
+        losses: by data set and detector.
     """
 
     images: int

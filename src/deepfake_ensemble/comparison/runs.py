@@ -50,9 +50,20 @@ class Neighbours:
 class RunComparison:
     """All runs that were done on one test set.
 
-    intervals, confusion: by run, the highest F1 first; best: the run with the highest F1 on validation;
-    validation: each run's metrics there; ensemble_weights: of the weighted average, empty where there is
-    none; left_out: why a run was not done.
+    Attributes:
+        test_set: its name.
+        n: of its images.
+        n_fake: fake ones among them.
+        threshold: an image is called fake from this P(fake) up.
+        confidence: of all intervals.
+        resamples: behind each of them.
+        intervals: by run, the highest F1 first.
+        confusion: by run, in the same order.
+        neighbours: by their names with _vs_ between.
+        best: the run with the highest F1 on validation.
+        validation: each run's metrics there.
+        ensemble_weights: of the weighted average; empty where there is none.
+        left_out: why a run was not done.
     """
 
     test_set: str

@@ -21,9 +21,15 @@ Verdict = Literal["helps", "hurts", "not shown"]
 class Answer:
     """What one data set says of the ensemble and its best member there.
 
-    gain: the ensemble's accuracy less the best member's; p: of the paired test between the two; verdict: what
-    follows; drop: what it loses from the internal test, None for that itself; may_guess: whether always the
-    more frequent class might be right as often.
+    Attributes:
+        evaluation: of the data set.
+        best: the member with the highest accuracy there.
+        accuracy: the ensemble's.
+        gain: that less the best member's.
+        p: of the paired test between the two, by Holm's correction.
+        verdict: what follows.
+        drop: what the ensemble loses from the internal test; None for that itself.
+        may_guess: whether always the more frequent class might be right as often.
     """
 
     evaluation: Evaluation
@@ -50,8 +56,10 @@ class Weights:
 class Answers:
     """All that is said of the question.
 
-    failures: models that may be guessing; answers: the internal test's first; weights: None where accuracies
-    give none.
+    Attributes:
+        failures: models that may be guessing.
+        answers: the internal test's first.
+        weights: None where accuracies give none.
     """
 
     failures: Mapping[str, Guessing]

@@ -113,8 +113,10 @@ def calibration(study: Study) -> Section:
 class Thresholds:
     """What thresholds do on one data set.
 
-    points: detector, what the threshold was chosen for, and what it does; missing: what no threshold was
-    found for and why, and the detectors that it is missing for.
+    Attributes:
+        evaluation: of the data set.
+        points: detector, what the threshold was chosen for, and what it does.
+        missing: by what no threshold was found for, and why, the detectors that lack it.
     """
 
     evaluation: Evaluation

@@ -10,6 +10,7 @@ from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.archives.splitting import SetSplits
 from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
+from deepfake_ensemble.evaluation import weights_file
 from deepfake_ensemble.evaluation.guessing import Guessing
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
@@ -39,8 +40,14 @@ class Made:
 class Run:
     """The run that the page tells of: reports/run.json.
 
-    params: all that shape the results; code to digest: see `foundation.fingerprint`; predictions: what each
-    model's were made from.
+    Attributes:
+        profile: its name.
+        params: all that shape the results.
+        code: a digest, see `foundation.fingerprint`, as of what follows.
+        data: digests by path.
+        versions: of libraries.
+        digest: of all these.
+        predictions: what each model's were made from.
     """
 
     profile: str
@@ -67,8 +74,14 @@ class Settings:
 class Evaluation:
     """One data set's figures, as the stages `evaluate` and `compare` wrote them.
 
-    roc, precision_recall: tables by detector; drop: None for the internal test, which has nowhere to drop
-    from.
+    Attributes:
+        name: of the data set.
+        metrics: by detector.
+        compared: the detectors side by side.
+        roc: the curve's columns, by detector.
+        precision_recall: likewise.
+        confusion: one table of all detectors.
+        drop: None for the internal test, which has nowhere to drop from.
     """
 
     name: str
@@ -107,8 +120,16 @@ class Evaluation:
 class Study:
     """Everything that the report shows.
 
-    validation: whether each model does better than guessing on that split; evaluations: the internal test
-    first; audits and splits: by data set; curves: each model's learning curves by epoch.
+    Attributes:
+        run: what it was made from.
+        settings: what of params.yaml stands in its sentences.
+        weights: of the ensemble, by model.
+        validation: whether each model does better than guessing on that split.
+        evaluations: the internal test's first.
+        audits: by data set.
+        splits: by data set.
+        training: what each model's best epoch reached.
+        curves: each model's learning curves by epoch.
     """
 
     run: Run
@@ -163,7 +184,7 @@ def read(folder: Path, run: Run, settings: Settings) -> Study:
     return Study(
         run=run,
         settings=settings,
-        weights=read_result(folder / "ensemble/weights.json", dict[str, float]),
+        weights=weights_file.read(folder / "ensemble/weights.json"),
         validation=read_result(folder / "ensemble/validation.json", dict[str, Guessing]),
         evaluations=[_evaluation(folder, name) for name in data_sets],
         audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in data_sets},

@@ -47,10 +47,15 @@ def render(study: Study) -> str:
 
 @dataclass(frozen=True)
 class Network:
-    """A row of table 2: the paper's scores and millions of parameters, our runs, and what ours costs.
+    """A row of table 2: the paper's scores and ours.
 
-    printed: None for a network that is ours alone; pretrained, scratch: the runs from ImageNet and from
-    random weights, None where there is none to be trained.
+    Attributes:
+        title: what it is called.
+        printed: by the paper; None for what is ours alone.
+        millions: of parameters, likewise.
+        pretrained: the run from ImageNet weights; None where there is none to be trained.
+        scratch: the run from random weights, likewise.
+        cost: of our network.
     """
 
     title: str
@@ -105,7 +110,11 @@ class Ablated:
 class Ablation:
     """What removed connections change.
 
-    connections: which are removed from which runs; losses: pairs of figures, a network each.
+    Attributes:
+        connections: in words, which are removed from which runs.
+        blocks: a drawing of them.
+        rows: of tables 6 and 7.
+        losses: figures of each network.
     """
 
     connections: str
