@@ -119,6 +119,7 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
                 jit_compile=adaptation.jit_compile,
                 seed=0,
                 checkpoint=Checkpoint(Path(scratch) / "checkpoint", {}, save_every=math.inf),
+                follow=lambda step, figures: None,
             )
         except Enough:
             return turns[0].seconds  # the first compiled is that of training
