@@ -116,3 +116,22 @@ def test_a_full_disk_says_how_much_is_free(tmp_path: Path) -> None:
         r" make room \(`dvc gc --workspace` frees results of other runs\) and run it again\n",
         done.stderr,
     )
+
+
+DRAWS = """
+from deepfake_ensemble.foundation import command
+
+def main() -> None:
+    from matplotlib import pyplot
+    pyplot.figure()
+
+command.run(main)
+"""
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "agg"])
+def test_a_stage_draws_whatever_backend_a_notebook_asks_for(backend: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MPLBACKEND": backend}
+    command = [sys.executable, "-c", DRAWS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -34,6 +34,8 @@ def run(main: Callable[..., None]) -> NoReturn:
     arguments = vars(parser.parse_args())
     stage = "@".join([name.rpartition(".")[2], *arguments.values()])
     signal.signal(signal.SIGTERM, _terminate)
+    # Colab's and Jupyter's own lies in their packages: Matplotlib could not even be imported with it.
+    os.environ["MPLBACKEND"] = "svg"
     try:
         with only_one(stage):
             main(**arguments)
