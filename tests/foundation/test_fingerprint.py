@@ -160,3 +160,13 @@ def test_an_edit_to_another_module_does_not(clone: Path) -> None:
     with (clone / "src" / PACKAGE.name / "archives/splitting.py").open("a") as file:
         file.write("\n# edited\n")
     assert account_of(clone) == before
+
+
+def test_the_templates_of_what_is_loaded_are_part_of_the_code(clone: Path) -> None:
+    before = account_of(clone)
+    for room in ("pages", "reading"):
+        (clone / "src" / PACKAGE.name / room / "templates").mkdir(exist_ok=True)
+    (clone / "src" / PACKAGE.name / "pages/templates/parts.html").write_text("another one")
+    assert account_of(clone) == before  # no page is made
+    (clone / "src" / PACKAGE.name / "reading/templates/page.html").write_text("a new one")
+    assert account_of(clone)["code"] != before["code"]
