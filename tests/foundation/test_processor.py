@@ -89,10 +89,13 @@ except AssertionError as error:
 def test_importing_the_stages_module_computes_nothing_yet() -> None:
     code = """
 import importlib, pkgutil
-from deepfake_ensemble import stages
-for module in pkgutil.iter_modules(stages.__path__):
-    if module.name in ("train", "predict", "initialise", "assemble", "export"):
-        importlib.import_module(f"{stages.__name__}.{module.name}")
+from deepfake_ensemble import studies
+computing = ("train", "predict", "initialise", "assemble", "perturb", "explain", "export", "describe", "pictures")
+for module in pkgutil.walk_packages(studies.__path__, f"{studies.__name__}."):
+    *_, folder, name = module.name.split(".")
+    if folder == "stages" and name in computing:
+        importlib.import_module(module.name)
+assert {f"deepfake_ensemble.studies.{it}.stages.train" for it in ("ensemble", "residual")} <= sys.modules.keys()
 print(json.dumps(sorted({"numpy", "scipy", "tensorflow", "keras"} & sys.modules.keys())))
 """
     assert run(code) == []

@@ -30,12 +30,6 @@ def test_the_comparison_has_the_figures_of_the_evaluation(study, evaluation):
             assert figure["value"] == measured[name][metric]
 
 
-def test_the_metrics_file_holds_the_interval_of_each_figure(study):
-    intervals = read(study / "reports/comparison/internal/intervals.json")
-    assert intervals == read(study / "reports/comparison/internal.json")["detectors"]
-    assert list(intervals["ensemble"]["auc"]) == ["value", "ci_low", "ci_high"]
-
-
 def test_the_accuracy_weighting_is_the_ensembles_own(study):
     weightings = read(study / "reports/comparison/internal.json")["weightings"]
     weights = read(study / "reports/ensemble/weights.json")
@@ -44,31 +38,35 @@ def test_the_accuracy_weighting_is_the_ensembles_own(study):
 
 def test_plot_tables_repeat_the_comparison(study):
     compared = read(study / "reports/comparison/internal.json")
-    folder = study / "reports/comparison/internal"
-    assert sorted(file.stem for file in (folder / "reliability").iterdir()) == sorted(DETECTORS)
-    bins = table(folder / "reliability/xception.csv")
+
+    def rows(name):
+        found = table(study / f"reports/comparison/{name}.csv")
+        assert {row["data_set"] for row in found} == {"internal", "cifake"}
+        return [row for row in found if row["data_set"] == "internal"]
+
+    reliability = rows("reliability")
+    assert {row["detector"] for row in reliability} == set(DETECTORS)
+    bins = [row for row in reliability if row["detector"] == "xception"]
     assert [int(row["images"]) for row in bins] == [
         b["n"] for b in compared["calibration"]["xception"]["reliability"]
     ]
     assert sum(int(row["images"]) for row in bins) == 60
-    weightings = {row["weighting"]: float(row["accuracy"]) for row in table(folder / "weightings.csv")}
+    weightings = {row["weighting"]: float(row["accuracy"]) for row in rows("weightings")}
     assert weightings == {
         name: of["metrics"]["accuracy"]["value"] for name, of in compared["weightings"].items()
     }
-    added = {row["member"]: float(row["auc_ci_low"]) for row in table(folder / "leave_one_out.csv")}
+    added = {row["member"]: float(row["auc_ci_low"]) for row in rows("leave_one_out")}
     assert added == {
         name: of["auc"]["ci_low"] for name, of in compared["complementarity"]["member_adds"].items()
     }
 
 
 def test_the_drop_leads_from_one_comparison_to_the_other(study):
-    found = read(study / "reports/comparison/cifake/drop.json")
+    found = read(study / "reports/comparison/drop/cifake.json")
     for end, evaluation in (("internal", "internal"), ("outside", "cifake")):
         compared = read(study / f"reports/comparison/{evaluation}.json")["detectors"]
         for name, metrics in found["drops"].items():
             assert {metric: of[end] for metric, of in metrics.items()} == compared[name]
-    drops = read(study / "reports/comparison/cifake/drop_intervals.json")
-    assert drops["ensemble"]["accuracy"] == found["drops"]["ensemble"]["accuracy"]["drop"]
     assert len(found["subjects"]) == 10 and found["without_subject"] == 0
 
 
