@@ -90,12 +90,12 @@ def test_importing_the_stages_module_computes_nothing_yet() -> None:
     code = """
 import importlib, pkgutil
 from deepfake_ensemble import studies
-computing = ("train", "predict", "initialise", "assemble", "perturb", "explain", "export", "describe", "pictures")
+computing = "train predict initialise assemble perturb explain export describe pictures".split()
 for module in pkgutil.walk_packages(studies.__path__, f"{studies.__name__}."):
     *_, folder, name = module.name.split(".")
     if folder == "stages" and name in computing:
         importlib.import_module(module.name)
-assert {f"deepfake_ensemble.studies.{it}.stages.train" for it in ("ensemble", "residual")} <= sys.modules.keys()
+assert sum(name.endswith(".stages.train") for name in sys.modules) == 2
 print(json.dumps(sorted({"numpy", "scipy", "tensorflow", "keras"} & sys.modules.keys())))
 """
     assert run(code) == []
