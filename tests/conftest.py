@@ -28,7 +28,7 @@ NETWORKS = (
     "tests/models/test_saved.py",
     "tests/models/test_session.py",
     "tests/portable/test_assembling.py",
-    "tests/stages/test_computing.py",
+    "tests/studies/ensemble/test_computing.py",
     "tests/training/ensemble/test_fitting.py",
     "tests/training/residual/test_fitting.py",
     "tests/training/residual/test_network.py",
