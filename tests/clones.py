@@ -99,6 +99,8 @@ def clone(folder: Path, source: Path = ROOT) -> Clone:
     here.git("clone", "--quiet", "--no-hardlinks", str(source), str(folder))
     listed = {path for path in here.git("ls-files", "-z", "-co", "--exclude-standard").split("\0") if path}
     for path in set(there.git("ls-files", "-z").split("\0")) - {""} | listed:
+        if path in listed and (source / path).is_symlink():
+            continue  # a link to a folder is in git, and never changed
         if path in listed and (source / path).is_file():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / path, folder / path)

@@ -23,6 +23,7 @@ PIPELINES = {"ensemble": ROOT, "residual": ROOT / "residual"}
 TRAININGS = ("train", "finetune")
 ON_A_GPU = (*TRAININGS, "predict", "predict_finetuned", "perturb")
 RANDOM = ("initialise", *TRAININGS)
+ASK_FOR_ALL_ARCHITECTURES = ("check", "describe")
 
 # Read, and without any influence on what is made.
 WITHOUT_INFLUENCE = {"resume.save_minutes", "decoded.memory_gib", "tracking"}
@@ -47,7 +48,7 @@ SPARE = {
     "archives": "archive audit audit_report baselines data_set index layouts quantisation splitting",
     "comparison": "calibration comparison comparison_tables complementarity drop operating_points paired"
     " robustness runs spread",
-    "evaluation": "curve_tables guessing metrics model_choice rounding settings weights_file",
+    "evaluation": "compared_figures curve_tables guessing metrics model_choice predictions rounding settings weights_file",
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "kaggle local published",
     "pages": "drawing",
@@ -178,18 +179,19 @@ def model_of(study: str, stage: str, item: str) -> str:
 @each_item
 def test_a_stages_rooms_hold_all_the_code_that_it_imports(study, name):
     rooms = set(code_of(stages(study)[name]))
-    if name == "describe":
+    if name in ASK_FOR_ALL_ARCHITECTURES:
         assert rooms > set(modules_at(SOURCE / PACKAGE / "architectures"))
     assert imported(study, name) <= rooms
 
 
 def spare(study: str, name: str) -> set[Path]:
     """Return what a stage depends on without importing it, and no training of its study imports either."""
-    asked_for = {"describe": "architectures"}  # of the registry, by their names
+    # Of the registry, by their names.
+    asked_for = "architectures" if name in ASK_FOR_ALL_ARCHITECTURES else None
     return {
         file
         for file in code_of(stages(study)[name])
-        if file not in imported(study, name) | trained_by(study) and room_of(file) != asked_for.get(name)
+        if file not in imported(study, name) | trained_by(study) and room_of(file) != asked_for
     }
 
 
@@ -334,7 +336,7 @@ def within(key: str, section: str) -> bool:
 @each_item
 def test_the_params_of_a_stage_are_those_it_reads(study, name):
     stage = name.partition("@")[0]
-    if stage == "report":  # it shows them, and depends on the file
+    if stage in ("check", "report"):  # they look at all of them, and depend on the file
         assert "params.yaml" in {dep.def_path for dep in stages(study)[name].deps}
         return
     profile = params.active_profile(PIPELINES[study] / "params.yaml")

@@ -1,4 +1,4 @@
-"""Write the report and the model card from what the other stages have found."""
+"""Write the report, the model card and DVC's metrics from what the other stages have found."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,14 @@ SHOWN = (
     *("seed", "data_sets", "sample", "audit", "split", "resizing", "models", "training"),
     *("ensemble", "evaluation", "comparison"),
 )
+# What `dvc metrics` and `dvc exp show` compare, of each detector on each data set.
+COMPARED = ("accuracy", "f1", "auc", "log_loss")
 
 
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
+    from deepfake_ensemble.evaluation import compared_figures
     from deepfake_ensemble.evaluation.weighting import Method
     from deepfake_ensemble.foundation.files import read_result, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
@@ -48,6 +51,10 @@ def main() -> None:
     )
     found = study.read(reports, run, settings)
     write_json(reports / "run.json", run)
+    measured = {evaluation.name: evaluation.metrics for evaluation in found.evaluations}
+    compared_figures.write(
+        reports / "metrics", compared_figures.compared_figures(measured, COMPARED, found.weights)
+    )
     write(reports / "model_card.md", model_card.render(found))
     write(reports / "report.html", page.render(found, method_figures.before_and_after(size, interpolation)))
 

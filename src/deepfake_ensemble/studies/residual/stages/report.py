@@ -1,4 +1,4 @@
-"""Write the report: the paper's tables beside ours."""
+"""Write the report, the paper's tables beside ours, and DVC's metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ SHOWN = (
     *("seed", "split", "resizing", "models", "recipes", "runs"),
     *("ensemble", "evaluation", "comparison"),
 )
+# What `dvc metrics` and `dvc exp show` compare, of each network on each test set.
+COMPARED = ("f1",)
 
 
 def main() -> None:
     profile = params.active_profile()
+    from deepfake_ensemble.evaluation import compared_figures
     from deepfake_ensemble.pages.rendering import write
     from deepfake_ensemble.studies.residual.report import page, study
 
@@ -22,6 +25,9 @@ def main() -> None:
     shown = {key: whole[key] for key in SHOWN} | {"profiles": params.read(profile, dict[str, Any])}
     found = study.read(REPORTS, profile.rpartition(".")[2], shown, params.read("runs", Runs))
     write(REPORTS / "report.html", page.render(found))
+    compared_figures.write(
+        REPORTS / "metrics", compared_figures.compared_figures(found.metrics, COMPARED, {})
+    )
 
 
 if __name__ == "__main__":
