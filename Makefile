@@ -30,12 +30,12 @@ $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@touch $@
 	@echo "setup: done; for dvc by hand: source .venv/bin/activate"
 
-repro: $(INSTALLED) ## Rebuild everything that is not up to date, for the active profile
-	@echo "repro: running what is not up to date"
-	@python -m deepfake_ensemble.studies.ensemble.params && dvc repro
+repro: $(INSTALLED) ## Rebuild what is not up to date, for the active profile (VERBOSE=1: with all that is said)
+	@python -m deepfake_ensemble.studies.ensemble.params && python -m deepfake_ensemble.workflow.repro
 
 residual: $(INSTALLED) ## The same for the second study, in the folder residual
-	@cd residual && export PYTHONPATH=src && python -m deepfake_ensemble.studies.residual.params && dvc repro
+	@cd residual && export PYTHONPATH=src && python -m deepfake_ensemble.studies.residual.params && \
+	  python -m deepfake_ensemble.workflow.repro
 
 residual-plan: $(INSTALLED) ## Print every stage of the second study's active profile, and what would run
 	@cd residual && PYTHONPATH=src python -m deepfake_ensemble.studies.residual.plan

@@ -48,7 +48,8 @@ SPARE = {
     "archives": "archive audit audit_report baselines data_set index layouts quantisation splitting",
     "comparison": "calibration comparison comparison_tables complementarity drop operating_points paired"
     " robustness runs spread",
-    "evaluation": "compared_figures curve_tables guessing metrics model_choice predictions rounding settings weights_file",
+    "evaluation": "compared_figures curve_tables guessing metrics model_choice predictions rounding settings"
+    " weights_file",
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "kaggle local published",
     "pages": "drawing",

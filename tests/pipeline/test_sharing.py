@@ -34,7 +34,7 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     there.dvc("push", "--all-commits", "--run-cache")
 
     there.git("switch", "--quiet", "--create", "log-loss")
-    there.dvc("exp", "run", "--set-param", "ensemble.weighting=log_loss", "evaluate")
+    there.dvc("exp", "run", "--set-param", "ensemble.weighting=log_loss", "report")
     there.commit("Weigh for the least log loss")
     there.git("push", "--quiet", "origin", "log-loss")
     there.git("switch", "--quiet", "main")
@@ -93,6 +93,6 @@ def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
     rows = [line.split() for line in params.splitlines()]
     assert ["params.yaml", "ensemble.weighting", "accuracy", "log_loss"] in rows
     changed = [line.split()[:2] for line in figures.splitlines()]
-    assert [file for file, _ in changed].count("reports/ensemble/weights.json") > 1
-    assert ["reports/evaluation/internal/metrics.json", "ensemble.log_loss"] in changed
-    assert ["reports/evaluation/internal/metrics.json", "cnn.log_loss"] not in changed
+    assert ["reports/metrics/cnn.json", "weight"] in changed
+    assert ["reports/metrics/ensemble.json", "internal.log_loss"] in changed
+    assert ["reports/metrics/cnn.json", "internal.log_loss"] not in changed

@@ -29,12 +29,23 @@ from deepfake_ensemble.workflow.verify import LOCK, outs
 
 METRICS = Path("reports/metrics")
 ANNOUNCED = re.compile(r"(Running stage|Stage) '([^']+)'(.*)")
+# TensorFlow's own log, what DVC advises, and quick work that tells its beginning and its end.
 NOISE = re.compile(
-    r"""$ | >\ env\ | \d{4}-\d\d-\d\d\ [\d:.]+:\ [IWE]\  | [IWEF]\d{4}\ [\d:.]+\s+\d+\ \S+:\d+\]
-    | WARNING:\ All\ log\ messages\ before\ absl | To\ (enable|track|suppress)\  | Updating\ lock\ file
-    | Use\ `dvc\ push` | Data\ and\ pipelines\ are\ up\ to\ date | \tdvc\ config\  | \tgit\ add\ 
-    | .*:\ (\d[\d,]*\ to\ do|done\ in\ \d+\ s)$""",
-    re.VERBOSE,
+    "|".join(
+        (
+            "$",
+            "> env ",
+            r"\d{4}-\d\d-\d\d [\d:.]+: [IWE] ",
+            r"[IWEF]\d{4} [\d:.]+\s+\d+ \S+:\d+\]",
+            "WARNING: All log messages before absl",
+            "To (enable|track) ",
+            "Updating lock file",
+            "Use `dvc push`",
+            "Data and pipelines are up to date",
+            r"\s(dvc config|git add) ",
+            r".*: (\d[\d,]* to do|done in \d+ s)$",
+        )
+    )
 )
 
 
@@ -153,19 +164,18 @@ def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any], changed
     differing = sum(theirs.get(path) != md5 for path, md5 in ours.items())
     if not differing:
         return f"All {len(ours)} results are those of the last commit."
-    # Lines of a terminal's width.
+    differ = f"{differing} of {len(ours)} results differ from those of the last commit."
     why = (
         f"Changed since: {', '.join(changed)}."
         if changed
-        else "Nothing that they\nare made from was changed: that is to be expected on another model of processor"
-        " than the\none that the commit's were made on (docs/reproducibility.md)."
+        else "Nothing that they are made from was changed: that is to be expected on another model of"
+        " processor than the commit's\n(docs/reproducibility.md)."
     )
-    return (
-        f"{differing} of {len(ours)} results differ from those of the last commit. {why}\n"
-        "`dvc metrics diff` compares them. To keep these:"
-        " git add --all && git commit -m 'Results of this machine',\n"
-        "or beside the commit: dvc exp save --name NAME (docs/varying.md)."
-    )
+    return f"""\
+{differ}
+{why}
+`dvc metrics diff` compares them. To keep these: git add --all && git commit -m 'Results of this machine'
+or, beside the commit: dvc exp save --name NAME (docs/varying.md)."""
 
 
 def _git(*arguments: str) -> str:
