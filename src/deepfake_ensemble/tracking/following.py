@@ -17,7 +17,7 @@ Tracker = Literal["tensorboard", "wandb", "mlflow"]
 Follow = Callable[[int, Mapping[str, float]], None]
 
 FOLDER = Path("tracking")
-PATIENCE = 60.0  # seconds that a finished training waits for what is still on its way to a server
+PATIENCE = 30.0  # seconds that a training which ends waits for what is still on its way to a server
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _thread(tracker: Tracker, training: Followed) -> Iterator[Follow]:
             what = (
                 f"not installed: pip install -e '.[{tracker}]'" if missing else f"{error}".partition("\n")[0]
             )
-            print(f"{training.run}: {tracker} no longer follows: {what}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{training.run}: {tracker} no longer follows: {what}\n")
 
     thread = threading.Thread(target=work, name=tracker, daemon=True)
     thread.start()
@@ -122,7 +122,9 @@ def _wandb(training: Followed) -> Iterator[Follow]:
         id=training.name,
         name=training.run,
         config=dict(training.params),
-        resume="allow",
+        resume=None
+        if os.environ.get("WANDB_MODE") == "offline"
+        else "allow",  # offline there is no server to ask
         dir=folder,
         settings=wandb.Settings(console="off", silent=True),
     ) as run:
@@ -134,6 +136,7 @@ def _wandb(training: Followed) -> Iterator[Follow]:
 def _mlflow(training: Followed) -> Iterator[Follow]:
     from mlflow import MlflowClient
 
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without a server it is all that there is
     client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", (FOLDER / "mlflow").absolute().as_uri()))
     name = f"deepfake-ensemble-{training.study}"
     known = client.get_experiment_by_name(name)
