@@ -380,6 +380,15 @@ def test_a_file_that_has_no_place_is_refused(tmp_path: Path, documented: Documen
     documented("Data sets", "a file that does not belong there", f"set.zip: {line}")
 
 
+def test_what_macos_adds_to_an_archive_is_passed_over_and_counted(tmp_path: Path) -> None:
+    added = {f"__MACOSX/{name.replace('/0', '/._0')}": b"\0\5\x16\7" for name in cifake()}
+    as_published = audited(tmp_path, cifake())
+    packed_again = audited(tmp_path, cifake() | {".DS_Store": b"Bud1", "train/.DS_Store": b"Bud1"} | added)
+    assert packed_again.rows == as_published.rows
+    assert packed_again.report == as_published.report | {"passed_over": len(cifake()) + 2}
+    assert as_published.report["passed_over"] == 0
+
+
 def test_a_class_without_images_is_refused(tmp_path: Path, documented: Documented) -> None:
     line = refusal(tmp_path, {name: it for name, it in cifake().items() if "test/FAKE" not in name})
     assert line == (

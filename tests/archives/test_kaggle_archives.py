@@ -12,7 +12,7 @@ from PIL import Image
 import kaggle_archives
 from deepfake_ensemble.archives.archive import open_archive
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.sample.archives import write_zip
+from deepfake_ensemble.fetching import zipped
 from pictures import encoded, picture
 
 SHARE = 0.002
@@ -25,7 +25,7 @@ def files() -> list[bytes]:
 
 def written(path: Path, layout: str, files: list[bytes]) -> Path:
     entries = {"faces": kaggle_archives.faces, "cifake": kaggle_archives.cifake}[layout]
-    write_zip(path, entries(kaggle_archives.distinct(files), SHARE))
+    zipped.write(path, entries(kaggle_archives.distinct(files), SHARE))
     return path
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepfake_ensemble.archives.layouts import FAKE, LAYOUTS, REAL, Place
+from deepfake_ensemble.archives.layouts import FAKE, LAYOUTS, REAL, Place, is_left_behind
 
 FACES = LAYOUTS["faces"]
 CIFAKE = LAYOUTS["cifake"]
@@ -51,6 +51,29 @@ def test_the_name_of_a_cifake_image_says_what_it_shows(name: str, subject: str |
 def test_complete_archives_give_no_complaint() -> None:
     assert FACES.complaint([*FACES_NAMES, "train.csv"]) is None
     assert CIFAKE.complaint(CIFAKE_NAMES) is None
+
+
+LEFT_BEHIND = [
+    "__MACOSX/._train.csv",
+    "__MACOSX/real_vs_fake/real-vs-fake/train/real/._00026.jpg",
+    "real_vs_fake/real-vs-fake/train/real/._00026.jpg",
+    "real_vs_fake/.DS_Store",
+    ".DS_Store",
+    "real_vs_fake/Thumbs.db",
+    "desktop.ini",
+]
+
+
+@pytest.mark.parametrize("name", LEFT_BEHIND)
+def test_what_an_operating_system_leaves_is_no_image_and_no_stranger(name: str) -> None:
+    assert is_left_behind(name)
+    assert FACES.place(name) is None
+    assert FACES.complaint([*FACES_NAMES, name]) is None
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "__MACOSX", "my.DS_Store", "train/REAL/0001.jpg"])
+def test_nothing_else_is_passed_over(name: str) -> None:
+    assert not is_left_behind(name)
 
 
 def test_a_stranger_is_named() -> None:

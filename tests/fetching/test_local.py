@@ -67,6 +67,15 @@ def test_an_edit_of_the_copy_leaves_the_users_file_alone(source, destination):
     assert source.read_bytes() == before
 
 
+def test_a_folder_in_its_place_is_refused_with_what_to_do(source, destination):
+    source.unlink()
+    source.mkdir()
+    assert failure(source, destination) == (
+        f"{source}: is a folder, not the zip that Kaggle gives: put that there as it came, or name the folder"
+        f" {source.with_suffix('')} and set source: folder in params.yaml"
+    )
+
+
 def test_dvc_with_hard_links_does_not_make_the_users_file_read_only(source, destination, tmp_path):
     local.fetch(source, destination)
     # By hand, since what DVC does to a stage's out with this setting is what `dvc add` does as well.
@@ -84,12 +93,6 @@ def test_a_missing_archive_is_answered_by_which_file_to_put_where(destination, d
         "gives (a browser calls it archive.zip), named cifake.zip; or choose another source in params.yaml"
     )
     documented("Archives of your own", "missing", message)
-
-
-def test_a_folder_in_place_of_the_archive_is_no_archive(source, destination):
-    source.unlink()
-    source.mkdir()
-    assert "no such file" in failure(source, destination)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>"])

@@ -17,8 +17,8 @@ from PIL import Image
 import kaggle_archives
 import kaggle_server
 from clones import Clone, clone
+from deepfake_ensemble.fetching import zipped
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.sample.archives import write_zip
 from pictures import encoded
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
@@ -38,8 +38,8 @@ def tiny_pictures() -> list[bytes]:
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """The study with profile `paper`, downloaded from a stand-in for Kaggle and packed."""
     folder = tmp_path_factory.mktemp("paper")
-    write_zip(folder / "faces.zip", kaggle_archives.faces(kaggle_archives.distinct(tiny_pictures())))
-    write_zip(folder / "cifake.zip", kaggle_archives.cifake(kaggle_archives.distinct(tiny_pictures())))
+    zipped.write(folder / "faces.zip", kaggle_archives.faces(kaggle_archives.distinct(tiny_pictures())))
+    zipped.write(folder / "cifake.zip", kaggle_archives.cifake(kaggle_archives.distinct(tiny_pictures())))
     paper = clone(folder / "clone")
     paper.set_params({"profile": "paper"})
     with kaggle_server.serve({FACES: folder / "faces.zip", CIFAKE: folder / "cifake.zip"}) as server:

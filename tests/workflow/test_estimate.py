@@ -1,11 +1,15 @@
 """What a run would cost: it follows from params.yaml, from published rates and from what was measured."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from deepfake_ensemble.foundation import params
+from deepfake_ensemble.studies.common import planning
+from deepfake_ensemble.studies.common.planning import Known, Step
 from deepfake_ensemble.studies.ensemble.params import Params
+from deepfake_ensemble.studies.ensemble.plan import PLAN
 from deepfake_ensemble.workflow import estimate
 from deepfake_ensemble.workflow.estimate import PUBLISHED, gpu_hours
 
@@ -16,6 +20,7 @@ MEASURED: dict[str, Any] = {
     "models": {
         name: {
             "step_seconds": [6.4, 6.4, 9.0],
+            "first_step_seconds": 16.4,
             "peak_mib": 4096,
             "parameters": 10**6,
             "values_per_image": 10**7,
@@ -24,6 +29,17 @@ MEASURED: dict[str, Any] = {
     },
     "decoded_per_second": [1600.0],
 }
+# A run of the sample as benchmarks/measured_run.py keeps it: 8 epochs of 480 and 200 images, of 40 pixels.
+SAMPLE: dict[str, Any] = {
+    "profile": "sample",
+    "params": params.load(),
+    "stages": {
+        f"{stage}@{name}": {"seconds": seconds, "peak_mib": 1024}
+        for name in MEASURED["models"]
+        for stage, seconds in (("initialise", 5.0), ("train", 75.0))
+    },
+}
+MEASUREMENTS: dict[str, Any] = {"measured": MEASURED, "sample": SAMPLE}
 FAST = 1e9  # images a second: decoding holds nothing up
 
 
@@ -114,22 +130,70 @@ def test_tiny_images_do_not_make_a_step_free():
     assert hours and hours >= 8 * 15 * 3 * 16.5e-3 / 3600
 
 
+def on_processor(whole: Params, name: str = "cnn") -> float | None:
+    return estimate.processor_hours(whole, estimate.on_processor(name, MEASURED, SAMPLE))
+
+
 def test_hours_on_the_processor_follow_from_its_measured_median_step():
-    whole = profile("paper", perturbed_images=0)
-    hours = estimate.processor_hours("cnn", whole, MEASURED)
-    assert hours == pytest.approx((1_500_000 + 360_000 / 3) * 0.2 / 3600)
+    hours = on_processor(profile("paper", perturbed_images=0))
+    assert hours == pytest.approx((15 + (1_500_000 + 360_000 / 3) * 0.2) / 3600)
+
+
+def test_the_sample_takes_what_its_measured_run_took_and_the_predictions_after_it():
+    images, later = 8 * (480 + 200 / 3), (200 + 240 + 200) / 3
+    hours = on_processor(profile("sample"))
+    assert hours == pytest.approx((75 + later * 60 / images) / 3600)
+
+
+def test_memory_is_that_of_the_profile_s_own_size():
+    known = estimate.on_processor("cnn", MEASURED, SAMPLE)
+    assert known is not None
+    assert [known.at(size, known.memory) / 2**20 for size in (40, 256)] == [1024, 4096]
+    assert 1024 < known.at(64, known.memory) / 2**20 < 1300
 
 
 def test_a_model_without_published_rate_is_not_guessed():
     assert gpu_hours("vgg19", profile("paper"), "A100", decoded=FAST) is None
-    assert estimate.processor_hours("vgg19", profile("paper"), MEASURED) is None
+    assert on_processor(profile("paper"), "vgg19") is None
 
 
-def test_archives_packs_and_models_are_on_the_disk_and_once_more_in_the_cache():
-    takes = estimate.disk(profile("paper"), MEASURED)
-    results = takes["archives"] + takes["packed images"] + takes["models, and the ensemble of them"]
-    assert takes["the same again in DVC's cache"] == results
-    assert takes["models, and the ensemble of them"] == 4 * 4 * 4 * 10**6
+def page(whole: Params, steps: Sequence[Step] = (), **changed: Any) -> str:
+    return estimate.page(whole, steps, **MEASUREMENTS, on_gpu=ON_GPU, **changed)
+
+
+def test_the_disk_is_what_the_plan_says():
+    steps = PLAN.steps(
+        profile("paper"),
+        [Known("pack@internal", "", "yes", "", None), Known("train@cnn", "", "no", "", 123_456_789)],
+    )
+    assert f"- Disk: {planning.disk(steps)}; packages" in page(profile("paper"), steps)
+    assert planning.disk(steps).startswith("3.8 GB in the workspace")
+
+
+def test_times_are_told_in_the_unit_that_fits_them():
+    assert [estimate._time(hours) for hours in (0.01, 0.1, 0.9, 5, 123, None)] == [
+        "36 s", "6.0 min", "54 min", "5.0 h", "123 h", "–",
+    ]  # fmt: skip
+    assert " 0.0" not in page(profile("sample"))
+
+
+def test_an_added_model_of_which_nothing_is_known_is_named_and_no_sum_claims_to_have_it():
+    data = params.load()
+    data["models"]["bird_lotfi"] = {"learning_rate": 1e-4, "input_scaling": "unit", "network": {}}
+    text = page(params.check("", data, Params))
+    assert "- Not in it: bird_lotfi, of which nothing was published or measured. It comes on top.\n" in text
+    assert all(cell.strip().startswith("**> ") for cell in _cells(text, "**all**")[1:-1])
+
+
+def _cells(text: str, first: str) -> list[str]:
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| {first} "))
+    return [cell for cell in row.strip("|").split("|") if cell]
+
+
+def test_a_precision_that_was_not_measured_is_named_where_it_is_missing():
+    training = params.load()["profiles"]["paper"]["training"] | {"precision": "mixed_float16"}
+    text = page(profile("paper", training=training))
+    assert "- Not in it: cnn on a GPU, where no rate of it is known.\n" in text
 
 
 def test_archives_that_are_here_are_not_fetched():
@@ -139,7 +203,7 @@ def test_archives_that_are_here_are_not_fetched():
 
 @pytest.mark.parametrize("name", ["sample", "small", "paper"])
 def test_the_page_names_the_profile_every_model_and_every_source(name: str):
-    text = estimate.page(profile(name), MEASURED, ON_GPU)
+    text = page(profile(name))
     assert " a GPU |" in text
     assert f"Profile `{name}`" in text
     assert all(f"| {model} " in text for model in PUBLISHED)
@@ -150,7 +214,6 @@ def test_a_data_set_without_a_count_is_named_as_left_out() -> None:
     counts = {"train": 100_000, "val": 20_000, "test": 20_000}
     whole = profile("paper", counts=counts)
     assert estimate.work(whole).predicted == estimate.work(profile("paper")).predicted - 20_000
-    assert "- Not in it: all images of cifake; their number is not known.\n" in estimate.page(
-        whole, MEASURED, ON_GPU
-    )
-    assert "Not in it" not in estimate.page(profile("paper"), MEASURED, ON_GPU)
+    line = "- Not in it: all images of cifake; their number is not known.\n"
+    assert line in page(whole)
+    assert line not in page(profile("paper"))

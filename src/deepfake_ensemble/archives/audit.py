@@ -22,7 +22,7 @@ from deepfake_ensemble.archives.audit_report import (
 )
 from deepfake_ensemble.archives.baselines import Features, baselines, features
 from deepfake_ensemble.archives.index import CLASS_NAMES, USABLE, IndexRow
-from deepfake_ensemble.archives.layouts import Layout, Place
+from deepfake_ensemble.archives.layouts import Layout, Place, is_left_behind
 from deepfake_ensemble.archives.quantisation import Tables, tables
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.progress import count_progress
@@ -100,7 +100,14 @@ def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
     _check_labels(archive, copies)
     return Audit(
         rows=[IndexRow(image.path, image.place.label, image.sha256, image.status) for image in images],
-        report=_report(images, layout, label_tables, copies, params.seed),
+        report=_report(
+            images,
+            layout,
+            label_tables,
+            copies,
+            seed=params.seed,
+            passed_over=sum(map(is_left_behind, archive.names)),
+        ),
     )
 
 
@@ -196,7 +203,9 @@ def _report(
     layout: Layout,
     label_tables: dict[str, LabelTable],
     copies: Sequence[Sequence[Found]],
+    *,
     seed: int,
+    passed_over: int,
 ) -> AuditReport:
     looks = _by_class(images).map(lambda those: [image.looks for image in those if image.looks])
 
@@ -223,6 +232,7 @@ def _report(
         features=looks.map(lambda those: _features([look.features for look in those])),
         copies=_describe_copies(copies, layout),
         baselines=baselines([features for features, _ in usable], [label for _, label in usable], seed),
+        passed_over=passed_over,
     )
 
 

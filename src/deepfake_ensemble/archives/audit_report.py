@@ -145,6 +145,7 @@ class AuditReport:
         features: the trivial ones, by name.
         copies: byte-identical images.
         baselines: how well the trivial features tell the classes apart.
+        passed_over: how many files there are that macOS or Windows left.
     """
 
     layout: str
@@ -163,3 +164,4 @@ class AuditReport:
     features: ByClass[dict[str, Range]]
     copies: Copies
     baselines: Baselines
+    passed_over: int = 0

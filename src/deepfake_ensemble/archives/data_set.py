@@ -6,7 +6,7 @@ from annotated_types import Ge, MinLen
 
 from deepfake_ensemble.foundation.section import section
 
-Source = Literal["sample", "kaggle", "local"]
+Source = Literal["sample", "kaggle", "local", "folder"]
 
 
 @section

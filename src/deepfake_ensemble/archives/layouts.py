@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 FAKE = 1
 REAL = 0
 _IMAGE_NAME = re.compile(r"[^/]+\.jpe?g", re.IGNORECASE)
+# What macOS and Windows leave in folders, and so in what is packed of them again.
+_LEFT_BEHIND = re.compile(r"__MACOSX/.*|(.*/)?(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Layout:
 
     def place(self, name: str) -> Place | None:
         """Return where the image `name` lies, or None if it is not an image's place in this layout."""
-        if not name.startswith(self.root):
+        if not name.startswith(self.root) or is_left_behind(name):
             return None
         parts = name[len(self.root) :].split("/")
         if len(parts) != 3 or parts[0] not in self.partitions or parts[1] not in self.classes:
@@ -81,7 +83,7 @@ class Layout:
             place = self.place(name)
             if place:
                 filled.add(place)
-            elif name not in self.label_tables:
+            elif name not in self.label_tables and not is_left_behind(name):
                 layout = f"the layout {self.name!r}, {self.pattern()}"
                 return f"entry {name!r} has no place in {layout}{_likely(name)}"
         for folder, place in self.folders().items():
@@ -113,6 +115,11 @@ class Layout:
         except csv.Error as error:
             raise ValueError(f"after line {rows.line_num}: {error}") from error
         return labels
+
+
+def is_left_behind(name: str) -> bool:
+    """Tell whether a file is one that macOS or Windows leaves in folders, and nothing of the publisher's."""
+    return _LEFT_BEHIND.fullmatch(name) is not None
 
 
 def _likely(name: str) -> str:

@@ -23,6 +23,11 @@ def fetch(source: Path, destination: Path) -> None:
     Raises:
         UserError: if there is no archive, it is not a zip, or it cannot be copied.
     """
+    if source.is_dir():
+        raise UserError(
+            f"{source}: is a folder, not the zip that Kaggle gives: put that there as it came, or name the"
+            f" folder {source.with_suffix('')} and set source: folder in params.yaml"
+        )
     if not source.is_file():
         raise UserError(
             f"{source}: no such file: put your copy of the {source.stem} archive there, the zip that Kaggle "

@@ -17,18 +17,17 @@ a CIFAKE name, there CIFAR's class, counts the photographs.
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from deepfake_ensemble.foundation.files import replacing_file
+from deepfake_ensemble.fetching import zipped
+from deepfake_ensemble.fetching.zipped import Entry
 from deepfake_ensemble.sample import photographs, synthesis
 from deepfake_ensemble.sample.photographs import Tile
 
-Entry = tuple[str, bytes]
 CIFAKE_TILE = 32
 CIFAKE_SHARE = 3
 """One cell in so many of a colour photograph goes to CIFAKE."""
@@ -48,7 +47,7 @@ def build(layout: Literal["faces", "cifake"], destination: Path, *, seed: int, t
     """
     faces, cifake = allocate(seed, tile)
     entries = face_entries(faces, seed) if layout == "faces" else cifake_entries(cifake, seed)
-    write_zip(destination, entries)
+    zipped.write(destination, entries)
 
 
 def allocate(seed: int, size: int) -> tuple[list[Sequence[Tile]], list[Sequence[Tile]]]:
@@ -139,13 +138,3 @@ def cifake_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry
                 index = photographs.COLOUR_PHOTOGRAPHS.index(source.photograph) + 1
                 suffix = "" if index == 1 else f" ({index})"
                 yield f"{part}/{kind}/{number}{suffix}.jpg", data
-
-
-def write_zip(destination: Path, entries: Iterable[Entry]) -> None:
-    """Write a zip archive, stored as Kaggle's, that says nothing of when, where or by whom."""
-    with replacing_file(destination) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in entries:
-            info = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))
-            info.create_system = 3
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, data)

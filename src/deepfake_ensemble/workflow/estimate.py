@@ -1,13 +1,15 @@
 """What a run of the active profile would cost, before anyone rents a machine: `make estimate`.
 
-Hours follow from params.yaml and from images a second that others have published for the networks on GPUs;
-hours on processors, memory and sizes from what benchmarks/training_cost.py measured. All of it is arithmetic:
-a rate is taken to fall with the number of pixels, and nothing is known of a rate where none was published.
+What there is to do, and what its results take of the disk, is what `make plan` says. Times on GPUs follow
+from images a second that others have published for the networks; times and memory on processors from what
+benchmarks/training_cost.py measured and from the measured run of the sample. All of it is arithmetic: a rate
+is taken to fall with the number of pixels, and nothing is known of it where none was published or measured.
 """
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,13 +18,15 @@ from rich.filesize import decimal
 
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
-from deepfake_ensemble.perturbing.conditions import conditions
 from deepfake_ensemble.studies.common import plan
+from deepfake_ensemble.studies.common.planning import Step, ask_dvc, disk
 from deepfake_ensemble.studies.ensemble.params import CHECK, Params
+from deepfake_ensemble.studies.ensemble.plan import PLAN, perturbed, training
 from deepfake_ensemble.workflow.generated import table
 
 MEASURED = Path("docs/measurements/training_cost.json")
 ON_GPU = Path("docs/measurements/precision.json")
+SAMPLE = Path("docs/measurements/sample.json")
 GPUS = ("A100", "V100")
 PRECISIONS = ("float32", "mixed")  # float32 on an A100 is TensorFloat-32, as TensorFlow takes it by default
 _CONV_NETS = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/{}"
@@ -108,14 +112,53 @@ class Work:
 
 def work(whole: Params) -> Work:
     """Return what each model does at the active profile, at most: no training stops early."""
-    profile = whole.active
-    recipe = profile.training.shortened(whole.training)
-    perturbed = min(profile.perturbed_images, profile.counts["test"]) * len(conditions(whole.robustness))
+    todo, (images, kinds) = training(whole), perturbed(whole)
     predicted = sum(n or 0 for n in plan.predicted(whole).values())
     return Work(
-        steps=recipe.epochs * plan.ceil(profile.counts["train"], recipe.batch_size),
-        batch=recipe.batch_size,
-        predicted=recipe.epochs * profile.counts["val"] + predicted + perturbed,
+        steps=todo.epochs * todo.steps,
+        batch=todo.batch,
+        predicted=todo.epochs * todo.validated + predicted + images * kinds,
+    )
+
+
+@dataclass(frozen=True)
+class OnProcessor:
+    """What was measured of a model on a processor, at the sample's size and at a larger one.
+
+    Attributes:
+        sides: of the images, in pixels.
+        start: seconds until the first step is done, beside that step's own.
+        each: seconds for an image in training, at either size.
+        memory: bytes at most, at either size.
+    """
+
+    sides: tuple[int, int]
+    start: float
+    each: tuple[float, float]
+    memory: tuple[float, float]
+
+    def at(self, size: int, values: tuple[float, float]) -> float:
+        """Return what lies on the line through both values, which is taken to rise with the pixels."""
+        (small, large), (first, second) = self.sides, values
+        return max(0.0, first + (second - first) * (size**2 - small**2) / (large**2 - small**2))
+
+
+def on_processor(name: str, measured: Mapping[str, Any], sample: Mapping[str, Any]) -> OnProcessor | None:
+    """Return what was measured of a model, or None if it was not."""
+    stages = sample["stages"]
+    if name not in measured["models"] or f"train@{name}" not in stages:
+        return None
+    found, trained = measured["models"][name], stages[f"train@{name}"]
+    step = median(found["step_seconds"])
+    start = stages[f"initialise@{name}"]["seconds"] + found["first_step_seconds"] - step
+    profile = sample["params"]["profiles"][sample["profile"]]
+    epochs = min(sample["params"]["training"]["epochs"], profile["training"]["epochs_at_most"] or math.inf)
+    images = epochs * (profile["counts"]["train"] + profile["counts"]["val"] / PASSES)
+    return OnProcessor(
+        sides=(profile["image_size"], measured["image_size"]),
+        start=start,
+        each=((trained["seconds"] - start) / images, step / measured["batch"]),
+        memory=(2**20 * trained["peak_mib"], 2**20 * found["peak_mib"]),
     )
 
 
@@ -149,14 +192,13 @@ def gpu_hours(
     return (todo.steps * step + todo.predicted * each) / 3600
 
 
-def processor_hours(name: str, whole: Params, measured: Mapping[str, Any]) -> float | None:
+def processor_hours(whole: Params, known: OnProcessor | None) -> float | None:
     """Return hours of one model on the processor that was measured; None if it was not."""
-    if name not in measured["models"]:
+    if known is None:
         return None
-    each = median(measured["models"][name]["step_seconds"]) / measured["batch"]
-    each *= (whole.active.image_size / measured["image_size"]) ** 2
     todo = work(whole)
-    return (todo.steps * todo.batch + todo.predicted / PASSES) * each / 3600
+    images = todo.steps * todo.batch + todo.predicted / PASSES
+    return (known.start + images * known.at(whole.active.image_size, known.each)) / 3600
 
 
 def measured_gpu_hours(name: str, whole: Params, on_gpu: Mapping[str, Any]) -> float | None:
@@ -174,34 +216,23 @@ def measured_gpu_hours(name: str, whole: Params, on_gpu: Mapping[str, Any]) -> f
     return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
 
 
-def gpu_memory(name: str, whole: Params, measured: Mapping[str, Any]) -> float | None:
-    """Return about how many bytes a training keeps on a GPU: weights, gradients, Adam's two, activations."""
+def gpu_memory(
+    name: str, whole: Params, measured: Mapping[str, Any], weights: int | None = None
+) -> float | None:
+    """Return about how many bytes a training keeps on a GPU: weights, gradients, Adam's two, activations.
+
+    Args:
+        name: the model.
+        whole: params.yaml.
+        measured: what training_cost.py measured, weights at its own size of images among it.
+        weights: bytes of the initial weights, where they are here: of the CNN they rise with the size.
+    """
     if name not in measured["models"]:
         return None
     found, profile = measured["models"][name], whole.active
     values = found["values_per_image"] * (profile.image_size / measured["image_size"]) ** 2
     each = 4 if profile.training.precision == "float32" else 2
-    return 16 * found["parameters"] + each * whole.training.batch_size * values
-
-
-def disk(whole: Params, measured: Mapping[str, Any]) -> dict[str, float]:
-    """Return bytes on the disk, by what takes them; DVC's cache holds the results once more."""
-    archives = sum(plan.archive_bytes(whole, name) or 0 for name in whole.data_sets)
-    packed = sum(plan.packed_bytes(whole, name) or 0 for name in whole.data_sets)
-    parameters = sum(
-        measured["models"][name]["parameters"] for name in whole.models if name in measured["models"]
-    )
-    models = 4 * 4 * parameters  # initial and trained ones, and the ensemble as .keras and as .onnx
-    results = archives + packed + models
-    imagenet = whole.active.initial_weights == "imagenet"
-    return {
-        "archives": archives,
-        "packed images": packed,
-        "models, and the ensemble of them": models,
-        "the same again in DVC's cache": results,
-        "packages (more with CUDA)": PACKAGES_BYTES,
-        **({"ImageNet weights": IMAGENET_BYTES} if imagenet else {}),
-    }
+    return 4 * (weights or 4 * found["parameters"]) + each * whole.training.batch_size * values
 
 
 def network(whole: Params) -> float:
@@ -215,10 +246,19 @@ def network(whole: Params) -> float:
     )
 
 
-def page(whole: Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], cores: int = CORES) -> str:
-    """Return the estimate of the active profile, in Markdown."""
+def page(
+    whole: Params,
+    steps: Sequence[Step],
+    *,
+    measured: Mapping[str, Any],
+    sample: Mapping[str, Any],
+    on_gpu: Mapping[str, Any],
+    cores: int = CORES,
+) -> str:
+    """Return the estimate of the active profile, in Markdown; `steps` are those that `make plan` shows."""
     profile = whole.active
     decoded = _decoded(measured, profile.image_size) * cores
+    known = {name: on_processor(name, measured, sample) for name in whole.models}
     ways = {
         f"{gpu}{', published' if published else ''}": [
             gpu_hours(name, whole, gpu, decoded=decoded, as_published=published) for name in whole.models
@@ -229,45 +269,65 @@ def page(whole: Params, measured: Mapping[str, Any], on_gpu: Mapping[str, Any], 
     gpu = on_gpu["machine"]["gpu"]
     ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.models]
     here = f"{measured['machine']['cores']} cores"
-    ways[here] = [processor_hours(name, whole, measured) for name in whole.models]
+    ways[here] = [processor_hours(whole, of) for of in known.values()]
+    weights = {step.item: step.disk for step in steps if step.stage == "initialise" and step.measured}
     rows = [
-        [name, *(_hours(of[number]) for of in ways.values()), _memory(gpu_memory(name, whole, measured))]
+        [
+            name,
+            *(_time(of[number]) for of in ways.values()),
+            _memory(gpu_memory(name, whole, measured, weights.get(name))),
+        ]
         for number, name in enumerate(whole.models)
     ]
-    rows.append(["**all**", *(f"**{_hours(_sum(of))}**" for of in ways.values()), ""])
-    header = ["hours, at most", *ways, "GPU memory, about"]
-    todo, takes, training = work(whole), disk(whole, measured), profile.training
-    parts = ", ".join(f"{name} {decimal(round(size))}" for name, size in takes.items())
-    xla, images = "on" if training.jit_compile else "off", f"{profile.counts['train']:,} training images"
+    rows.append(["**all**", *(f"**{_sum(of)}**" for of in ways.values()), ""])
+    header = ["time, at most", *ways, "GPU memory, about"]
+    todo, settings = work(whole), profile.training
+    xla, images = "on" if settings.jit_compile else "off", f"{profile.counts['train']:,} training images"
     return f"""\
 Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
-{training.shortened(whole.training).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
-{todo.predicted:,} images predicted by each model, {training.precision}, XLA {xla}.
+{training(whole).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
+{todo.predicted:,} images predicted by each model, {settings.precision}, XLA {xla}.
 
 {table(header, rows)}
 
-"Published" is at the rates of the sources below, for large batches and with XLA. The columns beside it
-allow for small batches ({SMALL_BATCHES:.2f} times as long) and for steps without XLA ({WITHOUT_XLA:.2f}
-times), which are those of all networks with max pooling (all but EfficientNet-B4). No more images a second
-are seen than {cores} cores decode: {decoded:,.0f}, as measured on {here} ({measured["machine"]["cpu"]}), on
-which the last hours are. The hours on {gpu} are of steps that were measured there
-(`benchmarks/precision.py`), repeatable as all are. Frozen layers take less, and early stopping may take most
-of it away.
+Counted are the training of each model and its predictions. "Published" is at the rates of the sources below,
+for large batches and with XLA. The columns beside it allow for small batches ({SMALL_BATCHES:.2f} times as
+long) and for steps without XLA ({WITHOUT_XLA:.2f} times), which are those of all networks with max pooling
+(all but EfficientNet-B4). No more images a second are seen than {cores} cores decode: {decoded:,.0f}, as
+measured on {here} ({measured["machine"]["cpu"]}), of which the last times are: they lie on the line through
+two measurements, at {_sides(known)} pixels. The times on {gpu} are of steps that were
+measured there (`benchmarks/precision.py`), repeatable as all are. Frozen layers take less, and early stopping
+may take most of it away.
 
-- Disk: {decimal(round(sum(takes.values())))} ({parts}).
+- Disk: {disk(steps)}; packages {decimal(round(PACKAGES_BYTES))} (more with CUDA){_imagenet(whole)}.
 - Network: {decimal(round(network(whole)))}.
-- Memory: {_most(measured)}; on a GPU less, because the networks are not in it.
-{_uncounted(whole)}
+- Memory: {_most(whole, known)}
+{_uncounted(whole, ways)}
 Sources:
 
 {_sources()}
 """
 
 
-def _uncounted(whole: Params) -> str:
-    """Return a line on the data sets of which nothing says how many images are predicted, if any."""
-    names = [split for split, images in plan.predicted(whole).items() if images is None]
-    return f"- Not in it: all images of {', '.join(names)}; their number is not known.\n" if names else ""
+def _imagenet(whole: Params) -> str:
+    fetched = whole.active.initial_weights == "imagenet"
+    return f"; ImageNet weights {decimal(round(IMAGENET_BYTES))}" if fetched else ""
+
+
+def _uncounted(whole: Params, ways: Mapping[str, Sequence[float | None]]) -> str:
+    """Return lines on what nothing tells: data sets without a count, and models without a rate."""
+    splits = [split for split, images in plan.predicted(whole).items() if images is None]
+    unknown = {
+        name: [way for way, of in ways.items() if of[number] is None]
+        for number, name in enumerate(whole.models)
+    }
+    lines = [f"- Not in it: all images of {', '.join(splits)}; their number is not known."] if splits else []
+    for name, missing in unknown.items():
+        if len(missing) == len(ways):
+            lines.append(f"- Not in it: {name}, of which nothing was published or measured. It comes on top.")
+        elif missing:
+            lines.append(f"- Not in it: {name} on {', '.join(missing)}, where no rate of it is known.")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _sources() -> str:
@@ -280,25 +340,40 @@ def _decoded(measured: Mapping[str, Any], size: int) -> float:
     return each * (measured["image_size"] / size) ** 2
 
 
-def _sum(hours: list[float | None]) -> float | None:
+def _sum(hours: Sequence[float | None]) -> str:
     known = [each for each in hours if each is not None]
-    return sum(known) if known else None
+    more = "> " if len(known) < len(hours) else ""
+    return f"{more}{_time(sum(known))}" if known else "–"
 
 
-def _hours(hours: float | None) -> str:
+def _time(hours: float | None) -> str:
     if hours is None:
         return "–"
-    return f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"
+    if hours < 1 / 60:
+        return f"{3600 * hours:.0f} s"
+    if hours < 1:
+        return f"{60 * hours:.{int(hours < 1 / 6)}f} min"
+    return f"{hours:,.{int(hours < 100)}f} h"
 
 
 def _memory(size: float | None) -> str:
     return "–" if size is None else decimal(round(size))
 
 
-def _most(measured: Mapping[str, Any]) -> str:
-    peak = max(of["peak_mib"] for of in measured["models"].values())
-    batch = f"{measured['batch']} images of {measured['image_size']} pixels"
-    return f"{peak / 1024:.1f} GiB at most in training steps of {batch} on a processor"
+def _sides(known: Mapping[str, OnProcessor | None]) -> str:
+    return " and ".join(map(str, next((of.sides for of in known.values() if of), ("no",))))
+
+
+def _most(whole: Params, known: Mapping[str, OnProcessor | None]) -> str:
+    size = whole.active.image_size
+    needed = {name: of.at(size, of.memory) for name, of in known.items() if of}
+    if not needed:
+        return "nothing was measured of these models."
+    most = max(needed, key=lambda name: needed[name])
+    return (
+        f"about {needed[most] / 2**30:.1f} GiB at most, for {most} in training on a processor at {size}"
+        " pixels; on a GPU less, because the networks are not in it."
+    )
 
 
 def main() -> None:
@@ -309,10 +384,18 @@ def main() -> None:
     )
     asked = parser.parse_args()
     whole = CHECK.read(**({"profile": asked.profile} if asked.profile else {}))
-    for file, benchmark in ((MEASURED, "training_cost"), (ON_GPU, "precision")):
+    for file, command in (
+        (MEASURED, "python benchmarks/training_cost.py"),
+        (ON_GPU, "python benchmarks/precision.py"),
+        (SAMPLE, "make results"),
+    ):
         if not file.exists():
-            raise UserError(f"{file}: missing; `python benchmarks/{benchmark}.py` writes it")
-    print(page(whole, read_json(MEASURED), read_json(ON_GPU)["gpu"], asked.cores))
+            raise UserError(f"{file}: missing; `{command}` writes it")
+    # What another profile leaves of the results is not what lies here.
+    pipeline = [replace(known, runs="yes") if asked.profile else known for known in ask_dvc()]
+    steps = PLAN.steps(whole, pipeline)
+    found = {"measured": read_json(MEASURED), "sample": read_json(SAMPLE), "on_gpu": read_json(ON_GPU)["gpu"]}
+    print(page(whole, steps, **found, cores=asked.cores))
 
 
 if __name__ == "__main__":

@@ -233,18 +233,21 @@ def render(heading: str, steps: Sequence[Step], basis: str, console: Console) ->
         console.print(note, soft_wrap=plain, highlight=False)
 
 
+def disk(steps: Sequence[Step]) -> str:
+    """Return what the results of all steps take of the disk, and of which nothing tells."""
+    needed = decimal(sum(step.disk or 0 for step in steps))
+    unknown = ", ".join(dict.fromkeys(step.stage for step in steps if step.disk is None))
+    return (
+        f"{needed} in the workspace, and as much again in DVC's cache where the file system cannot share"
+        " blocks" + (f" (not in it, because nothing tells yet: {unknown})" if unknown else "")
+    )
+
+
 def _notes(steps: Sequence[Step], basis: str) -> list[str]:
-    needed = sum(step.disk or 0 for step in steps)
-    free = decimal(shutil.disk_usage(".").free)
     notes = [
-        (
-            f"disk: {decimal(needed)} in the workspace, and as much again in DVC's cache where the file"
-            f" system cannot share blocks; {free} are free."
-        ),
+        f"disk: {disk(steps)}; {decimal(shutil.disk_usage('.').free)} are free.",
         f"~ is an estimate: {basis}; what follows from no count is taken to be as large as in the last run.",
     ]
-    if unknown := list(dict.fromkeys(step.stage for step in steps if step.disk is None)):
-        notes.append(f"Not in it, because nothing tells yet: {', '.join(unknown)}.")
     states = [step.runs for step in steps]
     if "unknown" in states:
         notes.append("runs: unknown, because DVC is at work in this folder; ask again when it has finished.")

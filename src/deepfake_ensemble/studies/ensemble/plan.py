@@ -1,5 +1,6 @@
 """What the ensemble study's pipeline does at the active profile, and what would run: `make plan`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,45 @@ from deepfake_ensemble.studies.common import plan as common
 from deepfake_ensemble.studies.common.plan import BYTES_PER_ROW, ceil
 from deepfake_ensemble.studies.common.planning import Known, Plan, Work
 from deepfake_ensemble.studies.ensemble.params import CHECK, Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a training goes through, at most: it may stop early.
+
+    Attributes:
+        epochs: how many.
+        images: in each.
+        batch: how many of them a step takes.
+        validated: images after each epoch.
+    """
+
+    epochs: int
+    images: int
+    batch: int
+    validated: int
+
+    @property
+    def steps(self) -> int:
+        """How many an epoch has."""
+        return ceil(self.images, self.batch)
+
+
+def training(whole: Params) -> Training:
+    """Return what the training of each model is at the active profile."""
+    profile = whole.active
+    recipe = profile.training.shortened(whole.training)
+    return Training(
+        epochs=recipe.epochs,
+        images=profile.counts["train"],
+        batch=recipe.batch_size,
+        validated=profile.counts["val"],
+    )
+
+
+def perturbed(whole: Params) -> tuple[int, int]:
+    """Return how many images each model predicts anew, and under how many conditions each of them."""
+    return min(whole.active.perturbed_images, whole.active.counts["test"]), len(conditions(whole.robustness))
 
 
 def _initialise(whole: Params, known: Known) -> Work:
@@ -24,25 +64,24 @@ def _initialise(whole: Params, known: Known) -> Work:
 
 def _train(whole: Params, known: Known) -> Work:
     profile, registered = whole.active, architecture.find(known.item)
-    recipe = profile.training.shortened(whole.training)
-    size, images, validated = profile.image_size, profile.counts["train"], profile.counts["val"]
-    steps, validation_steps = ceil(images, recipe.batch_size), ceil(validated, recipe.validation_batch_size)
+    todo, size, at_once = training(whole), profile.image_size, whole.training.validation_batch_size
+    validation_steps = ceil(todo.validated, at_once)
     rate = whole.models[known.item].learning_rate * profile.training.learning_rate_multiplier.of(registered)
     pretrained = profile.initial_weights == "imagenet" and registered.imagenet is not None
     frozen = whole.models[known.item].network.get("frozen_layers", 0) if pretrained else 0
     parts = [
-        f"{images:,} images of {size}×{size}: {steps:,} steps of {recipe.batch_size}",
-        f"at most {recipe.epochs} epochs",
-        f"validates {validation_steps:,} steps of {recipe.validation_batch_size}",
+        f"{todo.images:,} images of {size}×{size}: {todo.steps:,} steps of {todo.batch}",
+        f"at most {todo.epochs} epochs",
+        f"validates {validation_steps:,} steps of {at_once}",
         f"learning rate {rate:.3g}",
         *([f"first {frozen} layers frozen"] if frozen else []),
     ]
     numbers = {
-        "images": images,
+        "images": todo.images,
         "image_size": size,
-        "steps_per_epoch": steps,
+        "steps_per_epoch": todo.steps,
         "validation_steps": validation_steps,
-        "epochs_at_most": recipe.epochs,
+        "epochs_at_most": todo.epochs,
         "learning_rate": rate,
         "frozen_layers": frozen,
         "precision": profile.training.precision,
@@ -51,8 +90,7 @@ def _train(whole: Params, known: Known) -> Work:
 
 
 def _perturb(whole: Params, known: Known) -> Work:
-    images = min(whole.active.perturbed_images, whole.active.counts["test"])
-    kinds = len(conditions(whole.robustness))
+    images, kinds = perturbed(whole)
     if not images:
         return Work("nothing: perturbed_images is 0 in this profile", {"images": 0}, disk=0)
     return Work(

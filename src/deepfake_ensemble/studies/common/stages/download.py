@@ -18,10 +18,16 @@ def main(data_set: str) -> None:
         from deepfake_ensemble.fetching import kaggle
 
         kaggle.fetch(published.kaggle, published.version, archive)
-    else:
+    elif source == "local":
         from deepfake_ensemble.fetching import local
 
         local.fetch(Path("data/local") / f"{published.archive}.zip", archive)
+    else:
+        from deepfake_ensemble.archives.layouts import LAYOUTS
+        from deepfake_ensemble.fetching import folder
+
+        layout = LAYOUTS[published.layout]
+        folder.fetch(Path("data/local") / published.archive, layout.root, list(layout.folders()), archive)
 
 
 if __name__ == "__main__":
