@@ -51,7 +51,7 @@ SPARE = {
     "evaluation": "compared_figures curve_tables guessing metrics model_choice predictions rounding settings"
     " weights_file",
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
-    "fetching": "kaggle local published",
+    "fetching": "folder kaggle local published zipped",
     "pages": "drawing",
     "perturbing": "perturbations",
     "portable": "assembling classifier graph metadata out_of_distribution parity summary",
