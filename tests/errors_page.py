@@ -15,7 +15,7 @@ import pytest
 PAGE = Path(__file__).parents[1] / "docs/errors.md"
 STATED = pytest.StashKey[set["Row"]]()
 SECTIONS = {
-    "Archives": "`set.zip` stands for data/raw/faces.zip or data/raw/cifake.zip. Nothing is unpacked: every"
+    "Archives": "`set.zip` stands for a data set's archive, data/raw/SET.zip. Nothing is unpacked: every"
     " entry is checked before the first one is read.",
     "Data sets": "The archive is whole, but not what params.yaml declares.",
     "Images": "A bad image ends the audit; with `audit.on_bad_image: drop` it is left out and listed instead:"
@@ -33,8 +33,9 @@ SECTIONS = {
 HEAD = """# What it says when something is wrong
 
 Bad input ends a stage with one line on standard error and exit code 1; nothing half-written stays behind. The
-line begins with the stage's name (`audit@faces: `), which is left out here, as are the folders of files. Each
-row is a test that compares the line word for word; `make errors` writes this page from a run of those tests.
+line begins with the stage's name (`audit@internal: `), which is left out here, as are the folders of files.
+Each row is a test that compares the line word for word; `make errors` writes this page from a run of those
+tests.
 """
 
 

@@ -286,6 +286,6 @@ def test_a_table_that_someone_edited_is_refused(
 
 def test_a_missing_table_names_its_stage(tmp_path: Path, documented: Documented) -> None:
     with pytest.raises(UserError) as refusal:
-        read_index(tmp_path / "faces.csv")
-    assert str(refusal.value) == f"{tmp_path}/faces.csv: there is no such table; run the audit stage first"
+        read_index(tmp_path / "internal.csv")
+    assert str(refusal.value) == f"{tmp_path}/internal.csv: there is no such table; run the audit stage first"
     documented("Tables between stages", "a table is missing", str(refusal.value))

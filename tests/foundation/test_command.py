@@ -99,7 +99,7 @@ import errno
 from deepfake_ensemble.foundation import command
 
 def main() -> None:
-    raise OSError(errno.ENOSPC, "No space left on device", "data/index/faces.csv")
+    raise OSError(errno.ENOSPC, "No space left on device", "data/index/internal.csv")
 
 command.run(main)
 """
@@ -112,7 +112,7 @@ def test_a_full_disk_says_how_much_is_free(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch(
-        r"main: data/index/faces.csv: No space left on device, [\d.]+ [kMGTPE]?B are free in this folder:"
+        r"main: data/index/internal.csv: No space left on device, [\d.]+ [kMGTPE]?B are free in this folder:"
         r" make room \(`dvc gc --workspace` frees results of other runs\) and run it again\n",
         done.stderr,
     )

@@ -1,4 +1,4 @@
-"""A fifth model is one file and one entry of params.yaml, another data set one entry: docs/extending.md."""
+"""A fifth model is one file and one entry of params.yaml, a data set or run entries: docs/extending.md."""
 
 import re
 import shutil
@@ -42,6 +42,22 @@ def test_a_model_and_a_data_set_have_stages_without_any_command(tmp_path: Path) 
     of_model = {f"{stage}@vgg19" for stage in ("initialise", "train", "predict", "perturb")}
     of_data_set = {f"{stage}@portraits" for stage in ("download", "audit", "pack", "evaluate")}
     assert of_model | of_data_set <= stages
+
+
+def test_a_run_of_the_second_study_has_stages_without_any_command(tmp_path: Path) -> None:
+    there = Clone(clone(tmp_path / "clone") / "residual")
+    page = yaml.safe_load(example("yaml", "runs"))
+    ((name, run),) = page["runs"]["random"].items()
+    ((profile, extents),) = ((profile, of["runs"]) for profile, of in page["profiles"].items())
+    recipes, profiles = (there.yaml("params.yaml")[key] for key in ("recipes", "profiles"))
+    there.set_params(
+        {f"runs.random.{name}": run, f"recipes.{run['recipe']}": recipes["paper"] | {"schedule": "cosine"}}
+        | {f"profiles.{other}.runs.{name}": {"epochs": 0, "stem": "imagenet"} for other in profiles}
+        | {f"profiles.{profile}.runs.{name}": extents[name]}
+    )
+    check = (sys.executable, "-m", "deepfake_ensemble.studies.residual.params")
+    assert "keys are in order" in there.run(*check, environment={"PYTHONPATH": "src"})
+    assert {f"train@{name}", f"predict@{name}"} <= set(there.dvc("stage", "list", "--name-only").split())
 
 
 @pytest.fixture(scope="module")

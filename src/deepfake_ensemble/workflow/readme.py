@@ -20,9 +20,8 @@ CONTRIBUTING = Path("CONTRIBUTING.md")
 RUN = Path("docs/measurements/small.json")
 RESIDUAL = Path("residual/results.json")
 NOTE = """\
-Fake is the positive class, the threshold 0.5. The logistic regression sees of each image its file size, mean
-brightness and sharpness and nothing else, and is cross-validated on the evaluated data set itself: this is
-how far one gets without seeing what a picture shows."""
+Fake is the positive class, the threshold 0.5. The logistic regression sees only each image's file size,
+brightness and sharpness, cross-validated on the data set itself: how far one gets without seeing pictures."""
 
 
 def parts() -> dict[Path, dict[str, str]]:
@@ -62,11 +61,12 @@ def residual(results: Mapping[str, Any]) -> str:
             run_title(run["run"]),
             f"{paper.F1[run['run']]:.3f}" if run["run"] in paper.F1 else "–",
             "{value:.3f} ({ci_low:.3f}–{ci_high:.3f})".format(**run["f1_official"]),
+            f"{run['epochs']}",
             f"{run['minutes']:.0f}",
         ]
         for run in runs
     ]
-    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "minutes of training"]
+    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "epochs", "minutes"]
     return f"Second study: {made_with}.\n\n{generated.table(header, rows)}"
 
 
