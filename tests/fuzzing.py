@@ -107,7 +107,7 @@ def _images() -> list[bytes]:
 def _read_archive(path: Path) -> None:
     layout = LAYOUTS["faces"]
     with open_archive(path, LIMITS) as archive:
-        layout.complaint(archive.names)
+        layout.problem(archive.names)
         for name in archive.names:
             content = archive.read(name)
             if name.endswith(".csv"):

@@ -142,4 +142,4 @@ def test_archives_within_archives_are_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(nested())
     with open_archive(path) as archive:
-        assert "has no place in the layout" in (LAYOUTS["cifake"].complaint(archive.names) or "")
+        assert "has no place in the layout" in (LAYOUTS["cifake"].problem(archive.names) or "")

@@ -35,7 +35,7 @@ def test_the_layout_is_the_publisher_s_and_half_of_each_part_is_fake(
 ):
     expected = LAYOUTS[layout]
     with open_archive(written(tmp_path / "set.zip", layout, files)) as archive:
-        assert expected.complaint(archive.names) is None
+        assert expected.problem(archive.names) is None
         places = Counter(place for name in archive.names if (place := expected.place(name)))
         labels = {
             name: expected.table_labels(archive.read(name)) for name in expected.tables_in(archive.names)

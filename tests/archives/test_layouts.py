@@ -49,8 +49,8 @@ def test_the_name_of_a_cifake_image_says_what_it_shows(name: str, subject: str |
 
 
 def test_complete_archives_give_no_complaint() -> None:
-    assert FACES.complaint([*FACES_NAMES, "train.csv"]) is None
-    assert CIFAKE.complaint(CIFAKE_NAMES) is None
+    assert FACES.problem([*FACES_NAMES, "train.csv"]) is None
+    assert CIFAKE.problem(CIFAKE_NAMES) is None
 
 
 LEFT_BEHIND = [
@@ -68,7 +68,7 @@ LEFT_BEHIND = [
 def test_what_an_operating_system_leaves_is_no_image_and_no_stranger(name: str) -> None:
     assert is_left_behind(name)
     assert FACES.place(name) is None
-    assert FACES.complaint([*FACES_NAMES, name]) is None
+    assert FACES.problem([*FACES_NAMES, name]) is None
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "__MACOSX", "my.DS_Store", "train/REAL/0001.jpg"])
@@ -77,17 +77,17 @@ def test_nothing_else_is_passed_over(name: str) -> None:
 
 
 def test_a_stranger_is_named() -> None:
-    assert FACES.complaint([*FACES_NAMES, "notes.txt"]) == (
+    assert FACES.problem([*FACES_NAMES, "notes.txt"]) == (
         f"entry 'notes.txt' has no place in the layout 'faces', {FACES_PATTERN}"
     )
 
 
 def test_another_data_set_than_declared_is_recognised() -> None:
-    assert FACES.complaint(CIFAKE_NAMES) == (
+    assert FACES.problem(CIFAKE_NAMES) == (
         f"entry 'train/REAL/1.jpg' has no place in the layout 'faces', {FACES_PATTERN}; "
         "it looks like the layout 'cifake'"
     )
-    assert CIFAKE.complaint([*CIFAKE_NAMES, *FACES_NAMES]) == (
+    assert CIFAKE.problem([*CIFAKE_NAMES, *FACES_NAMES]) == (
         "entry 'real_vs_fake/real-vs-fake/train/real/1.jpg' has no place in the layout 'cifake', "
         "{train,test}/{REAL,FAKE}/*.jpg; it looks like the layout 'faces'"
     )
@@ -95,8 +95,8 @@ def test_another_data_set_than_declared_is_recognised() -> None:
 
 @pytest.mark.parametrize("missing", FACES_NAMES)
 def test_a_class_without_images_is_named(missing: str) -> None:
-    complaint = FACES.complaint([name for name in FACES_NAMES if name != missing])
-    assert complaint == f"there is no image in {missing[:-5]!r}, which the layout 'faces' needs"
+    problem = FACES.problem([name for name in FACES_NAMES if name != missing])
+    assert problem == f"there is no image in {missing[:-5]!r}, which the layout 'faces' needs"
 
 
 HEADER = ",original_path,id,label,label_str,path\n"

@@ -21,7 +21,7 @@ from deepfake_ensemble.archives.index import (
     write_split,
 )
 from deepfake_ensemble.archives.layouts import LAYOUTS
-from deepfake_ensemble.archives.splitting import deal, split_set
+from deepfake_ensemble.archives.splitting import assign_groups, split_set
 from deepfake_ensemble.foundation.errors import UserError
 from errors_page import Documented
 
@@ -144,25 +144,25 @@ def possible(sizes: list[int], capacities: list[int]) -> bool:
     capacities=st.lists(st.integers(1, 10), min_size=1, max_size=3),
 )
 def test_groups_are_dealt_exactly_whenever_that_is_possible(sizes: list[int], capacities: list[int]) -> None:
-    dealt = deal(sizes, capacities, rng())
-    assert (dealt is not None) == possible(sizes, capacities)
-    if dealt is not None:
+    assigned = assign_groups(sizes, capacities, rng())
+    assert (assigned is not None) == possible(sizes, capacities)
+    if assigned is not None:
         assert [
-            sum(size for size, number in zip(sizes, dealt, strict=True) if number == wanted)
+            sum(size for size, number in zip(sizes, assigned, strict=True) if number == wanted)
             for wanted in range(len(capacities))
         ] == capacities
 
 
 def test_the_only_way_to_deal_is_found() -> None:
-    assert deal([3, 3, 2, 2, 2], [6, 6], rng()) is not None
+    assert assign_groups([3, 3, 2, 2, 2], [6, 6], rng()) is not None
 
 
 def test_many_copies_without_single_images_are_dealt() -> None:
     sizes = [7] * 3_000 + [4] * 5_000
-    dealt = deal(sizes, [25_001, 7_003, 7_002], rng())
-    assert dealt is not None
+    assigned = assign_groups(sizes, [25_001, 7_003, 7_002], rng())
+    assert assigned is not None
     filled: Counter[int | None] = Counter()
-    for size, number in zip(sizes, dealt, strict=True):
+    for size, number in zip(sizes, assigned, strict=True):
         filled[number] += size
     assert (filled[0], filled[1], filled[2]) == (25_001, 7_003, 7_002)
 

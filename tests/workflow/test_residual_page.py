@@ -91,6 +91,6 @@ def test_the_frontier_joins_the_runs_that_nothing_beats_in_less_time() -> None:
     runs = [run("fast_60", 60, 0.98), run("fast_15", 15, 0.96), run("resnet18_random", 50, 0.9), on_gpu]
     assert frontier.on_two_cores(runs) == runs[:3]
     fastest_first = sorted(runs[:3], key=lambda run: run["minutes"])
-    assert [run["run"] for run in frontier.front(fastest_first)] == ["fast_15", "fast_60"]
+    assert [run["run"] for run in frontier.pareto_front(fastest_first)] == ["fast_15", "fast_60"]
     drawn = ElementTree.fromstring(frontier.draw({"runs": runs, "superseded": runs}, []))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"

@@ -57,7 +57,7 @@ class Audit:
     report: AuditReport
 
 
-class Looks(NamedTuple):
+class ImageStats(NamedTuple):
     """What can be said of an image that can be read."""
 
     features: Features
@@ -69,14 +69,14 @@ class Looks(NamedTuple):
     metadata: tuple[str, ...]
 
 
-class Found(NamedTuple):
-    """An image of an archive; `looks` is None if it cannot be read, and `status` then says why."""
+class AuditedImage(NamedTuple):
+    """An image of an archive; `stats` is None if it cannot be read, and `status` then says why."""
 
     path: str
     place: Place
     sha256: str
     status: str
-    looks: Looks | None
+    stats: ImageStats | None
 
 
 def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
@@ -89,11 +89,11 @@ def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
             folders; an entry is damaged; byte-identical images have different labels; or images are
             unreadable and `params.on_bad_image` is `fail`.
     """
-    complaint = layout.complaint(archive.names)
-    if complaint:
-        raise _refused(archive, complaint)
+    problem = layout.problem(archive.names)
+    if problem:
+        raise _refused(archive, problem)
     label_tables = {name: _check_table(archive, layout, name) for name in layout.tables_in(archive.names)}
-    images = _look_at_all(archive, layout)
+    images = _audit_images(archive, layout)
     if params.on_bad_image == "fail":
         _check_readable(archive, images)
     copies = _copies(images)
@@ -115,26 +115,26 @@ def _refused(archive: Archive, what: str) -> UserError:
     return UserError(f"{archive.path}: {what}; use the publisher's own archive")
 
 
-def _look_at_all(archive: Archive, layout: Layout) -> list[Found]:
+def _audit_images(archive: Archive, layout: Layout) -> list[AuditedImage]:
     places = {name: place for name in archive.stored_order if (place := layout.place(name))}
     images = []
     # One thread: with images of this size, two are slower, because they wait for the interpreter in turn.
     with count_progress(f"audit {archive.path}", len(places)) as advance:
         for name, place in places.items():
             data = archive.read(name)
-            status, looks = USABLE, None
+            status, stats = USABLE, None
             try:
-                looks = _look(data)
+                stats = _image_stats(data)
             except BadImage as error:
                 status = " ".join(str(error).split())
-            images.append(Found(name, place, hashlib.sha256(data).hexdigest(), status, looks))
+            images.append(AuditedImage(name, place, hashlib.sha256(data).hexdigest(), status, stats))
             advance(1)
     return sorted(images, key=lambda image: image.path)
 
 
-def _look(data: bytes) -> Looks:
+def _image_stats(data: bytes) -> ImageStats:
     file = open_image(data)
-    return Looks(
+    return ImageStats(
         features=features(len(data), to_rgb(file)),
         size=f"{file.width}x{file.height}",
         mode=file.mode,
@@ -168,8 +168,8 @@ def _check_table(archive: Archive, layout: Layout, table: str) -> LabelTable:
     )
 
 
-def _check_readable(archive: Archive, images: Sequence[Found]) -> None:
-    bad = [f"{image.path!r}: {image.status}" for image in images if image.looks is None]
+def _check_readable(archive: Archive, images: Sequence[AuditedImage]) -> None:
+    bad = [f"{image.path!r}: {image.status}" for image in images if image.stats is None]
     if bad:
         more = f"; and {len(bad) - 3:,} more" if len(bad) > 3 else ""
         raise UserError(
@@ -179,16 +179,16 @@ def _check_readable(archive: Archive, images: Sequence[Found]) -> None:
         )
 
 
-def _copies(images: Iterable[Found]) -> list[list[Found]]:
+def _copies(images: Iterable[AuditedImage]) -> list[list[AuditedImage]]:
     """Return the groups of byte-identical usable images, in the order of their first paths."""
     by_hash = defaultdict(list)
     for image in images:
-        if image.looks:
+        if image.stats:
             by_hash[image.sha256].append(image)
     return [group for group in by_hash.values() if len(group) > 1]
 
 
-def _check_labels(archive: Archive, copies: Iterable[Sequence[Found]]) -> None:
+def _check_labels(archive: Archive, copies: Iterable[Sequence[AuditedImage]]) -> None:
     mixed = [group for group in copies if len({image.place.label for image in group}) > 1]
     if mixed:
         real, fake = (
@@ -199,20 +199,20 @@ def _check_labels(archive: Archive, copies: Iterable[Sequence[Found]]) -> None:
 
 
 def _report(
-    images: Sequence[Found],
+    images: Sequence[AuditedImage],
     layout: Layout,
     label_tables: dict[str, LabelTable],
-    copies: Sequence[Sequence[Found]],
+    copies: Sequence[Sequence[AuditedImage]],
     *,
     seed: int,
     passed_over: int,
 ) -> AuditReport:
-    looks = _by_class(images).map(lambda those: [image.looks for image in those if image.looks])
+    stats = _by_class(images).map(lambda those: [image.stats for image in those if image.stats])
 
-    def of_each(value: Callable[[Looks], str]) -> ByClass[Histogram]:
-        return looks.map(lambda those: _histogram(map(value, those)))
+    def of_each(value: Callable[[ImageStats], str]) -> ByClass[Histogram]:
+        return stats.map(lambda those: _histogram(map(value, those)))
 
-    usable = [(image.looks.features, image.place.label) for image in images if image.looks]
+    usable = [(image.stats.features, image.place.label) for image in images if image.stats]
     return AuditReport(
         layout=layout.name,
         images=len(images),
@@ -221,30 +221,30 @@ def _report(
         partitions=_count(images, lambda image: image.place.partition, layout.partitions),
         subjects=_count(images, lambda image: layout.subject(image.path), layout.subjects.values()),
         label_tables=label_tables,
-        sizes=of_each(lambda look: look.size),
-        modes=of_each(lambda look: look.mode),
-        formats=of_each(lambda look: look.format),
-        chroma_subsampling=of_each(lambda look: look.subsampling),
-        quantisation_tables=looks.map(lambda those: _tables(look.tables for look in those)),
-        metadata=looks.map(
-            lambda those: {key: sum(key in look.metadata for look in those) for key in _METADATA}
+        sizes=of_each(lambda one: one.size),
+        modes=of_each(lambda one: one.mode),
+        formats=of_each(lambda one: one.format),
+        chroma_subsampling=of_each(lambda one: one.subsampling),
+        quantisation_tables=stats.map(lambda those: _tables(one.tables for one in those)),
+        metadata=stats.map(
+            lambda those: {key: sum(key in one.metadata for one in those) for key in _METADATA}
         ),
-        features=looks.map(lambda those: _features([look.features for look in those])),
+        features=stats.map(lambda those: _features([one.features for one in those])),
         copies=_describe_copies(copies, layout),
         baselines=baselines([features for features, _ in usable], [label for _, label in usable], seed),
         passed_over=passed_over,
     )
 
 
-def _by_class(images: Iterable[Found]) -> ByClass[list[Found]]:
-    classes: tuple[list[Found], ...] = tuple([] for _ in CLASS_NAMES)
+def _by_class(images: Iterable[AuditedImage]) -> ByClass[list[AuditedImage]]:
+    classes: tuple[list[AuditedImage], ...] = tuple([] for _ in CLASS_NAMES)
     for image in images:
         classes[image.place.label].append(image)
     return ByClass(*classes)
 
 
 def _count(
-    images: Iterable[Found], key: Callable[[Found], str | None], keys: Iterable[str]
+    images: Iterable[AuditedImage], key: Callable[[AuditedImage], str | None], keys: Iterable[str]
 ) -> ByClass[Histogram]:
     """Count the images of each class by `key`, in the order of `keys`."""
     found = _by_class(images).map(lambda those: Counter(map(key, those)))
@@ -258,8 +258,8 @@ def _histogram(values: Iterable[str]) -> Histogram:
     return dict(ranked[:_LINES]) | ({_REST: tail} if tail else {})
 
 
-def _unreadable(images: Iterable[Found]) -> Unreadable:
-    bad = [image for image in images if image.looks is None]
+def _unreadable(images: Iterable[AuditedImage]) -> Unreadable:
+    bad = [image for image in images if image.stats is None]
     return Unreadable(
         images=_by_class(bad).map(len),
         reasons=_histogram(image.status for image in bad),
@@ -281,7 +281,7 @@ def _features(rows: Sequence[Features]) -> dict[str, Range]:
     }
 
 
-def _describe_copies(copies: Sequence[Sequence[Found]], layout: Layout) -> Copies:
+def _describe_copies(copies: Sequence[Sequence[AuditedImage]], layout: Layout) -> Copies:
     across = [group for group in copies if len({image.place.partition for image in group}) > 1]
     between = Counter(
         "+".join(name for name in layout.partitions if name in {image.place.partition for image in group})
@@ -299,5 +299,5 @@ def _describe_copies(copies: Sequence[Sequence[Found]], layout: Layout) -> Copie
     )
 
 
-def _examples(groups: Sequence[Sequence[Found]]) -> list[list[str]]:
+def _examples(groups: Sequence[Sequence[AuditedImage]]) -> list[list[str]]:
     return [[image.path for image in group[:_EXAMPLES]] for group in groups[:_EXAMPLES]]

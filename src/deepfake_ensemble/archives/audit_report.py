@@ -126,7 +126,7 @@ class Baselines:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All that is said of a data set; what is told of looks is of images that can be read.
+    """All that is said of a data set; what is told of their files and pixels is of images that can be read.
 
     Attributes:
         layout: of the archive.

@@ -76,7 +76,7 @@ class Layout:
         suffix = re.search(r" \((\d+)\)\.[^.]+$", name)
         return self.subjects.get(suffix[1] if suffix else "")
 
-    def complaint(self, names: Iterable[str]) -> str | None:
+    def problem(self, names: Iterable[str]) -> str | None:
         """Return what is wrong with an archive of these names: the first stranger, or an empty class."""
         filled = set()
         for name in names:

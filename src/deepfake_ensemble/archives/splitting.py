@@ -210,15 +210,15 @@ def _draw(
             words = [*entropy, label] if subject is None else [*entropy, label, position]
             rng = np.random.Generator(np.random.PCG64(words))
             capacities = {name: wanted[name][shown] for name in halves}
-            dealt = deal([len(group) for group in those], list(capacities.values()), rng)
-            if dealt is None:
+            assigned = assign_groups([len(group) for group in those], list(capacities.values()), rng)
+            if assigned is None:
                 listed = ", ".join(f"{count:,} ({name})" for name, count in capacities.items())
                 kind = f"{class_name} images of {shown}" if shown else f"{class_name} images"
                 raise UserError(
                     f"{title}: there are too many byte-identical {kind}, which have to stay "
                     f"together, for splits of exactly {listed} of them; ask for other counts"
                 )
-            for group, number in zip(those, dealt, strict=True):
+            for group, number in zip(those, assigned, strict=True):
                 if number is not None:
                     drawn[list(halves)[number]] += [SplitRow(*row[:3]) for row in group]
     return {name: sorted(rows) for name, rows in drawn.items()}
@@ -265,10 +265,10 @@ def _within(wanted: dict[str, dict[str, int]], sizes: Mapping[str, int]) -> dict
     return wanted
 
 
-def deal(
+def assign_groups(
     sizes: Sequence[int], capacities: Sequence[int], rng: np.random.Generator
 ) -> list[int | None] | None:
-    """Deal groups at random into bins that become exactly full.
+    """Assign groups at random into bins that become exactly full.
 
     Args:
         sizes: of the groups.
@@ -282,30 +282,32 @@ def deal(
     if spare < 0:
         return None
     bins = [*capacities, spare]  # what no bin needs goes to the last one
-    dealt = _deal_at_random(sizes, bins, rng)
-    if dealt is None:
-        dealt = _deal_exactly(sizes, bins, rng)
-    return None if dealt is None else [n if n < len(capacities) else None for n in dealt]
+    assigned = _assign_at_random(sizes, bins, rng)
+    if assigned is None:
+        assigned = _assign_exactly(sizes, bins, rng)
+    return None if assigned is None else [n if n < len(capacities) else None for n in assigned]
 
 
-def _deal_at_random(sizes: Sequence[int], bins: Sequence[int], rng: np.random.Generator) -> list[int] | None:
+def _assign_at_random(
+    sizes: Sequence[int], bins: Sequence[int], rng: np.random.Generator
+) -> list[int] | None:
     # Copies come first, the largest groups before the others; a bin's chance is the space it has left. Single
     # images then fill whatever that is, so it can only fail if there are hardly any of them.
     left = np.array(bins)
-    dealt = [0] * len(sizes)
+    assigned = [0] * len(sizes)
     for i in sorted((i for i, size in enumerate(sizes) if size > 1), key=lambda i: -sizes[i]):
         chances = np.where(left >= sizes[i], left, 0)
         if not chances.any():
             return None
-        dealt[i] = int(np.searchsorted(chances.cumsum(), rng.integers(chances.sum()), side="right"))
-        left[dealt[i]] -= sizes[i]
+        assigned[i] = int(np.searchsorted(chances.cumsum(), rng.integers(chances.sum()), side="right"))
+        left[assigned[i]] -= sizes[i]
     singles = (i for i, size in enumerate(sizes) if size == 1)
     for i, number in zip(singles, rng.permutation(np.repeat(np.arange(len(bins)), left)), strict=True):
-        dealt[i] = int(number)
-    return dealt
+        assigned[i] = int(number)
+    return assigned
 
 
-def _deal_exactly(sizes: Sequence[int], bins: Sequence[int], rng: np.random.Generator) -> list[int] | None:
+def _assign_exactly(sizes: Sequence[int], bins: Sequence[int], rng: np.random.Generator) -> list[int] | None:
     # How many groups of each size go into each bin is an integer programme with a few dozen unknowns.
     from scipy.optimize import LinearConstraint, milp
 

@@ -1,4 +1,4 @@
-"""Matplotlib figures as SVG for a page: one look for each detector, the same bytes from the same figures.
+"""Matplotlib figures as SVG for a page: one style for each detector, the same bytes from the same figures.
 
 Letters are outlines, so that a figure looks alike everywhere; what is drawn in INK takes the colour of the
 page's text, dark on paper and light on a dark screen.
@@ -58,7 +58,7 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 @dataclass(frozen=True)
-class Look:
+class PlotStyle:
     """How a detector is drawn: told apart by colour, dashes and marker, each by itself."""
 
     colour: str
@@ -69,24 +69,25 @@ class Look:
 
 # Okabe & Ito's colours (2008), which the colour-blind can tell apart; first those that stand out on white
 # paper and dark screens alike.
-_LOOKS = (
-    Look("#0072B2", (0, (5, 1.5)), "o"),
-    Look("#D55E00", (0, (1, 1)), "s"),
-    Look("#009E73", (0, (5, 1.5, 1, 1.5)), "^"),
-    Look("#CC79A7", (0, (2.5, 1.5)), "D"),
-    Look("#E69F00", (0, (8, 2)), "v"),
-    Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
+_STYLES = (
+    PlotStyle("#0072B2", (0, (5, 1.5)), "o"),
+    PlotStyle("#D55E00", (0, (1, 1)), "s"),
+    PlotStyle("#009E73", (0, (5, 1.5, 1, 1.5)), "^"),
+    PlotStyle("#CC79A7", (0, (2.5, 1.5)), "D"),
+    PlotStyle("#E69F00", (0, (8, 2)), "v"),
+    PlotStyle("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
 _OWN = {"cnn": 0, "resnet50": 1, "xception": 2, "efficientnet_b4": 3}
-_ENSEMBLE_LOOK = Look(INK, "-", "X", width=2.0)
+_ENSEMBLE_STYLE = PlotStyle(INK, "-", "X", width=2.0)
 
 
-def looks(detectors: Sequence[str]) -> Mapping[str, Look]:
-    """Return each detector's look: the study's have their own, others take what is left, in turn."""
+def plot_styles(detectors: Sequence[str]) -> Mapping[str, PlotStyle]:
+    """Return each detector's style: the study's have their own, others take what is left, in turn."""
     others = [name for name in detectors if name not in _OWN and name != ENSEMBLE]
     number = _OWN | {name: len(_OWN) + i for i, name in enumerate(others)}
     return {
-        name: _ENSEMBLE_LOOK if name == ENSEMBLE else _LOOKS[number[name] % len(_LOOKS)] for name in detectors
+        name: _ENSEMBLE_STYLE if name == ENSEMBLE else _STYLES[number[name] % len(_STYLES)]
+        for name in detectors
     }
 
 
@@ -124,6 +125,10 @@ def svg(figure: Figure, name: str) -> str:
     return (head + text[text.index(">") + 1 :]).replace(INK, "currentColor").strip()
 
 
-def line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[float], **more: Any) -> None:
-    """Draw a detector's line in its look."""
-    axes.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=look.width, label=title(name), **more)
+def line(
+    axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequence[float], **more: Any
+) -> None:
+    """Draw a detector's line in its style."""
+    axes.plot(
+        x, y, color=style.colour, linestyle=style.dashes, linewidth=style.width, label=title(name), **more
+    )

@@ -20,7 +20,7 @@ def on_two_cores(measured: Iterable[Run]) -> list[Run]:
     return [each for each in measured if each["machine"]["cores"] == 2 and not each["machine"]["gpu"]]
 
 
-def front(runs: Sequence[Run]) -> list[Run]:
+def pareto_front(runs: Sequence[Run]) -> list[Run]:
     """Return the runs, the fastest first, that no faster one equals in F1."""
     found: list[Run] = []
     for run in runs:
@@ -34,7 +34,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
     runs = sorted(on_two_cores(results["runs"]), key=lambda run: run["minutes"])
     with styled():
         drawing, axes = empty(FULL, 4.2)
-        best = front(runs)
+        best = pareto_front(runs)
         axes.plot(
             [run["minutes"] for run in best],
             [run["f1_official"]["value"] for run in best],

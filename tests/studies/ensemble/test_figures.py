@@ -4,7 +4,7 @@ import matplotlib as mpl
 import pytest
 
 import study as made_up
-from deepfake_ensemble.pages.drawing import INK, looks
+from deepfake_ensemble.pages.drawing import INK, plot_styles
 from deepfake_ensemble.studies.ensemble.report import figures
 from deepfake_ensemble.studies.ensemble.report.method_figures import pipeline
 from deepfake_ensemble.training.ensemble.curves import TABLES
@@ -17,7 +17,7 @@ OF_AN_EVALUATION = (
     figures.reliability,
     figures.confusion,
     figures.wrong_together,
-    figures.members_add,
+    figures.leave_one_out_gain,
     figures.subsets,
     figures.weightings,
 )
@@ -65,12 +65,12 @@ def test_no_two_figures_share_an_identifier_and_every_reference_holds(drawn):
 def test_a_detector_has_its_own_colour_everywhere(found, draw):
     evaluation = found.evaluations[1]
     svg = draw(evaluation)
-    for look in looks(evaluation.detectors).values():
-        assert look.colour.replace(INK, "currentColor").lower() in svg.lower()
+    for style in plot_styles(evaluation.detectors).values():
+        assert style.colour.replace(INK, "currentColor").lower() in svg.lower()
 
 
 def test_looks_differ_in_colour_dashes_and_marker_and_do_not_depend_on_the_others():
-    five = looks([*MODELS, "vit", "ensemble"])
+    five = plot_styles([*MODELS, "vit", "ensemble"])
     for what in ("colour", "dashes", "marker"):
-        assert len({str(getattr(look, what)) for look in five.values()}) == 6
-    assert looks(["xception", "ensemble"])["xception"] == five["xception"]
+        assert len({str(getattr(style, what)) for style in five.values()}) == 6
+    assert plot_styles(["xception", "ensemble"])["xception"] == five["xception"]

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from deepfake_ensemble.comparison.comparison import Subset, Weighting
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.pages.drawing import FULL, HALF, INK, empty, line, looks, styled, svg
+from deepfake_ensemble.pages.drawing import FULL, HALF, INK, empty, line, plot_styles, styled, svg
 from deepfake_ensemble.pages.titles import METHODS, title
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
 
@@ -27,7 +27,7 @@ def with_intervals(evaluation: Evaluation) -> str:
         return svg(figure, f"intervals-{evaluation.name}")
 
 
-def members_add(evaluation: Evaluation) -> str:
+def leave_one_out_gain(evaluation: Evaluation) -> str:
     """Draw what each member adds to the accuracy of an ensemble of the others."""
     with styled():
         adds = evaluation.compared.complementarity.member_adds
@@ -45,10 +45,10 @@ def members_add(evaluation: Evaluation) -> str:
 
 def _forest(axes: Axes, figures: Mapping[str, Interval]) -> None:
     """Draw a detector's figure and its interval a row, the first on top."""
-    for y, (name, look) in enumerate(looks(list(figures)).items()):
+    for y, (name, style) in enumerate(plot_styles(list(figures)).items()):
         of = figures[name]
-        axes.plot([of.ci_low, of.ci_high], [y, y], color=look.colour, linewidth=1.3)
-        axes.plot([of.value], [y], color=look.colour, marker=look.marker, markersize=6)
+        axes.plot([of.ci_low, of.ci_high], [y, y], color=style.colour, linewidth=1.3)
+        axes.plot([of.value], [y], color=style.colour, marker=style.marker, markersize=6)
     _rows(axes, [title(name) for name in figures])
 
 
@@ -66,9 +66,9 @@ def roc(evaluation: Evaluation) -> str:
         figure, axes = empty(*HALF)
         _unit_square(axes, "false-positive rate", "true-positive rate")
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
-        for name, look in looks(evaluation.detectors).items():
+        for name, style in plot_styles(evaluation.detectors).items():
             of = evaluation.roc[name]
-            line(axes, name, look, of["false_positive_rate"], of["true_positive_rate"])
+            line(axes, name, style, of["false_positive_rate"], of["true_positive_rate"])
         axes.legend(loc="lower right")
         return svg(figure, f"roc-{evaluation.name}")
 
@@ -80,9 +80,9 @@ def precision_recall(evaluation: Evaluation) -> str:
         _unit_square(axes, "recall", "precision")
         fakes = evaluation.compared.n_fake / evaluation.compared.n
         axes.plot([0, 1], [fakes, fakes], color=INK, linewidth=0.8, alpha=0.4)
-        for name, look in looks(evaluation.detectors).items():
+        for name, style in plot_styles(evaluation.detectors).items():
             of = evaluation.precision_recall[name]
-            line(axes, name, look, of["recall"], of["precision"])
+            line(axes, name, style, of["recall"], of["precision"])
         axes.legend(loc="lower left")
         return svg(figure, f"precision-recall-{evaluation.name}")
 
@@ -93,10 +93,10 @@ def reliability(evaluation: Evaluation) -> str:
         figure, axes = empty(*HALF)
         _unit_square(axes, "mean P(fake) of a bin", "share of fakes among its images")
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
-        for name, look in looks(evaluation.detectors).items():
+        for name, style in plot_styles(evaluation.detectors).items():
             bins = evaluation.compared.calibration[name].reliability
             shares = [each.share_fake.value for each in bins]
-            line(axes, name, look, [each.p_fake for each in bins], shares, marker=look.marker)
+            line(axes, name, style, [each.p_fake for each in bins], shares, marker=style.marker)
         axes.legend(loc="upper left")
         return svg(figure, f"reliability-{evaluation.name}")
 
@@ -164,15 +164,15 @@ def subsets(evaluation: Evaluation) -> str:
             if isinstance(subset, Subset)
         }
         ranked = sorted(of, key=lambda names: (-of[names].value, len(names), names))
-        models = looks(evaluation.members)
+        models = plot_styles(evaluation.members)
         heights = (2, 0.3 * len(models))
         figure, (above, below) = empty(FULL, 3.4, nrows=2, sharex=True, height_ratios=heights)
         for x, names in enumerate(ranked):
             above.plot([x, x], [of[names].ci_low, of[names].ci_high], color=INK, linewidth=1.2)
             above.plot([x], [of[names].value], color=INK, marker="o")
-            for y, (model, look) in enumerate(models.items()):
+            for y, (model, style) in enumerate(models.items()):
                 if model in names:
-                    below.plot([x], [y], color=look.colour, marker=look.marker, markersize=6)
+                    below.plot([x], [y], color=style.colour, marker=style.marker, markersize=6)
                 else:
                     below.plot([x], [y], color=INK, marker=".", alpha=0.2)
         above.set_ylabel("accuracy")
@@ -188,15 +188,15 @@ def weightings(evaluation: Evaluation) -> str:
     with styled():
         found = evaluation.compared.weightings
         methods = {METHODS[method]: of.weights for method, of in found.items() if isinstance(of, Weighting)}
-        models = looks(evaluation.members)
+        models = plot_styles(evaluation.members)
         figure, axes = empty(FULL, 1.9)
         left = dict.fromkeys(methods, 0.0)
-        for model, look in models.items():
+        for model, style in models.items():
             axes.barh(
                 range(len(methods)),
                 [weights[model] for weights in methods.values()],
                 left=list(left.values()),
-                color=look.colour,
+                color=style.colour,
                 edgecolor=INK,
                 linewidth=0.6,
                 height=0.65,
@@ -215,13 +215,13 @@ def drop(evaluation: Evaluation) -> str:
     with styled():
         found = evaluation.drop.drops
         figure, axes = empty(*HALF)
-        for i, (name, look) in enumerate(looks(evaluation.detectors).items()):
+        for i, (name, style) in enumerate(plot_styles(evaluation.detectors).items()):
             ends = (found[name].accuracy.internal, found[name].accuracy.outside)
             value, low, high = zip(*((end.value, end.ci_low, end.ci_high) for end in ends), strict=True)
             shift = 0.03 * (i - len(found) / 2)  # so that intervals do not cover each other
             x = [shift, 1 + shift]
-            line(axes, name, look, x, value, marker=look.marker)
-            axes.vlines(x, low, high, color=look.colour, linewidth=0.8)
+            line(axes, name, style, x, value, marker=style.marker)
+            axes.vlines(x, low, high, color=style.colour, linewidth=0.8)
         axes.set_xticks([0, 1], [title("internal"), title(evaluation.name)])
         axes.set(xlim=(-0.25, 1.25), ylabel="accuracy")
         axes.grid(visible=False, axis="x")
@@ -236,13 +236,13 @@ def subjects(evaluation: Evaluation) -> str:
         found = {name: of.detectors for name, of in evaluation.drop.subjects.items() if of.detectors}
         rows = range(len(found))
         figure, axes = empty(HALF[0], max(HALF[1], 0.3 * len(found)))
-        for name, look in looks(evaluation.detectors).items():
+        for name, style in plot_styles(evaluation.detectors).items():
             figures = [of[name].accuracy for of in found.values()]
             if name == ENSEMBLE:
                 low, high = ([getattr(each, end) for each in figures] for end in ("ci_low", "ci_high"))
-                axes.hlines(rows, low, high, color=look.colour, linewidth=1)
+                axes.hlines(rows, low, high, color=style.colour, linewidth=1)
             values = [each.value for each in figures]
-            axes.plot(values, rows, look.marker, color=look.colour, label=title(name))
+            axes.plot(values, rows, style.marker, color=style.colour, label=title(name))
         _rows(axes, list(found))
         axes.set(xlim=(-0.02, 1.02), xlabel="accuracy")
         figure.legend(loc="outside lower center", ncols=3, handlelength=1)
@@ -253,10 +253,10 @@ def learning(study: Study, curve: str) -> str:
     """Draw one learning curve of every model; its best epoch, whose weights it kept, is marked."""
     with styled():
         figure, axes = empty(*HALF)
-        for model, look in looks(study.models).items():
+        for model, style in plot_styles(study.models).items():
             epochs, values = (study.curves[model][column] for column in ("epoch", curve))
             best = [epochs.index(study.training[model].best_epoch)]
-            line(axes, model, look, epochs, values, marker=look.marker, markevery=best, markersize=7)
+            line(axes, model, style, epochs, values, marker=style.marker, markevery=best, markersize=7)
         part, metric = ("validation", curve[4:]) if curve.startswith("val_") else ("training", curve)
         axes.set(xlabel="epoch", ylabel=f"{part} {metric}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.foundation.section import INTERNAL, Interpolation
-from deepfake_ensemble.pages.drawing import FULL, INK, Look, empty, looks, styled, svg
+from deepfake_ensemble.pages.drawing import FULL, INK, PlotStyle, empty, plot_styles, styled, svg
 from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.reading.images import resize
 from deepfake_ensemble.sample import photographs
@@ -23,7 +23,7 @@ _STEPS = {16: "data preparation", 43: "individual models", 64: "ensemble", 82: "
 _TRAIN, _VAL, _TEST, _ACROSS = 24.0, 15.5, 9.0, 3.0
 _HEIGHT = 3.6
 _PHOTOGRAPH, _FACE = "skimage/data/astronaut.png", (slice(0, 256), slice(96, 352))
-_THIN, _THICK = Look(INK, "-", "", 0.9), Look(INK, "-", "", 1.8)
+_THIN, _THICK = PlotStyle(INK, "-", "", 0.9), PlotStyle(INK, "-", "", 1.8)
 
 
 def pipeline(study: Study) -> str:
@@ -53,9 +53,9 @@ def _data(axes: Axes, study: Study) -> None:
 
 def _models(axes: Axes, study: Study) -> None:
     height = 13 / len(study.models)
-    for i, (model, look) in enumerate(looks(study.models).items()):
+    for i, (model, style) in enumerate(plot_styles(study.models).items()):
         middle = (43, 30.5 - height * (i + 0.5))
-        _box(axes, middle, (17, height - 0.7), title(model), Look(look.colour, "-", "", 1.8))
+        _box(axes, middle, (17, height - 0.7), title(model), PlotStyle(style.colour, "-", "", 1.8))
     _arrow(axes, (30.7, _TRAIN), (34.2, _TRAIN))
     axes.text(32.5, _TRAIN + 0.7, "flip", ha="center", size=7.5)
     _arrow(axes, (43, _VAL), (43, 17.2))
@@ -81,7 +81,7 @@ def _evaluation(axes: Axes) -> None:
 
 
 def _box(
-    axes: Axes, middle: tuple[float, float], size: tuple[float, float], text: str, look: Look = _THIN
+    axes: Axes, middle: tuple[float, float], size: tuple[float, float], text: str, style: PlotStyle = _THIN
 ) -> None:
     """Draw a box with text in it."""
     (x, y), (width, height) = middle, size
@@ -91,8 +91,8 @@ def _box(
             width,
             height,
             BoxStyle.Round(pad=0, rounding_size=0.7),
-            edgecolor=look.colour,
-            linewidth=look.width,
+            edgecolor=style.colour,
+            linewidth=style.width,
             fill=False,
         )
     )
@@ -100,8 +100,8 @@ def _box(
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=end, xytext=start, arrowprops=look)
+    style = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=end, xytext=start, arrowprops=style)
 
 
 def before_and_after(size: int, interpolation: Interpolation) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

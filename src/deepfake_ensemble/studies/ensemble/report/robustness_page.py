@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, Applied, NoImages, RobustnessFigures
-from deepfake_ensemble.pages.drawing import FULL, HALF, empty, line, looks, styled, svg
+from deepfake_ensemble.pages.drawing import FULL, HALF, empty, line, plot_styles, styled, svg
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.rendering import Figure, Section
 from deepfake_ensemble.pages.rendering import render as rendered
@@ -29,7 +29,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Loss:
+class AccuracyDropParts:
     """What a loss is made of: to which data set, in what format its images are, and the way there."""
 
     data_set: str
@@ -69,7 +69,7 @@ def _told(condition: Applied) -> str:
 def _loss(found: RobustnessFigures, data_set: str, format: ImageFormat) -> Section:
     name = title(data_set)
     steps = Figure(Markup(_steps(found, data_set)), f"Accuracy on the way from the internal test to {name}.")
-    view = Loss(data_set, format, steps)
+    view = AccuracyDropParts(data_set, format, steps)
     return Section(f"What the loss on {name} is made of", "robustness_loss.html", view)
 
 
@@ -80,10 +80,10 @@ def _curves(found: RobustnessFigures) -> str:
         *axes_of_kinds, last = panels.flat
         for axes, (kind, (what, unit, _)) in zip(axes_of_kinds, _KINDS.items(), strict=True):
             steps = {name: of.severity for name, of in found.conditions.items() if of.kind == kind}
-            for detector, look in looks(list(found.detectors)).items():
+            for detector, style in plot_styles(list(found.detectors)).items():
                 of = found.detectors[detector]
                 accuracies = [of[name].accuracy.value for name in (CLEAN, *steps)]
-                line(axes, detector, look, range(len(accuracies)), accuracies, marker=look.marker)
+                line(axes, detector, style, range(len(accuracies)), accuracies, marker=style.marker)
             _steps_of(axes, ["–", *(f"{severity:g}" for severity in steps.values())])
             axes.set(title=what, xlabel=unit)
         for row in panels:
@@ -98,11 +98,11 @@ def _steps(found: RobustnessFigures, data_set: str) -> str:
     with styled():
         drawn, axes = empty(HALF[0] + 1.5, HALF[1])
         names = (CLEAN, *(f"{IMITATED}{data_set}_{step}" for step in (1, 2)))
-        for detector, look in looks(list(found.detectors)).items():
+        for detector, style in plot_styles(list(found.detectors)).items():
             of = found.detectors[detector]
             accuracies = [of[name].accuracy.value for name in names]
             accuracies.append(found.losses[data_set][detector].there.accuracy.value)
-            line(axes, detector, look, range(len(accuracies)), accuracies, marker=look.marker)
+            line(axes, detector, style, range(len(accuracies)), accuracies, marker=style.marker)
         _steps_of(axes, [title("internal"), "its resolution", "its compression", title(data_set)])
         axes.set_ylabel("accuracy")
         axes.legend(loc="best")

@@ -32,10 +32,10 @@ def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) ->
         weightings(study),
         calibration(study),
         operating_points(study),
-        across(study),
+        cross_data_set(study),
         training(study),
         Section("Data", "data.html"),
-        making(study, flip),
+        methods(study, flip),
     ]
 
 
@@ -70,7 +70,7 @@ class Members:
     """What the members get wrong together and add to each other, by data set."""
 
     wrong_together: Sequence[Figure]
-    members_add: Sequence[Figure]
+    leave_one_out_gain: Sequence[Figure]
     subsets: Sequence[Figure]
 
 
@@ -80,8 +80,8 @@ def members(study: Study) -> Section:
         wrong_together=_of_each(
             study, figures.wrong_together, "How many images so many of the models get wrong, on {}."
         ),
-        members_add=_of_each(
-            study, figures.members_add, "What each member adds to the others' ensemble on {}."
+        leave_one_out_gain=_of_each(
+            study, figures.leave_one_out_gain, "What each member adds to the others' ensemble on {}."
         ),
         subsets=_of_each(
             study,
@@ -141,7 +141,7 @@ def _thresholds(evaluation: Evaluation) -> Thresholds:
     return Thresholds(evaluation, points, missing)
 
 
-def across(study: Study) -> Section:
+def cross_data_set(study: Study) -> Section:
     """What is lost on other data sets, and on which of their subjects."""
     view = {
         each.name: [
@@ -182,7 +182,7 @@ class Making:
     flip: Mapping[str, NDArray[np.uint8]]
 
 
-def making(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> Section:
+def methods(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> Section:
     """The pipeline, the flip, the run's configuration and fingerprint."""
     view = Making(
         pipeline=Figure(

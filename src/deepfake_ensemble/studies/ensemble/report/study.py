@@ -26,7 +26,7 @@ Columns = Mapping[str, list[Any]]
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """What a result was made from, see `foundation.fingerprint`."""
 
     params: dict[str, Any]
@@ -56,7 +56,7 @@ class Run:
     data: dict[str, str]
     versions: dict[str, str]
     digest: str
-    predictions: dict[str, Made]
+    predictions: dict[str, Provenance]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def main() -> None:
     run = study.Run(
         profile=profile.rpartition(".")[2],
         **made,
-        predictions={model: read_result(path, study.Made) for model, path in predictions.items()},
+        predictions={model: read_result(path, study.Provenance) for model, path in predictions.items()},
     )
     settings = study.Settings(
         source=params.read(f"{profile}.source", Source),

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from deepfake_ensemble.pages.drawing import FULL, HALF, INK, Look, empty, looks, styled, svg
+from deepfake_ensemble.pages.drawing import FULL, HALF, INK, PlotStyle, empty, plot_styles, styled, svg
 from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.training.residual.curves import Curves
@@ -19,8 +19,8 @@ def curves(name: str, found: Mapping[str, Curves], figure: str, label: str) -> s
     """Draw one figure of several runs over the batches."""
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
-        for run, look in looks(list(found)).items():
-            _line(axes, run, look, found[run].batch, getattr(found[run], figure))
+        for run, style in plot_styles(list(found)).items():
+            _line(axes, run, style, found[run].batch, getattr(found[run], figure))
         axes.set(xlabel="batch", ylabel=label)
         axes.legend()
         return svg(drawing, name)
@@ -30,7 +30,7 @@ def learning_curves(name: str, run: str, of: Curves) -> str:
     """Draw a run's loss on training and on validation over the batches."""
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
-        drawn = looks(["training", "validation"])
+        drawn = plot_styles(["training", "validation"])
         for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
             _line(axes, part, drawn[part], of.batch, getattr(of, figure))
         axes.set(xlabel="batch", ylabel="loss", title=run_title(run))
@@ -38,14 +38,14 @@ def learning_curves(name: str, run: str, of: Curves) -> str:
         return svg(drawing, name)
 
 
-def _line(axes: Axes, name: str, look: Look, x: Sequence[float], y: Sequence[float]) -> None:
+def _line(axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequence[float]) -> None:
     axes.plot(
         x,
         y,
-        color=look.colour,
-        linestyle=look.dashes,
-        linewidth=look.width,
-        marker=look.marker if len(x) < 3 else None,
+        color=style.colour,
+        linestyle=style.dashes,
+        linewidth=style.width,
+        marker=style.marker if len(x) < 3 else None,
         label=run_title(name),
     )
 
