@@ -10,9 +10,7 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.files import read_json, replacing_file
-from deepfake_ensemble.studies.ensemble import params as schema
 from deepfake_ensemble.workflow import estimate
 from harness import FOLDER
 
@@ -46,15 +44,13 @@ def sections(measurements: Path) -> Iterator[str]:
 
 def cost_of_the_study() -> str:
     """Return what `make estimate` prints of profile paper, as a section."""
-    whole = params.check("", params.load() | {"profile": "paper"}, schema.Params)
-    text = estimate.page(whole, read_json(estimate.MEASURED), read_json(estimate.ON_GPU)["gpu"])
     return f"""\
 ## What the study would cost
 
 `make estimate` prints this of the active profile, with its params of that moment; of another by
 `python -m deepfake_ensemble.workflow.estimate --profile paper`. It is computed, not measured.
 
-{text.strip()}
+{estimate.of_profile("paper").strip()}
 """
 
 

@@ -129,7 +129,7 @@ command.run(main)
 """
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "agg"])
+@pytest.mark.parametrize("backend", ["module://a_notebook.its_backend", "agg"])
 def test_a_stage_draws_whatever_backend_a_notebook_asks_for(backend: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MPLBACKEND": backend}
     command = [sys.executable, "-c", DRAWS]

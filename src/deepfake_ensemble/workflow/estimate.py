@@ -376,14 +376,13 @@ def _most(whole: Params, known: Mapping[str, OnProcessor | None]) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="make estimate", description=__doc__)
-    parser.add_argument("--profile", help="another profile than the active one")
-    parser.add_argument(
-        "--cores", type=int, default=CORES, help=f"of the machine with the GPU (default {CORES})"
-    )
-    asked = parser.parse_args()
-    whole = CHECK.read(**({"profile": asked.profile} if asked.profile else {}))
+def of_profile(profile: str | None = None, cores: int = CORES) -> str:
+    """Return the estimate of a profile, or of the active one, for the project in the working folder.
+
+    Raises:
+        UserError: if params.yaml is not in order, or one of the measurements is missing.
+    """
+    whole = CHECK.read(**({"profile": profile} if profile else {}))
     for file, command in (
         (MEASURED, "python benchmarks/training_cost.py"),
         (ON_GPU, "python benchmarks/precision.py"),
@@ -392,10 +391,25 @@ def main() -> None:
         if not file.exists():
             raise UserError(f"{file}: missing; `{command}` writes it")
     # What another profile leaves of the results is not what lies here.
-    pipeline = [replace(known, runs="yes") if asked.profile else known for known in ask_dvc()]
-    steps = PLAN.steps(whole, pipeline)
-    found = {"measured": read_json(MEASURED), "sample": read_json(SAMPLE), "on_gpu": read_json(ON_GPU)["gpu"]}
-    print(page(whole, steps, **found, cores=asked.cores))
+    pipeline = [replace(known, runs="yes") if profile else known for known in ask_dvc()]
+    return page(
+        whole,
+        PLAN.steps(whole, pipeline),
+        measured=read_json(MEASURED),
+        sample=read_json(SAMPLE),
+        on_gpu=read_json(ON_GPU)["gpu"],
+        cores=cores,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make estimate", description=__doc__)
+    parser.add_argument("--profile", help="another profile than the active one")
+    parser.add_argument(
+        "--cores", type=int, default=CORES, help=f"of the machine with the GPU (default {CORES})"
+    )
+    asked = parser.parse_args()
+    print(of_profile(asked.profile, asked.cores))
 
 
 if __name__ == "__main__":
