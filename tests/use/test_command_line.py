@@ -3,9 +3,11 @@
 import array
 import csv
 import fcntl
+import importlib.metadata
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
 import model_file
 from deepfake_ensemble.portable.metadata import ModelMetadata
-from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.images import BadImage, pixels
+from deepfake_ensemble.use.inputs import Inputs, StorageFault
+from deepfake_ensemble.use.verdicts import decision_rule
 from pictures import encoded, picture
 from use_images import BAD, GOOD
 
@@ -49,6 +55,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (blocked / f"{name}.py").write_text(f"raise ImportError('{name} is not for this command')\n")
     model_file.folder_of_pictures(folder / "pictures", 5)
+    kinds = folder / "kinds"
+    kinds.mkdir()
+    whole = (folder / "models/ensemble.onnx").read_bytes()
+    (kinds / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    (kinds / "empty.onnx").write_bytes(b"")
+    _zip(kinds / "cnn.keras", "model.weights.h5")
     return folder
 
 
@@ -165,11 +177,11 @@ def test_each_unusable_image_is_a_row_with_its_reason_and_the_others_are_classif
     assert {name: row["error"] for name, row in found.items() if row["error"]} == {
         "absent.jpg": "no such file or directory",
         "empty.jpg": "empty",
-        "text.jpg": "not an image",
+        "text.jpg": "a text",
         "truncated.jpg": "damaged: Truncated File Read",
         "half.jpg": found["half.jpg"]["error"],
-        "huge.png": "too large",
-        "float.tiff": "mode F: neither 8 nor 16 bits a channel",
+        "huge.png": "too large: at most 64 megapixels are read",
+        "float.tiff": "floating-point values in it, whose range nothing tells; save it with 8 or 16 bits a channel",
         "pipe.jpg": "not a file",
     }
     assert found["half.jpg"]["error"].startswith("damaged: ")
@@ -183,7 +195,11 @@ def test_each_unusable_image_is_a_row_with_its_reason_and_the_others_are_classif
     ("make", "reason"),
     [
         (lambda path: path.write_bytes(b"no zip"), "not a zip archive"),
-        (lambda path: zipfile.ZipFile(path, "w").close(), "no file in this archive ends in"),
+        (
+            lambda path: path.write_bytes(b"Rar!\x1a\x07 and more"),
+            "if it is another kind of archive, unpack it",
+        ),
+        (lambda path: zipfile.ZipFile(path, "w").close(), "no file in this archive ends like an image"),
         (lambda path: _zip(path, "../out.jpg"), "leads out of the archive"),
         (lambda path: _zip(path, "zeros.jpg", b"\0" * 20_000_000), "decompression bomb"),
     ],
@@ -203,6 +219,120 @@ def _zip(path: Path, name: str, data: bytes = b"") -> None:
 def test_where_there_is_no_image_a_row_says_so(folder, arguments):
     (row,) = records(folder, *arguments, code=1)
     assert row["error"]
+
+
+# Side files, archives made at home, storage that fails
+
+
+def test_what_is_passed_over_is_counted_by_kind_and_costs_no_exit_code(tmp_path, folder):
+    beside = (
+        "._a.jpg",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+        "film.MOV",
+        "film2.mp4",
+        "a.AAE",
+        "x.jxl",
+        "q",
+    )
+    for name in (*beside, "@eaDir/a.jpg", ".thumbnails/a.jpg", "__MACOSX/a.jpg", ".hidden.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(1)))
+    done = run(folder, "predict", "--format", "json", tmp_path)
+    assert done.returncode == 0
+    assert [row["image"] for row in json.loads(done.stdout)] == [str(tmp_path / "a.jpg")]
+    said = (
+        "passed over: 3 files of macOS, 2 files of Windows, 1 file of a network drive, 2 hidden files,"
+        " 2 videos, 1 image of another format, 1 text or table, 1 other file"
+    )
+    assert said in done.stderr.decode()
+    assert [row["image"] for row in records(folder, f"{tmp_path}/**")] == [str(tmp_path / "a.jpg")]
+
+
+def test_a_zip_made_at_home_is_read_entry_by_entry(tmp_path, folder):
+    photo = encoded(picture(1))
+    path = tmp_path / "home.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in (
+            "a.jpg",
+            "Br\N{LATIN SMALL LETTER U WITH DIAERESIS}cke.jpg",
+            "IMG\\two.jpg",
+            "secret.jpg",
+        ):
+            archive.writestr(name, photo)
+        archive.writestr("cut.jpg", photo)
+        archive.writestr("__MACOSX/._a.jpg", b"\0\5\x16\7")
+        archive.writestr("film.mp4", b"film")
+    data = bytearray(path.read_bytes())
+    utf8 = "Brücke".encode()
+    while utf8 in data:  # as Windows and DOS have it, and no flag says UTF-8
+        at = data.index(utf8)
+        flags = at - 46 + 8 if data[at - 46 : at - 42] == b"PK\x01\x02" else at - 30 + 6
+        data[flags + 1] &= ~8
+        data[at : at + len(utf8)] = b"Br\x81_cke"
+    for entry in zipfile.ZipFile(io.BytesIO(data)).infolist():
+        if entry.filename == "cut.jpg":
+            data[entry.header_offset + 60] ^= 0xFF
+        if entry.filename == "secret.jpg":
+            data[entry.header_offset + 6] |= 1
+            data[data.rindex(b"secret.jpg") - 46 + 8] |= 1
+    path.write_bytes(data)
+    done = run(folder, "predict", "--format", "json", path)
+    found = {row["image"].removeprefix(f"{path}/"): row["error"] for row in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert found == {
+        "Brü_cke.jpg": None,
+        "IMG/two.jpg": None,
+        "a.jpg": None,
+        "cut.jpg": "entry 'cut.jpg' fails its checksum; unpack the archive, and give the folder",
+        "secret.jpg": "entry 'secret.jpg' is encrypted; unpack the archive, and give the folder",
+    }
+    assert b"passed over: 1 file of macOS, 1 video" in done.stderr
+
+
+def test_an_address_is_kept_as_typed_and_not_fetched(folder):
+    (row,) = records(folder, "https://example.org/a.jpg?size=2", code=1)
+    assert row["image"] == "https://example.org/a.jpg?size=2"
+    assert row["error"] == "addresses are not fetched; save the image and give its file"
+
+
+def test_a_fault_of_storage_ends_the_run_and_blames_no_picture(folder):
+    # Reading the memory of a process where it has none gives the error that a broken disk does.
+    done = run(folder, "predict", "--format", "jsonl", "pictures", "/proc/self/mem", "pictures/00000.jpg")
+    assert done.returncode == 3
+    assert len(done.stdout.splitlines()) == 5
+    assert (
+        "/proc/self/mem: input/output error; the storage is at fault" in done.stderr.decode().splitlines()[-1]
+    )
+
+
+def test_a_full_disk_is_a_fault_of_storage(folder):
+    with Path("/dev/full").open("wb") as full, started(folder, "predict", "pictures", stdout=full) as done:
+        assert done.wait(60) == 3
+        assert done.stderr and b"no space left on device" in done.stderr.read()
+
+
+def test_an_archive_that_is_closed_under_the_reader_is_a_fault_of_storage(tmp_path):
+    _zip(tmp_path / "some.zip", "a.jpg", encoded(picture(1)))
+    inputs = Inputs([str(tmp_path / "some.zip")])
+    inputs.close()
+    with pytest.raises(StorageFault, match=r"some.zip: was closed while it was read"):
+        next(iter(inputs)).read()
+
+
+def test_a_folder_that_vanishes_is_a_fault_of_storage_and_a_file_that_does_is_not(tmp_path):
+    for name in ("gone/a.jpg", "kept/a.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    gone, kept = Inputs([str(tmp_path)])
+    shutil.rmtree(tmp_path / "gone")
+    (tmp_path / "kept/a.jpg").unlink()
+    with pytest.raises(StorageFault, match="gone: was there, and is gone"):
+        gone.read()
+    with pytest.raises(BadImage, match="no such file"):
+        kept.read()
 
 
 # How results look
@@ -259,7 +389,8 @@ def test_an_image_unlike_those_of_training_is_flagged(folder):
 
 
 def test_results_go_to_a_file_that_is_whole_or_absent(folder):
-    done = run(folder, "predict", "--format", "json", "--output", "out/results.json", "pictures")
+    (folder / "out").mkdir()
+    done = run(folder, "predict", "--output", "out/results.json", "pictures")
     assert done.returncode == 0 and done.stdout == b""
     assert len(json.loads((folder / "out/results.json").read_text())) == 5
     assert run(folder, "predict", "--output", "out/none.txt", "--threshold", "2", "pictures").returncode == 2
@@ -268,7 +399,65 @@ def test_results_go_to_a_file_that_is_whole_or_absent(folder):
 
 def test_no_image_at_all_gives_an_empty_list_never_a_broken_one(folder):
     (row,) = records(folder, "blocked", code=1)
-    assert row["error"].startswith("no file in this folder ends in")
+    assert row["error"].startswith("no file in this folder ends like an image")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.csv", "image,cnn"), ("x.json", "["), ("x.ndjson", '{"image"'), ("x.txt", "Demo"), ("x", "Demo")],
+)
+def test_the_format_of_a_file_is_as_it_ends(tmp_path, folder, name, begins):
+    assert run(folder, "predict", "--output", tmp_path / name, "pictures").returncode == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl", "csv"])
+def test_what_programs_read_is_utf_8_whatever_the_terminal_is(folder, monkeypatch, format_):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (folder / "é – 😀.jpg").write_bytes(encoded(picture(1)))
+    done = run(folder, "predict", "--format", format_, "é – 😀.jpg", "absent – é.jpg")
+    text = done.stdout.decode("utf-8")
+    assert "é – 😀.jpg" in text and "absent – é.jpg" in text
+    assert run(folder, "info", "--format", "json").returncode == 0
+    assert run(folder, "predict", "é – 😀.jpg").returncode == 0
+
+
+def test_rows_say_how_it_does_where_it_does_worst(folder):
+    (row,) = records(folder, "pictures/00000.jpg")
+    rule = decision_rule(model_file.metadata(), "ensemble")
+    sums = [each.reals_called_fake.value + each.fakes_called_real.value for each in rule.errors]
+    worst = rule.errors[sums.index(max(sums))]
+    assert row["worst_reals_called_fake"] == worst.reals_called_fake.value
+    assert row["worst_fakes_called_real"] == worst.fakes_called_real.value
+    assert worst.measured.data in row["worst_measured_on"]
+
+
+def test_a_graph_that_was_changed_has_no_error_rates(tmp_path, folder):
+    path = tmp_path / "changed.onnx"
+    model = onnx.load(folder / "models/ensemble.onnx")
+    onnx.save(model, path)
+    (row,) = records(folder, "--file", path, "pictures/00000.jpg")
+    assert row["reals_called_fake"] is not None  # written anew, and the same
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(1), "unused"))
+    onnx.save(model, path)
+    done = run(folder, "predict", "--format", "json", "--file", path, "pictures/00000.jpg")
+    (row,) = json.loads(done.stdout)
+    assert row["verdict"] and row["meaning"] == "What it means was not measured."
+    for name in ("reals_called_fake", "fakes_called_real", "measured_on"):
+        assert row[name] is None and row[f"worst_{name}"] is None
+    said = b"Nothing shows that the network in this model file is the one that was measured"
+    assert said in done.stderr
+    assert said in run(folder, "info", "--file", path).stdout
+    text = run(folder, "predict", "--file", path, "pictures/00000.jpg").stdout
+    assert said in text and b"of the real images fake" not in text
+
+
+def test_the_version_is_told_and_the_package_is_the_command(folder):
+    said = run(folder, "--version").stdout.decode()
+    assert said == f"deepfake-ensemble {importlib.metadata.version('deepfake-ensemble')}\n"
+    program = [sys.executable, "-m", "deepfake_ensemble", "--version"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    assert subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout == said
 
 
 # What is wrong with the command itself
@@ -278,7 +467,25 @@ def test_no_image_at_all_gives_an_empty_list_never_a_broken_one(folder):
     ("arguments", "said"),
     [
         (["predict", "x.jpg", "--file", "absent.onnx"], "absent.onnx: no such model file"),
-        (["predict", "x.jpg", "--file", "pictures/00000.jpg"], "not a model that can be loaded"),
+        (["predict", "x.jpg", "--file", "pictures/00000.jpg"], "00000.jpg: not a model file; a JPEG image"),
+        (["predict", "x.jpg", "--file", "pictures"], "pictures: a folder; --file names the model file in it"),
+        (["predict", "x.jpg", "--file", "kinds/cnn.keras"], "cnn.keras: a model of Keras"),
+        (["predict", "x.jpg", "--file", "kinds/empty.onnx"], "empty.onnx: not a model file; empty"),
+        (
+            ["predict", "x.jpg", "--file", "kinds/half.onnx"],
+            "half.onnx: not a model that can be loaded, or not",
+        ),
+        (["predict", "x.jpg", "--model", "models/ensemble.onnx"], "--file names that file"),
+        (["predict", "x.jpg", "--device", "cuda"], "--device cuda: this ONNX Runtime knows no GPU"),
+        (["predict", "x.jpg", "--output", "none/x.csv"], "there is no folder none; make it first"),
+        (["predict", "x.jpg", "--output", "pictures"], "--output pictures: a folder; name a file in it"),
+        (["predict", "x.jpg", "--output", "x.xlsx"], "--output x.xlsx: nothing is written as .xlsx"),
+        (
+            ["predict", "x.jpg", "--output", "x.csv", "--format", "table"],
+            "ends as csv does, and --format says",
+        ),
+        (["predict", "x.jpg", "--output", "x.json", "--format", "jsonl"], "ends as json does, and --format"),
+        (["serve", "--allow-host", "http://["], "--allow-host http://[: not a computer's name"),
         (["predict", "x.jpg", "--model", "vgg"], "--model vgg: this file has cnn, resnet50"),
         (["predict", "x.jpg", "--threshold", "0.123"], "its errors were not measured"),
         (["predict", "x.jpg", "--threshold", "nan"], "its errors were not measured"),
@@ -326,9 +533,10 @@ def test_a_reader_that_has_had_enough_is_no_error(folder):
 
 
 def test_an_interruption_ends_it_and_leaves_no_file(folder):
+    (folder / "cut").mkdir()
     with started(folder, "predict", "--output", "cut/x.txt", *["pictures"] * 4000) as done:
         for _ in range(200):
-            if (folder / "cut").is_dir():
+            if list((folder / "cut").iterdir()):
                 break
             time.sleep(0.05)
         done.send_signal(signal.SIGTERM)

@@ -13,7 +13,13 @@ from pictures import encoded, picture
 from serving import served
 
 PHOTO = encoded(picture(1, 64, 48))
-ENDPOINTS = [("/api/model", "GET"), ("/api/rule", "GET"), ("/api/classify", "POST"), ("/api/explain", "POST")]
+ENDPOINTS = [
+    ("/api/model", "GET"),
+    ("/api/rule", "GET"),
+    ("/api/classify", "POST"),
+    ("/api/explain", "POST"),
+    ("/api/picture", "POST"),
+]
 # Negative mode makes up wrong arguments, of which /api/model takes none.
 CASES = [
     (*endpoint, mode)

@@ -1,28 +1,39 @@
 """Run the model file: pixels in, probabilities out; ONNX Runtime does the work."""
 
+import dataclasses
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.portable.graph_digest import PROPERTY, graph_digest
 from deepfake_ensemble.portable.metadata import ModelMetadata, from_properties
 
 if TYPE_CHECKING:
     import onnxruntime
 
+Device = Literal["auto", "cpu", "cuda"]
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _ERRORS_ALONE = 3  # what ONNX Runtime may log
 
 
-def inference_session(model: Path | bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
-    """Open a model, on the processor.
+def inference_session(
+    model: Path | bytes, threads: int = 0, device: Device = "cpu"
+) -> "onnxruntime.InferenceSession":
+    """Open a model.
 
     Args:
         model: a file, or what is in it.
         threads: that compute; 0 takes all cores this process may use.
+        device: what computes; auto takes a GPU if there is one that can be used.
+
+    Raises:
+        UserError: if a GPU is wanted and none can be used.
     """
     import onnxruntime
 
@@ -31,18 +42,39 @@ def inference_session(model: Path | bytes, threads: int = 0) -> "onnxruntime.Inf
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     # A thread that spins while it waits takes the core from those that decode the next images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    with_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
+    if device == "cuda" and not with_cuda:
+        raise UserError(
+            "--device cuda: this ONNX Runtime knows no GPU; in an environment of its own,"
+            " `pip install deepfake-ensemble[cuda]` and then `pip uninstall onnxruntime` brings one that does"
+        )
+    if with_cuda:
+        onnxruntime.preload_dlls()  # CUDA and cuDNN, from their packages
+    session = onnxruntime.InferenceSession(model, options, providers=[CUDA, CPU] if with_cuda else [CPU])
+    # It falls back on the processor without a word.
+    if device == "cuda" and CUDA not in session.get_providers():
+        raise UserError(
+            "--device cuda: ONNX Runtime cannot use the GPU; `nvidia-smi` tells whether it is seen"
+        )
+    return session
 
 
 class Classifier:
-    """An open model file."""
+    """An open model file.
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    Attributes:
+        metadata: what the file says of itself. What was measured is left out if `changed`.
+        changed: whether the graph is another one since: quantised or optimised, say, by a tool that carried
+            the metadata along.
+    """
+
+    def __init__(self, path: Path, threads: int = 0, device: Device = "cpu") -> None:
         """Open a model file.
 
         Args:
             path: of the file that the stage `export` wrote.
             threads: that compute; 0 takes all cores this process may use.
+            device: see `inference_session`.
 
         Raises:
             UserError: if the file is missing or not such a model.
@@ -54,19 +86,23 @@ class Classifier:
             )
         self._path = path
         try:
-            self._session = inference_session(path, threads)
-        except MemoryError:
+            self._session = inference_session(path, threads, device)
+        except (MemoryError, UserError):
             raise
         except Exception as error:  # whatever ONNX Runtime stumbles over: the file is at fault
             reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{path}: not a model that can be loaded: {reason}; fetch it again") from error
+            raise UserError(f"{path}: not a model that can be loaded, or not all of it: {reason}") from error
+        properties = self._session.get_modelmeta().custom_metadata_map
         try:
-            self.metadata: ModelMetadata = from_properties(self._session.get_modelmeta().custom_metadata_map)
+            self.metadata: ModelMetadata = from_properties(properties)
             self._check_ends()
+            self.changed = _digest_of(path) != properties.get(PROPERTY)
         except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{path}: not a model of this project: it {error}; `dvc repro export` makes one"
             ) from error
+        if self.changed:
+            self.metadata = dataclasses.replace(self.metadata, measured=())
 
     def _check_ends(self) -> None:
         size = self.metadata.image_size
@@ -98,8 +134,13 @@ class Classifier:
             raise
         except Exception as error:  # as in loading it
             reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{self._path}: cannot be run: {reason}; fetch it again") from error
+            raise UserError(f"{self._path}: cannot be run: {reason}") from error
         for name, p_fake in zip(names, found, strict=True):
             if p_fake.shape != (len(images),) or not ((p_fake >= 0) & (p_fake <= 1)).all():
-                raise UserError(f"{self._path}: {name} gives what is no probability; fetch the file again")
+                raise UserError(f"{self._path}: {name} gives what is no probability; the file is damaged")
         return dict(zip(names, found, strict=True))
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as model:
+        return graph_digest(model)

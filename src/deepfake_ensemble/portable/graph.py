@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.models import saved
+from deepfake_ensemble.portable.graph_digest import PROPERTY, graph_digest
 from deepfake_ensemble.portable.metadata import ModelMetadata, to_properties
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def join(
 def to_bytes(network: "onnx.ModelProto", metadata: ModelMetadata) -> bytes:
     """Return the bytes of the model file; the same network and metadata give the same."""
     del network.metadata_props[:]
-    for name, text in to_properties(metadata).items():
+    digest = graph_digest(network.SerializeToString(deterministic=True))
+    for name, text in (to_properties(metadata) | {PROPERTY: digest}).items():
         network.metadata_props.add(key=name, value=text)
     return network.SerializeToString(deterministic=True)
 

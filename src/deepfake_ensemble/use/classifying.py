@@ -9,13 +9,14 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from deepfake_ensemble.portable import out_of_distribution
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.metadata import ModelMetadata
-from deepfake_ensemble.reading.images import BadImage, open_image, resize, to_rgb
-from deepfake_ensemble.use.inputs import Input
+from deepfake_ensemble.reading.images import BadImage, resize
+from deepfake_ensemble.use.inputs import Input, StorageFault
+from deepfake_ensemble.use.photographs import open_photograph, seen
 
 BATCH = 32  # images that the networks see at once
 _THREADS = 8  # each may hold an image of 64 megapixels
@@ -23,12 +24,19 @@ _THREADS = 8  # each may hold an image of 64 megapixels
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image's name, its pixels as the networks see them, RGB (size, size, 3), and its out-of-distribution
-    score."""
+    """An image as the networks see it.
+
+    Attributes:
+        name: of the image.
+        pixels: RGB, (size, size, 3).
+        score: how unlike those of training it is.
+        note: what of its file was not used; None if nothing.
+    """
 
     name: str
     pixels: NDArray[np.uint8]
     score: float
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,9 @@ def classify(
         inputs: the images.
         detectors: whose probabilities are wanted; all by default.
         batch: images that the networks see at once.
+
+    Raises:
+        StorageFault: if what an image lies on fails; such an input is not at fault.
     """
     remaining = iter(inputs)
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
@@ -70,36 +81,32 @@ def classify(
                 pending.append([pool.submit(_attempt, it, classifier.metadata) for it in following])
             if not pending:
                 return
-            yield from _classified(classifier, [each.result() for each in pending.popleft()], detectors)
+            attempts, fault = _results(pending.popleft())
+            yield from _classified(classifier, attempts, detectors)
+            if fault:
+                raise fault
     finally:
         pool.shutdown(cancel_futures=True)  # who interrupts does not wait for what is queued
 
 
-def decode(name: str, data: bytes, metadata: ModelMetadata) -> Decoded:
-    """Decode an image file as training did, turned as its EXIF orientation says, and score it.
+def decode(name: str, data: bytes | Image.Image, metadata: ModelMetadata) -> Decoded:
+    """Decode an image as it is seen, bring it to the networks' size, and score it.
 
-    An image without an orientation, as all of the data sets are, gives the pixels that the detectors were
-    trained on.
+    An image without transparency, colour profile and orientation, as all of the data sets are, gives the
+    pixels that the detectors were trained on.
 
     Args:
         name: of the image.
-        data: its file's bytes.
+        data: its file's bytes, or Pillow's image.
         metadata: of the model file: the networks' input, and what is usual in training.
 
     Raises:
-        BadImage: saying why it cannot be decoded, as `reading.images.open_image`.
+        BadImage: saying why it cannot be used, as `photographs.open_photograph`.
     """
-    image = to_rgb(_upright(open_image(data)))
-    pixels = np.asarray(resize(image, metadata.image_size, metadata.interpolation))
+    photograph = open_photograph(data) if isinstance(data, bytes) else seen(data)
+    pixels = np.asarray(resize(photograph.image, metadata.image_size, metadata.interpolation))
     score = out_of_distribution.scores(out_of_distribution.features(pixels)[None], metadata.typical)
-    return Decoded(name, pixels, float(score[0]))
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # whatever a damaged EXIF block holds: the image is whole
-        return image
+    return Decoded(name, pixels, float(score[0]), photograph.note)
 
 
 def _attempt(each: Input, metadata: ModelMetadata) -> Decoded | Failed:
@@ -109,6 +116,19 @@ def _attempt(each: Input, metadata: ModelMetadata) -> Decoded | Failed:
         return Failed(each.name, str(error))
     except MemoryError:
         return Failed(each.name, "takes more memory than there is")
+
+
+def _results(
+    batch: Iterable[Future[Decoded | Failed]],
+) -> tuple[list[Decoded | Failed], StorageFault | None]:
+    """Return what became of a batch, up to the first fault of storage."""
+    attempts = []
+    for each in batch:
+        try:
+            attempts.append(each.result())
+        except StorageFault as fault:
+            return attempts, fault
+    return attempts, None
 
 
 def _classified(

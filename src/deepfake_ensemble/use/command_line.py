@@ -11,27 +11,29 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn, get_args
 
 import shtab
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.portable.classifier import Device
 from deepfake_ensemble.portable.metadata import DEFAULT
-from deepfake_ensemble.use.formats import FORMATS
+from deepfake_ensemble.use.formats import ENDINGS, FORMATS, Format
+from deepfake_ensemble.use.inputs import StorageFault, storage_fault
+from deepfake_ensemble.use.opening import MODEL_FILE
 
 if TYPE_CHECKING:
     from deepfake_ensemble.portable.metadata import ModelMetadata
     from deepfake_ensemble.use.classifying import Classified
     from deepfake_ensemble.use.verdicts import DecisionRule
 
-MODEL_FILE = Path("models/ensemble.onnx")
-
 _EXIT_CODES = """\
 exit codes:
   0    everything was done
   1    some images could not be used; each has its row, with the reason
   2    nothing was done: a wrong argument, no model file
+  3    it broke off: a disk, an archive or the network under it failed in reading or writing
   130  interrupted
 """
 
@@ -44,8 +46,8 @@ examples:
   deepfake-ensemble predict --explain heatmaps/ photo.jpg
   cat photo.jpg | deepfake-ensemble predict -
 
-JPEG, PNG, WebP, GIF, BMP and TIFF up to 64 megapixels and 64 MiB; of an animation, the first frame.
-In folders, patterns and archives, files of other endings are passed over.
+JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF and JPEG 2000 up to 64 megapixels and 64 MiB; of an animation,
+the first frame. In folders, patterns and archives other files are passed over, and counted on standard error.
 
 """
 
@@ -60,6 +62,7 @@ _SERVE = """\
 examples:
   deepfake-ensemble serve
   deepfake-ensemble serve --port 9000 --file ensemble.onnx
+  deepfake-ensemble serve --host 0.0.0.0 --allow-host study.local
   curl --data-binary @photo.jpg 'http://127.0.0.1:8000/api/classify?name=photo.jpg'
 
 Images stay in this computer's memory while they are looked at, and are kept nowhere.
@@ -75,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=f"deepfake-ensemble COMMAND --help has examples.\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=_Version, help="print the version and exit")
     shtab.add_argument_to(top, ["--print-completion"], help="print the completion of a shell and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -90,6 +94,13 @@ def parser() -> argparse.ArgumentParser:
             "--file", type=Path, default=MODEL_FILE, help=f"the model file; {MODEL_FILE} by default"
         )
         file.complete = shtab.FILE  # type: ignore[attr-defined]
+        if name != "info":
+            sub.add_argument(
+                "--device",
+                choices=get_args(Device),
+                default="auto",
+                help="what computes: by default a GPU, if ONNX Runtime can use one",
+            )
         return sub
 
     predict = command("predict", "say of images how likely they are fake", _PREDICT)
@@ -99,7 +110,11 @@ def parser() -> argparse.ArgumentParser:
         help="a file, a folder, a pattern in quotes, a zip archive, - for standard input",
     )
     paths.complete = shtab.FILE  # type: ignore[attr-defined]
-    predict.add_argument("--format", choices=list(FORMATS), default="table", help="of the results")
+    predict.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        help=f"of the results; by default as --output ends ({', '.join(ENDINGS)}), else table",
+    )
     predict.add_argument("--output", type=Path, metavar="FILE", help="write the results there")
     predict.add_argument(
         "--model", default=ENSEMBLE, metavar="NAME", help="which detector decides; the ensemble by default"
@@ -130,12 +145,32 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=_whole(0, 2**16 - 1), default=8000, help="port to listen on; 8000 by default"
     )
     serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that this computer, or a proxy before it, has in addresses; may be repeated",
+    )
+    serve.add_argument(
         "--rate",
         type=_whole(1, 10**9),
         default=600,
         help="images a minute from one address; 600 by default",
     )
     return top
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('deepfake-ensemble')}")
+        parser.exit()
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -165,14 +200,19 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print("deepfake-ensemble: interrupted", file=sys.stderr)
         code = 130
+    except StorageFault as fault:
+        _give_up(f"{fault}; the storage is at fault, not an image, and what follows was not looked at", 3)
     except OSError as error:
-        _give_up(f"{error.filename or 'disk'}: {(error.strerror or str(error)).lower()}")
+        place = str(error.filename or "disk")
+        _give_up(
+            f"{place}: {(error.strerror or str(error)).lower()}", 3 if storage_fault(place, error) else 2
+        )
     sys.exit(code)
 
 
-def _give_up(reason: str) -> NoReturn:
+def _give_up(reason: str, code: int = 2) -> NoReturn:
     print(f"deepfake-ensemble: {reason}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -181,22 +221,31 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.foundation.progress import count_progress
-    from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.use import wording
     from deepfake_ensemble.use.classifying import Classified, Failed, classify
     from deepfake_ensemble.use.inputs import Inputs
+    from deepfake_ensemble.use.opening import open_classifier
+    from deepfake_ensemble.use.recognising import counted
     from deepfake_ensemble.use.verdicts import decision_rule
 
-    classifier = Classifier(arguments.file)
+    format_ = _format(arguments.format, arguments.output)
+    if arguments.model.endswith((".onnx", ".keras")) or "/" in arguments.model:
+        raise UserError(
+            f"--model {arguments.model}: names a detector in the model file; --file names that file"
+        )
+    classifier = open_classifier(arguments.file, arguments.device)
     metadata = classifier.metadata
     by = decision_rule(metadata, arguments.model, arguments.threshold)
     wanted = None if arguments.model == ENSEMBLE else [arguments.model]
     explained = _explainer(arguments, metadata, by)
-    if metadata.demonstration and arguments.format != "table":
-        print(wording.DEMONSTRATION, file=sys.stderr)
+    if format_ != "table":
+        if metadata.demonstration:
+            print(wording.DEMONSTRATION, file=sys.stderr)
+        if classifier.changed:
+            print(wording.CHANGED, file=sys.stderr)
     failed = heat_maps = 0
 
-    with closing(Inputs(arguments.path)) as inputs, _destination(arguments.output) as destination:
+    with closing(Inputs(arguments.path)) as inputs, _destination(arguments.output, format_) as destination:
 
         def results() -> "Iterator[Classified | Failed]":
             nonlocal failed, heat_maps
@@ -208,7 +257,7 @@ def _predict(arguments: argparse.Namespace) -> int:
                     advance(1)
                     yield result
 
-        for text in FORMATS[arguments.format](results(), metadata, by):
+        for text in FORMATS[format_](results(), metadata, by):
             destination.write(text)
     if arguments.output is not None:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
@@ -218,6 +267,8 @@ def _predict(arguments: argparse.Namespace) -> int:
             " image; bright spots speak the most for the verdict, in an all grey one nothing does",
             file=sys.stderr,
         )
+    if inputs.passed_over:
+        print(f"deepfake-ensemble: passed over: {counted(inputs.passed_over)}", file=sys.stderr)
     if failed:
         print(f"deepfake-ensemble: {failed:,} of {len(inputs):,} could not be used", file=sys.stderr)
     return 1 if failed else 0
@@ -248,14 +299,39 @@ def _explainer(
     return write
 
 
+def _format(asked: Format | None, output: Path | None) -> Format:
+    """Return how results are written: as is asked for, or as the file for them ends.
+
+    Raises:
+        UserError: if the two contradict, or the ending says nothing.
+    """
+    if output is None:
+        return asked or "table"
+    if not output.parent.is_dir():
+        raise UserError(f"--output {output}: there is no folder {output.parent}; make it first")
+    if output.is_dir():
+        raise UserError(f"--output {output}: a folder; name a file in it")
+    suffix = output.suffix.lower()
+    ending = ENDINGS.get(suffix)
+    if asked and ending and asked != ending:
+        raise UserError(f"--output {output}: ends as {ending} does, and --format says {asked}; leave one out")
+    if not asked and not ending and suffix:
+        raise UserError(
+            f"--output {output}: nothing is written as {suffix}; take {', '.join(ENDINGS)}, or say --format"
+        )
+    return asked or ending or "table"
+
+
 @contextmanager
-def _destination(output: Path | None) -> Iterator[IO[str]]:
+def _destination(output: Path | None, format_: Format) -> Iterator[IO[str]]:
     """Yield where results go: standard output, or a file that appears once it is complete."""
     from deepfake_ensemble.foundation.files import replacing_file
 
     if output is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not be Unicode
+            # What programs read is UTF-8 wherever it is written; a file's name may not be Unicode at all.
+            encoding = sys.stdout.encoding if format_ == "table" else "utf-8"
+            sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
         yield sys.stdout
         return
     with (
@@ -266,12 +342,14 @@ def _destination(output: Path | None) -> Iterator[IO[str]]:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from deepfake_ensemble.portable.classifier import Classifier
     from deepfake_ensemble.portable.metadata import as_plain
     from deepfake_ensemble.use.info import as_text
+    from deepfake_ensemble.use.opening import open_classifier
 
-    metadata = Classifier(arguments.file).metadata
+    metadata = open_classifier(arguments.file, "cpu").metadata
     if arguments.format == "json":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         print(json.dumps(as_plain(metadata), indent=2, ensure_ascii=False))
     else:
         print(as_text(metadata), end="")
@@ -281,7 +359,14 @@ def _info(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.server import serve
 
-    return serve(arguments.file, arguments.host, arguments.port, arguments.rate)
+    return serve(
+        arguments.file,
+        arguments.host,
+        arguments.port,
+        arguments.rate,
+        device=arguments.device,
+        also_called=arguments.allow_host,
+    )
 
 
 if __name__ == "__main__":

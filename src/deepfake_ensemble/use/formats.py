@@ -11,7 +11,7 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.classifying import Classified, Failed
-from deepfake_ensemble.use.verdicts import DecisionRule
+from deepfake_ensemble.use.verdicts import DecisionRule, ErrorRates
 
 Format = Literal["table", "csv", "json", "jsonl"]
 
@@ -20,7 +20,6 @@ Results = Iterable[Classified | Failed]
 
 def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
-    internal = rule.errors[0]
     p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
     known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "meaning"))
     if isinstance(result, Classified):
@@ -35,11 +34,19 @@ def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionR
         **known,
         "decided_by": rule.detector,
         "threshold": rule.threshold,
-        "reals_called_fake": internal.reals_called_fake.value,
-        "fakes_called_real": internal.fakes_called_real.value,
-        "measured_on": wording.where(internal.measured),
+        **_rates(rule.internal, ""),
+        **_rates(rule.worst, "worst_"),
         "demonstration": metadata.demonstration,
+        "note": None if isinstance(result, Failed) else result.image.note,
         "error": result.reason if isinstance(result, Failed) else None,
+    }
+
+
+def _rates(errors: ErrorRates | None, which: str) -> dict[str, Any]:
+    return {
+        f"{which}reals_called_fake": errors and errors.reals_called_fake.value,
+        f"{which}fakes_called_real": errors and errors.fakes_called_real.value,
+        f"{which}measured_on": errors and wording.where(errors.measured),
     }
 
 
@@ -81,6 +88,8 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
     """Yield a table, with the image last because names have any length, and around it what it means."""
     if metadata.demonstration:
         yield textwrap.fill(wording.DEMONSTRATION, 110) + "\n\n"
+    if not rule.errors:
+        yield textwrap.fill(wording.CHANGED, 110) + "\n\n"
     shown = metadata.detectors if rule.detector == ENSEMBLE else [rule.detector]
     widths = {name: max(len(name), 6) for name in shown}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
@@ -94,8 +103,9 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
         verdict, unlike = it["verdict"] or "-", {True: "yes", False: "no", None: "-"}[it["unlike_training"]]
         classified |= isinstance(result, Classified)
         flagged |= unlike == "yes"
-        error = f"  ({it['error']})" if it["error"] else ""
-        yield f"{cells}  {verdict:<7}  {unlike:<6}  {_printable(it['image'])}{error}\n"
+        said = it["error"] or it["note"]
+        remark = f"  ({said})" if said else ""
+        yield f"{cells}  {verdict:<7}  {unlike:<6}  {_printable(it['image'])}{remark}\n"
     if classified:
         yield "\n"
     for sentence in (
@@ -108,6 +118,15 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
 def _printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
+
+ENDINGS: Mapping[str, Format] = {
+    ".txt": "table",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+"""What a file's ending says of what is in it."""
 
 FORMATS: Mapping[Format, Callable[[Results, ModelMetadata, DecisionRule], Iterator[str]]] = {
     "table": as_table,

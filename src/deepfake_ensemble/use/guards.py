@@ -1,10 +1,11 @@
 """What keeps the page to its user: host names, origins, headers, and a rate limit."""
 
 import ipaddress
+import re
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -49,11 +50,34 @@ class RateLimit:
         return 0.0 if granted else (1 - left) * 60 / self._a_minute
 
 
-def require_same_origin(request: Request) -> None:
-    """Refuse what another site's page sends: a browser lets it send, though not read the answer."""
+def require_same_origin(request: Request, also_called: Collection[str]) -> None:
+    """Refuse what another site's page sends: a browser lets it send, though not read the answer.
+
+    Args:
+        request: of an image.
+        also_called: names of this computer, or of a proxy that passes requests on under another.
+    """
     origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise HTTPException(403, "another site's page may not ask")
+    if origin is None or origin.partition("://")[2] == request.headers.get("host"):
+        return
+    name = host_name(origin)
+    if name not in also_called:
+        raise HTTPException(
+            403, f"another site's page may not ask; {_allowing(name)} if that site is this computer's own"
+        )
+
+
+def host_name(address: str) -> str | None:
+    """Return the name of the computer in an address, with or without what stands before and after it."""
+    try:
+        return urlsplit(address if "://" in address else f"//{address}").hostname
+    except ValueError:
+        return None
+
+
+def _allowing(name: str | None) -> str:
+    plain = name if name and re.fullmatch(r"[a-z0-9.:-]{1,253}", name) else "NAME"
+    return f"serve it with --allow-host {plain}"
 
 
 class TrustedHosts:
@@ -62,10 +86,11 @@ class TrustedHosts:
     Without the first, a site could have its own name point here and read what the endpoints say.
     """
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str, also_called: Collection[str] = ()) -> None:
         self._app = app
         self._everywhere = host in _EVERYWHERE
-        self._names = {*LOOPBACK, socket.gethostname().lower() if self._everywhere else host.lower()}
+        own = socket.gethostname().lower() if self._everywhere else host.lower()
+        self._names = {*LOOPBACK, own, *also_called}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,20 +102,14 @@ class TrustedHosts:
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
-        name = _name(Headers(scope=scope).get("host", ""))
+        name = host_name(Headers(scope=scope).get("host", ""))
         # A name can be pointed here by whoever owns it, an address cannot.
         if name in self._names or (self._everywhere and _is_address(name)):
             await self._app(scope, receive, send_guarded)
         else:
-            answer = JSONResponse({"detail": "asked by a name that is not this computer's"}, 403)
+            detail = f"asked by a name that is not this computer's; {_allowing(name)} if it is"
+            answer = JSONResponse({"detail": detail}, 403)
             await answer(scope, receive, send_guarded)
-
-
-def _name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _is_address(name: str | None) -> bool:

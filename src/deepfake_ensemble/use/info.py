@@ -22,6 +22,9 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
     if metadata.demonstration:
         yield from _wrapped(wording.DEMONSTRATION)
         yield ""
+    if not metadata.measured:
+        yield from _wrapped(wording.CHANGED)
+        yield ""
     members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in metadata.weights.items())
     for name, text in {
         "model": f"weighted average of {members}",

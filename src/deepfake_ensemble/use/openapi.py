@@ -7,6 +7,12 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_MAYBE_SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_RATES: dict[str, dict[str, Any]] = {
+    "reals_called_fake": _MAYBE_SHARE,
+    "fakes_called_real": _MAYBE_SHARE,
+    "measured_on": {"type": ["string", "null"]},
+}
 _FAILURE = {
     "description": "What is wrong, in words.",
     "content": {
@@ -88,6 +94,15 @@ def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
                     requestBody=upload,
                 )
             },
+            "/api/picture": {
+                "post": _operation(
+                    "picture",
+                    "The image as it is seen, small, for browsers that cannot show its format",
+                    {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+                    failures=("403", "408", "413", "415", "422", "429", "503"),
+                    requestBody=upload,
+                )
+            },
         },
     }
 
@@ -115,16 +130,15 @@ def _object() -> dict[str, Any]:
 def _record(metadata: ModelMetadata) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         "image": {"type": "string"},
-        **{name: {"type": ["number", "null"], "minimum": 0, "maximum": 1} for name in metadata.detectors},
+        **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
         "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
         "meaning": {"type": "string"},
         "decided_by": {"enum": list(metadata.detectors)},
         "threshold": _SHARE,
-        "reals_called_fake": _SHARE,
-        "fakes_called_real": _SHARE,
-        "measured_on": {"type": "string"},
+        **{f"{which}{name}": schema for which in ("", "worst_") for name, schema in _RATES.items()},
         "demonstration": {"type": "boolean"},
+        "note": {"type": ["string", "null"]},
         "error": {"type": "null"},
     }
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}

@@ -5,11 +5,12 @@ disk. What can pile up has a bound: bytes of an image, images in memory, request
 """
 
 import asyncio
+import io
 import math
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,14 +28,17 @@ from starlette.types import ASGIApp
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.pages.titles import title
-from deepfake_ensemble.portable.classifier import Classifier
+from deepfake_ensemble.portable.classifier import Classifier, Device
 from deepfake_ensemble.portable.metadata import DEFAULT, as_plain
 from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import heatmaps, wording
 from deepfake_ensemble.use.classifying import Classified, decode
 from deepfake_ensemble.use.formats import record
-from deepfake_ensemble.use.guards import LOOPBACK, RateLimit, TrustedHosts, require_same_origin
+from deepfake_ensemble.use.guards import LOOPBACK, RateLimit, TrustedHosts, host_name, require_same_origin
 from deepfake_ensemble.use.openapi import description
+from deepfake_ensemble.use.opening import open_classifier
+from deepfake_ensemble.use.photographs import open_photograph
+from deepfake_ensemble.use.recognising import RULES
 from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
 
 LARGEST = 32 * 2**20  # bytes of an image
@@ -43,7 +47,13 @@ _HELD = 16 * LARGEST  # bytes of images that are held at once
 _WAITING = 256  # requests; further ones are sent away
 _PATIENCE = 30.0  # seconds in which an image has to come
 _PAGE = Path(__file__).parent / "page"
-_FILES = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+_FILES = {
+    "/": "index.html",
+    "/docs": "docs.html",
+    **{f"/{name}": name for name in ("page.css", "page.js", "zip.js", "docs.js", "icon.svg")},
+    **{f"/examples/{file.name}": f"examples/{file.name}" for file in (_PAGE / "examples").glob("*.jpg")},
+}
+_PREVIEW = 512  # pixels of its longer side
 # What curl says of a body that it was not told the kind of.
 _FORM = "application/x-www-form-urlencoded"
 
@@ -53,15 +63,19 @@ T = TypeVar("T")
 class Service:
     """The endpoints, and what they share."""
 
-    def __init__(self, classifier: Classifier, models: Path, a_minute: int) -> None:
+    def __init__(
+        self, classifier: Classifier, models: Path, a_minute: int, also_called: Collection[str]
+    ) -> None:
         """Serve one model file.
 
         Args:
             classifier: the open model file.
             models: where the members' `.keras` files may lie, which Grad-CAM needs.
             a_minute: images that one address may send.
+            also_called: names of this computer in addresses, besides its own.
         """
         self._classifier = classifier
+        self._also_called = also_called
         self._metadata = classifier.metadata
         self.heatmaps = heatmaps.Heatmaps(self._metadata, models)
         self._rate_limit = RateLimit(a_minute)
@@ -76,10 +90,12 @@ class Service:
             | {
                 "titles": {name: title(name) for name in self._metadata.detectors},
                 "demonstration_note": wording.DEMONSTRATION if self._metadata.demonstration else None,
+                "changed_note": wording.CHANGED if classifier.changed else None,
                 "unlike_note": wording.unlike(self._metadata),
                 "explains": self.heatmaps.missing is None,
                 "explains_not_because": self.heatmaps.missing,
                 "largest": LARGEST,
+                "passing_over": RULES,
             }
         )
 
@@ -117,6 +133,18 @@ class Service:
 
         return Response(await self._with_image(request, work, self._explained), media_type="image/png")
 
+    async def picture(self, request: Request) -> Response:
+        """Answer with what a browser can show of an image that it cannot read itself."""
+
+        def work(data: bytes) -> bytes:
+            image = open_photograph(data).image
+            image.thumbnail((_PREVIEW, _PREVIEW))
+            out = io.BytesIO()
+            image.save(out, "JPEG", quality=90)
+            return out.getvalue()
+
+        return Response(await self._with_image(request, work, self._in_memory), media_type="image/jpeg")
+
     def _rule(self, request: Request) -> DecisionRule:
         query = request.query_params
         try:
@@ -128,13 +156,14 @@ class Service:
 
     async def _with_image(self, request: Request, work: Callable[[bytes], T], turns: asyncio.Semaphore) -> T:
         """Let `work` have the image that a request brings, when its turn comes."""
-        require_same_origin(request)
+        require_same_origin(request, self._also_called)
         kind = (
             request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
         )
         # What a browser or curl sends of its own accord where it knows no better is let pass.
         if not kind.startswith("image/") and kind not in ("application/octet-stream", _FORM, ""):
-            raise HTTPException(415, f"an image is wanted, not {kind[:80]}")
+            what = "a form" if kind.startswith("multipart/") else kind[:80]
+            raise HTTPException(415, f"the image itself is wanted, not {what}: {_right_call(request)}")
         address = request.client.host if request.client else ""
         if wait := self._rate_limit.retry_after(address):
             raise _later(429, "too many images from this address", wait)
@@ -146,7 +175,8 @@ class Service:
             async with self._received(request) as data, turns:
                 return await to_thread.run_sync(work, data, limiter=self._workers)
         except BadImage as error:
-            raise HTTPException(422, str(error)) from None
+            hint = f"; send it as it is: {_right_call(request)}" if kind == _FORM else ""
+            raise HTTPException(422, f"{error}{hint}") from None
         except UserError as error:  # the model file is at fault
             raise HTTPException(500, str(error)) from None
         except MemoryError:
@@ -183,13 +213,23 @@ class Service:
             raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
 
 
+def _right_call(request: Request) -> str:
+    return f"curl --data-binary @photo.jpg '{request.base_url}{request.url.path.strip('/')}'"
+
+
 def _later(code: int, reason: str, wait: float) -> HTTPException:
     return HTTPException(code, reason, headers={"Retry-After": str(math.ceil(wait))})
 
 
 async def _as_json(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    detail = error.detail
+    if error.status_code == 405 and request.url.path.startswith("/api/"):
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"asked by {request.method} instead of {allowed}"
+        if "POST" in allowed:
+            detail += f": {_right_call(request)}"
+    return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
 
 
 async def _file(request: Request) -> Response:
@@ -197,7 +237,11 @@ async def _file(request: Request) -> Response:
 
 
 def application(
-    classifier: Classifier, models: Path, host: str = "127.0.0.1", a_minute: int = 600
+    classifier: Classifier,
+    models: Path,
+    host: str = "127.0.0.1",
+    a_minute: int = 600,
+    also_called: Collection[str] = (),
 ) -> ASGIApp:
     """Return the server's application.
 
@@ -206,8 +250,9 @@ def application(
         models: where the members' `.keras` files may lie, which Grad-CAM needs.
         host: the address it will listen on.
         a_minute: images that one address may send.
+        also_called: names of this computer, or of a proxy before it, in addresses.
     """
-    service = Service(classifier, models, a_minute)
+    service = Service(classifier, models, a_minute, also_called)
     described = JSONResponse(description(classifier.metadata, LARGEST))
 
     async def openapi(request: Request) -> Response:
@@ -220,11 +265,21 @@ def application(
         Route("/api/rule", service.rule),
         Route("/api/classify", service.classify, methods=["POST"]),
         Route("/api/explain", service.explain, methods=["POST"]),
+        Route("/api/picture", service.picture, methods=["POST"]),
     ]
-    return TrustedHosts(Starlette(routes=routes, exception_handlers={HTTPException: _as_json}), host)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _as_json})
+    return TrustedHosts(app, host, also_called)
 
 
-def serve(file: Path, host: str, port: int, a_minute: int) -> int:
+def serve(
+    file: Path,
+    host: str,
+    port: int,
+    a_minute: int,
+    *,
+    device: Device = "auto",
+    also_called: Sequence[str] = (),
+) -> int:
     """Serve the page until interrupted; return the exit code.
 
     Args:
@@ -232,11 +287,18 @@ def serve(file: Path, host: str, port: int, a_minute: int) -> int:
         host: the address to listen on.
         port: at which; 0 takes a free one.
         a_minute: images that one address may send.
+        device: what computes.
+        also_called: names of this computer, or of a proxy before it, in addresses.
 
     Raises:
-        UserError: if the model file cannot be used, or the address is taken.
+        UserError: if the model file cannot be used, a name is none, or the address is taken.
     """
-    app = application(Classifier(file), file.parent, host, a_minute)
+    names = []
+    for given in also_called:
+        if (name := host_name(given)) is None:
+            raise UserError(f"--allow-host {given}: not a computer's name, like study.local")
+        names.append(name)
+    app = application(open_classifier(file, device), file.parent, host, a_minute, names)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

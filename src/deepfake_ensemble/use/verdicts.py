@@ -31,7 +31,7 @@ class DecisionRule:
     Attributes:
         detector: who decides.
         threshold: from which P(fake) on an image is called fake.
-        errors: how often that was wrong, the internal test first.
+        errors: how often that was wrong, the internal test first; none if nothing is known.
     """
 
     detector: str
@@ -40,6 +40,20 @@ class DecisionRule:
 
     def verdict(self, p_fake: float) -> str:
         return "fake" if p_fake >= self.threshold else "real"
+
+    @property
+    def internal(self) -> ErrorRates | None:
+        """What was measured on the internal test; None where nothing is known of this graph."""
+        return self.errors[0] if self.errors else None
+
+    @property
+    def worst(self) -> ErrorRates | None:
+        """What was measured where the rule did worst, real images and fakes counting alike."""
+        return max(
+            self.errors,
+            key=lambda each: each.reals_called_fake.value + each.fakes_called_real.value,
+            default=None,
+        )
 
 
 def decision_rule(metadata: ModelMetadata, detector: str, threshold: str = DEFAULT) -> DecisionRule:
@@ -93,6 +107,6 @@ def _errors(metadata: ModelMetadata, detector: str, threshold: float) -> tuple[E
 
 def calibration_bin(metadata: ModelMetadata, detector: str, p_fake: float) -> CalibrationBin | None:
     """Return what such probabilities meant on the internal test; None if it had none like it."""
-    bins = metadata.measured[0].detectors[detector].calibration
+    bins = metadata.measured[0].detectors[detector].calibration if metadata.measured else ()
     fitting = [each for each in bins if each.low <= p_fake < each.high or p_fake == each.high == 1]
     return fitting[0] if fitting else None

@@ -12,6 +12,12 @@ DEMONSTRATION = (
     " of your images means nothing."
 )
 
+CHANGED = (
+    "Nothing shows that the network in this model file is the one that was measured: a tool changed it and"
+    " left the account of it as it was, or the file is older than this check. So no error rates are given;"
+    " `dvc repro export` makes a file that is measured."
+)
+
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
@@ -39,6 +45,8 @@ def errors(rule: DecisionRule) -> Iterator[str]:
 
 def meaning(metadata: ModelMetadata, detector: str, p_fake: float) -> str:
     """Say what such a probability meant where the truth was known."""
+    if not metadata.measured:
+        return "What it means was not measured."
     measured = metadata.measured[0]
     found = calibration_bin(metadata, detector, p_fake)
     if found is None:
@@ -55,8 +63,9 @@ def unlike(metadata: ModelMetadata) -> str:
     """Say what it means that an image is flagged."""
     usual = metadata.typical.quantile
     flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in metadata.measured]
+    share = f" Flagged were {' and '.join(flagged)}." if flagged else ""
     return (
         f"Unlike training: brightness, contrast, colour or detail lie outside what {percent(usual)} of the"
-        f" validation images have. Flagged were {' and '.join(flagged)}."
+        f" validation images have.{share}"
         " What the picture shows does not count; an image without the flag can be just as foreign."
     )

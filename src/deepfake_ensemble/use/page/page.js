@@ -1,20 +1,34 @@
 // What the page does: sends each image by itself, shows what comes back, and asks anew when the threshold moves.
 // All sentences come from the server, so that they are the same as on the command line.
 
+import { entriesOf } from "./zip.js";
+
 const AT_ONCE = 2;
+const MANY = 12; // images from which on they are shown in a table
+const PREVIEW = 512; // pixels of a picture's longer side
 const byId = (id) => document.getElementById(id);
 
 const model = await (await fetch("api/model")).json();
+const rules = model.passing_over;
 const detectors = ["ensemble", ...Object.keys(model.weights)];
 const images = [];
+const passedOver = {};
 const order = { key: null, descending: false };
+let asTable = null; // until somebody chooses, as many as there are decide
 let threshold = model.operating_points.ensemble.default;
 let query = "default"; // what the server knows the threshold by
 
 // Building elements; text is only ever set as text.
 
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  return filled(document.createElement(tag), attributes, children);
+}
+
+function drawn(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== false && value !== null) made.setAttribute(name, value === true ? "" : value);
@@ -25,6 +39,9 @@ function element(tag, attributes = {}, ...children) {
 
 const probability = (value) => value.toFixed(4);
 const verdictOf = (image) => (image.p ? (image.p.ensemble >= threshold ? "fake" : "real") : null);
+// Models that only show that everything works colour nothing.
+const shadeOf = (image) => (model.demonstration ? "none" : (verdictOf(image) ?? "none"));
+const wordsOf = (image) => (model.demonstration ? "demonstration: no verdict" : `called ${verdictOf(image)}`);
 
 // The head: what model this is.
 
@@ -34,9 +51,9 @@ byId("largest").textContent = `${Math.floor(model.largest / 2 ** 20)} MiB`;
 byId("licence").textContent = `Licence of the model: ${model.licence}`;
 byId("unlike").textContent = model.unlike_note;
 byId("limit").replaceChildren(...model.limits.map((limit) => element("li", {}, limit)));
-if (model.demonstration_note) {
-  byId("demonstration").textContent = model.demonstration_note;
-  byId("demonstration").hidden = false;
+for (const id of ["demonstration", "changed"]) {
+  byId(id).textContent = model[`${id}_note`] ?? "";
+  byId(id).hidden = !model[`${id}_note`];
 }
 
 // The threshold.
@@ -74,18 +91,80 @@ byId("point").addEventListener("change", (event) => {
 });
 byId("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value), ""));
 
-// The table.
+// Results as cards: one answers what most ask, and the rest is folded into it.
+
+function barOf(value, shade) {
+  const bar = drawn("svg", { class: `bar ${shade}`, viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
+  bar.append(drawn("rect", { class: "ground", width: 100, height: 10 }), drawn("rect", { class: "reach", width: 100 * value, height: 10 }));
+  bar.append(drawn("line", { class: "from", x1: 100 * threshold, x2: 100 * threshold, y1: -2, y2: 12 }));
+  return bar;
+}
+
+function cardOf(image) {
+  image.card ??= element("li", { class: "card" });
+  const answer = element("div", { class: "answer" });
+  if (image.p) {
+    const { p } = image;
+    const shade = shadeOf(image);
+    const unlike = image.unlike ? element("p", {}, element("span", { class: "flag" }, "⚠ unlike training")) : null;
+    answer.append(
+      element("p", { class: `verdict ${shade}` }, wordsOf(image)[0].toUpperCase() + wordsOf(image).slice(1)),
+      element("h3", { class: "name" }, image.name),
+      element("p", {}, "P(fake) ", element("strong", {}, p.ensemble.toFixed(2)), `; called fake from ${threshold.toFixed(2)} on`),
+      barOf(p.ensemble, shade),
+      ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), lookOf(image), foldedOf(image)].filter(Boolean),
+    );
+  } else {
+    const words = image.error ? "Not classified" : "…";
+    answer.append(element("p", { class: "verdict none" }, words), element("h3", { class: "name" }, image.name));
+    if (image.error) answer.append(element("p", {}, `${image.error}.`));
+  }
+  image.card.replaceChildren(...[pictureOf(image), heatOf(image), answer].filter(Boolean));
+  return image.card;
+}
+
+function pictureOf(image) {
+  if (!image.picture) return null;
+  return element("figure", { class: "picture" }, element("img", { src: image.picture, alt: "" }));
+}
+
+function heatOf(image) {
+  if (!image.heat) return null;
+  const picture = element("img", { src: image.heat, alt: `Where the ensemble looks in ${image.name}` });
+  const caption = `Grad-CAM: bright spots speak the most for “${image.heatFor}”. It shows where the ensemble looks, not why.`;
+  return element("figure", { class: "heat" }, picture, element("figcaption", { class: "small" }, caption));
+}
+
+function lookOf(image) {
+  if (!model.explains || image.heat) return null;
+  const label = image.looking ? "Looking… the first time takes a while" : "Show where the ensemble looks";
+  const button = element("button", { type: "button", class: "look", disabled: image.looking, onclick: () => explain(image) }, label);
+  return element("p", {}, button, " ", element("span", { role: "status" }, image.heatError ?? ""));
+}
+
+function foldedOf(image) {
+  const members = element("dl", {});
+  for (const name of detectors) {
+    members.append(element("dt", {}, model.titles[name]), element("dd", {}, probability(image.p[name])), element("dd", {}, barOf(image.p[name], "none")));
+  }
+  const folded = element("details", { open: image.open, ontoggle: (event) => (image.open = event.target.open) });
+  folded.append(element("summary", {}, "What it means, and each detector"), element("p", {}, image.meaning), members);
+  if (image.unlike) folded.append(element("p", {}, model.unlike_note));
+  if (!model.explains) folded.append(element("p", { class: "small" }, `No heat map: ${model.explains_not_because}.`));
+  return folded;
+}
+
+// Results as a table, for many.
 
 const columns = [
   ["image", "Image", (image) => image.name],
-  ["verdict", "Verdict", (image) => verdictOf(image) ?? image.error ?? "…"],
+  ["verdict", "Verdict", (image) => (image.p ? wordsOf(image) : (image.error ?? "…"))],
   ...detectors.map((name) => [name, model.titles[name], (image) => image.p?.[name] ?? null]),
   ["unlike", "Unlike training", (image) => (image.p ? Number(image.unlike) : null)],
 ];
 byId("head").append(
   element("th", { scope: "col" }, "Picture"),
   ...columns.map(([key, title]) => element("th", { scope: "col", "data-key": key }, element("button", { type: "button", onclick: () => sortBy(key) }, title))),
-  element("th", { scope: "col" }, "More"),
 );
 
 function sortBy(key) {
@@ -109,84 +188,79 @@ function sorted() {
   });
 }
 
-function cellOf(image, name) {
-  if (!image.p) return element("td", {}, "–");
-  const value = image.p[name];
-  if (name !== "ensemble") return element("td", {}, probability(value));
-  return element("td", {}, element("strong", {}, probability(value)), element("progress", { value, max: 1, "aria-hidden": "true" }));
-}
-
 function rowOf(image) {
-  const verdict = verdictOf(image);
-  const more = element("button", { type: "button", "aria-expanded": String(image.open), "aria-label": `What it means: ${image.name}`, onclick: () => toggle(image) }, image.open ? "Less" : "More");
+  image.row ??= element("tr");
+  const cells = detectors.map((name) => element("td", {}, image.p ? probability(image.p[name]) : "–"));
   image.row.replaceChildren(
-    element("td", {}, image.picture),
+    element("td", {}, image.picture ? element("img", { src: image.picture, alt: "" }) : ""),
     element("th", { scope: "row", class: "name" }, image.name),
-    verdict ? element("td", { class: verdict }, verdict) : element("td", {}, image.error ? `not classified: ${image.error}` : "…"),
-    ...detectors.map((name) => cellOf(image, name)),
+    element("td", { class: shadeOf(image) }, image.p ? wordsOf(image) : image.error ? `not classified: ${image.error}` : "…"),
+    ...cells,
     element("td", {}, image.p ? (image.unlike ? element("span", { class: "flag" }, "⚠ unlike") : "no") : "–"),
-    element("td", {}, image.p ? more : ""),
   );
   return image.row;
 }
 
-function detailsOf(image) {
-  const cell = element("td", { colspan: detectors.length + 5 }, element("p", {}, image.meaning));
-  if (image.unlike) cell.append(element("p", {}, model.unlike_note));
-  if (!model.explains) cell.append(element("p", { class: "small" }, `No heat map: ${model.explains_not_because}.`));
-  else if (image.heat) {
-    const caption = `Grad-CAM: bright spots speak the most for “${image.heatFor}”. It shows where the ensemble looks, not why.`;
-    cell.append(element("figure", {}, image.heat, element("figcaption", { class: "small" }, caption)));
-  } else {
-    const label = image.looking ? "Looking… the first time takes a while" : "Show where the ensemble looks";
-    const button = element("button", { type: "button", disabled: image.looking, onclick: () => explain(image) }, label);
-    cell.append(element("p", {}, button, " ", element("span", { role: "status" }, image.heatError ?? "")));
-  }
-  return element("tr", { class: "more" }, cell);
+function inTable() {
+  return asTable ?? images.length >= MANY;
 }
 
 function show() {
+  const table = inTable();
+  document.body.classList.toggle("answered", images.length > 0);
   byId("results").hidden = images.length === 0;
-  const focused = document.activeElement?.closest?.("#rows tr");
-  byId("rows").replaceChildren(...sorted().flatMap((image) => (image.open ? [rowOf(image), detailsOf(image)] : [rowOf(image)])));
-  if (focused?.isConnected) focused.querySelector("button")?.focus();
+  byId("cards").hidden = table;
+  byId("list").hidden = !table;
+  byId("view").setAttribute("aria-pressed", String(table));
+  byId("cards").replaceChildren(...(table ? [] : sorted().map(cardOf)));
+  byId("rows").replaceChildren(...(table ? sorted().map(rowOf) : []));
 }
 
-function toggle(image) {
-  image.open = !image.open;
-  show();
-  image.row.querySelector("button").focus();
+function update(image) {
+  if (images.includes(image)) (inTable() ? rowOf : cardOf)(image);
 }
+
+byId("view").addEventListener("click", () => {
+  asTable = !inTable();
+  show();
+});
 
 async function explain(image) {
   const explained = verdictOf(image); // the slider may move meanwhile
   image.looking = true;
-  show();
+  update(image);
   try {
-    const answer = await fetch(`api/explain?threshold=${encodeURIComponent(query)}`, { method: "POST", body: image.file, headers: kind });
+    const answer = await post(`api/explain?threshold=${encodeURIComponent(query)}`, await image.read());
     if (answer.ok) {
       image.heatFor = explained;
-      image.heat = element("img", { src: URL.createObjectURL(await answer.blob()), alt: `Where the ensemble looks in ${image.name}` });
+      image.heat = URL.createObjectURL(await answer.blob());
     } else image.heatError = (await answer.json()).detail;
-  } catch {
-    image.heatError = NO_ANSWER;
+  } catch (error) {
+    image.heatError = error.message;
   }
   image.looking = false;
-  show();
-  image.row.querySelector("button")?.focus();
+  update(image);
+  (image.card?.querySelector(".look") ?? image.card?.querySelector("summary"))?.focus();
 }
 
 // Sending images, a few at a time.
 
-const kind = { "Content-Type": "application/octet-stream" };
 const queue = [];
-const NO_ANSWER = "the server does not answer";
 let sending = 0;
 
-function add(files) {
-  for (const file of files) {
-    const picture = element("img", { src: URL.createObjectURL(file), alt: "", onerror: () => (picture.hidden = true) });
-    const image = { name: file.name || "pasted image", file, picture, row: document.createElement("tr"), open: false, unlike: false, looking: false };
+/** Send bytes; where that fails, it is the server that does not answer. */
+async function post(address, bytes) {
+  try {
+    return await fetch(address, { method: "POST", body: bytes, headers: { "Content-Type": "application/octet-stream" } });
+  } catch {
+    throw new Error("the server does not answer");
+  }
+}
+
+/** Add images, each with a name and a function `read` that returns its bytes. */
+function add(found) {
+  for (const { name, size, read } of found) {
+    const image = { name, size, read, unlike: false, looking: false, open: false };
     images.push(image);
     queue.push(image);
   }
@@ -202,34 +276,50 @@ async function send() {
   for (let image = queue.shift(); image; image = queue.shift()) {
     try {
       await classify(image);
-    } catch {
-      image.error = NO_ANSWER;
+    } catch (error) {
+      image.error = error.message;
     }
-    if (images.includes(image)) rowOf(image);
+    update(image);
     tell();
   }
   sending -= 1;
-  if (!waiting()) show();
+  if (!waiting() && order.key !== null) show(); // what came last has its place in the order, too
 }
 
 async function classify(image) {
-  if (image.file.size > model.largest) {
-    image.error = `larger than ${byId("largest").textContent}`;
-    return;
-  }
+  if (image.size > model.largest) throw new Error(`larger than ${byId("largest").textContent}`);
+  const bytes = await image.read();
+  const name = encodeURIComponent(Array.from(image.name.toWellFormed()).slice(-255).join(""));
   while (images.includes(image)) {
-    const answer = await fetch(`api/classify?name=${encodeURIComponent(image.name.slice(0, 255))}`, { method: "POST", body: image.file, headers: kind });
+    const answer = await post(`api/classify?name=${name}`, bytes);
     const result = await answer.json();
     if (answer.ok) {
       image.p = Object.fromEntries(detectors.map((name) => [name, result[name]]));
-      Object.assign(image, { unlike: result.unlike_training, meaning: result.meaning });
+      Object.assign(image, { unlike: result.unlike_training, meaning: result.meaning, note: result.note });
+      update(image);
+      image.picture = await preview(bytes);
       return;
     }
-    if (answer.status !== 429 && answer.status !== 503) {
-      image.error = result.detail;
-      return;
-    }
+    if (answer.status !== 429 && answer.status !== 503) throw new Error(result.detail);
     await new Promise((done) => setTimeout(done, 1000 * Number(answer.headers.get("Retry-After") ?? 1)));
+  }
+}
+
+/** Return the address of a small picture: thousands of large ones would not fit into memory. */
+async function preview(bytes) {
+  try {
+    const whole = await createImageBitmap(new Blob([bytes]));
+    const scale = Math.min(1, PREVIEW / Math.max(whole.width, whole.height));
+    const canvas = new OffscreenCanvas(Math.max(1, whole.width * scale), Math.max(1, whole.height * scale));
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(whole, 0, 0, canvas.width, canvas.height);
+    whole.close();
+    return URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }));
+  } catch {
+    const answer = await post("api/picture", bytes).catch(() => null); // HEIC, say, which few browsers read
+    return answer?.ok ? URL.createObjectURL(await answer.blob()) : null;
   }
 }
 
@@ -244,15 +334,95 @@ function tell() {
   byId("progress").hidden = left === 0;
   byId("progress").max = Math.max(images.length, 1);
   byId("progress").value = done;
-  if (left) byId("status").textContent = `${done} of ${images.length} images looked at`;
-  else if (images.length) byId("status").textContent = `${done - failed} of ${images.length} images classified${failed ? `; ${failed} could not be` : ""}.`;
-  else byId("status").textContent = "";
+  const kinds = Object.keys(rules.plurals).filter((kind) => passedOver[kind]);
+  const beside = kinds.map((kind) => `${passedOver[kind]} ${passedOver[kind] === 1 ? kind : rules.plurals[kind]}`).join(", ");
+  const looked = left ? `${done} of ${images.length} images looked at` : `${done - failed} of ${images.length} images classified${failed ? `; ${failed} could not be` : ""}.`;
+  byId("status").textContent = [images.length ? looked : "", beside && `Passed over: ${beside}.`].filter(Boolean).join(" ");
 }
 
-// How images come in, and how results leave.
+// How images come in: as files, as folders, in zip archives.
+
+const UNREADABLE = "your browser cannot read this file: it was moved, or may not be opened";
+
+function fileAs(name, file) {
+  const read = () =>
+    file.arrayBuffer().catch(() => {
+      throw new Error(UNREADABLE);
+    });
+  return { name, size: file.size, read };
+}
+
+function failure(name, reason) {
+  return { name, size: 0, read: () => Promise.reject(new Error(reason)) };
+}
+
+/** Return whether a file of a folder or an archive is an image; what is not is counted by kind. */
+function taken(path) {
+  const parts = path.split("/");
+  const side = Object.entries(rules.side_files).find(([, pattern]) => {
+    const whole = new RegExp(`^(?:${pattern})$`, "s");
+    return parts.some((part) => whole.test(part.toLowerCase()));
+  });
+  const name = parts.at(-1).toLowerCase();
+  if (!side && rules.taken.some((suffix) => name.endsWith(suffix))) return true;
+  const suffix = name.includes(".") ? name.slice(name.lastIndexOf(".")) : "";
+  const kind = side?.[0] ?? rules.by_suffix[suffix] ?? rules.other;
+  passedOver[kind] = (passedOver[kind] ?? 0) + 1;
+  return false;
+}
+
+async function inArchive(name, file) {
+  try {
+    const entries = await entriesOf(file, model.largest);
+    const found = entries.filter((entry) => taken(entry.name)).map((entry) => ({ ...entry, name: `${name}/${entry.name}` }));
+    return found.length ? found : [failure(name, "no file in this archive ends like an image that is read")];
+  } catch (error) {
+    return [failure(name, error instanceof DOMException ? UNREADABLE : error.message)];
+  }
+}
+
+async function addFiles(files) {
+  for (const [name, file] of files) add(name.toLowerCase().endsWith(".zip") ? await inArchive(name, file) : [fileAs(name, file)]);
+}
+
+/** Return the files below what was dropped, by their paths. */
+async function below(entry) {
+  const path = entry.fullPath.replace(/^\//, "");
+  if (entry.isFile) return [[path, await new Promise((done, failed) => entry.file(done, failed))]];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed)); // a hundred at a time
+    if (!some.length) break;
+    for (const each of some) found.push(...(await below(each)));
+  }
+  return found;
+}
+
+async function addDropped(entries) {
+  for (const entry of entries) {
+    try {
+      const files = await below(entry);
+      if (entry.isFile) await addFiles(files);
+      else addFolder(entry.name, files);
+    } catch {
+      add([failure(entry.name, UNREADABLE)]);
+    }
+  }
+}
+
+function addFolder(name, files) {
+  const found = files.filter(([path]) => taken(path.slice(path.indexOf("/") + 1))).sort(([a], [b]) => (a < b ? -1 : 1));
+  add(found.length ? found.map(([path, file]) => fileAs(path, file)) : [failure(name, "no file in this folder ends like an image that is read")]);
+}
 
 byId("files").addEventListener("change", (event) => {
-  add(event.target.files);
+  addFiles(Array.from(event.target.files, (file) => [file.name, file]));
+  event.target.value = "";
+});
+byId("folder").addEventListener("change", (event) => {
+  const files = Array.from(event.target.files, (file) => [file.webkitRelativePath, file]);
+  if (files.length) addFolder(files[0][0].split("/")[0], files);
   event.target.value = "";
 });
 addEventListener("dragover", (event) => {
@@ -262,22 +432,34 @@ addEventListener("dragover", (event) => {
 for (const leaving of ["dragleave", "drop"]) addEventListener(leaving, () => byId("drop").classList.remove("over"));
 addEventListener("drop", (event) => {
   event.preventDefault();
-  add(event.dataTransfer.files);
+  const { items, files } = event.dataTransfer;
+  const entries = Array.from(items, (item) => (item.kind === "file" ? item.webkitGetAsEntry?.() : null)).filter(Boolean);
+  if (entries.length) addDropped(entries);
+  else addFiles(Array.from(files, (file) => [file.name, file]));
 });
-addEventListener("paste", (event) => add(event.clipboardData.files));
+addEventListener("paste", (event) => addFiles(Array.from(event.clipboardData.files, (file) => [file.name || "pasted image", file])));
+byId("examples").addEventListener("click", async (event) => {
+  const { name } = event.target.closest("button")?.dataset ?? {};
+  if (!name) return;
+  const read = async () => (await fetch(`examples/${name}`)).arrayBuffer();
+  add([{ name, size: 0, read }]);
+});
+
+// How results leave.
 
 byId("clear").addEventListener("click", () => {
   queue.length = 0;
-  for (const image of images) for (const img of [image.picture, image.heat]) if (img) URL.revokeObjectURL(img.src);
+  for (const image of images) for (const address of [image.picture, image.heat]) if (address) URL.revokeObjectURL(address);
   images.length = 0;
+  for (const kind of Object.keys(passedOver)) delete passedOver[kind];
   show();
   tell();
   byId("files").focus();
 });
 byId("save").addEventListener("click", () => {
   const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
-  const rows = sorted().map((image) => [image.name, ...detectors.map((name) => image.p?.[name]), verdictOf(image), threshold, image.p && image.unlike, image.error]);
-  const header = ["image", ...detectors, "verdict", "threshold", "unlike_training", "error"];
+  const rows = sorted().map((image) => [image.name, ...detectors.map((name) => image.p?.[name]), verdictOf(image), threshold, image.p && image.unlike, model.demonstration, image.note, image.error]);
+  const header = ["image", ...detectors, "verdict", "threshold", "unlike_training", "demonstration", "note", "error"];
   const text = [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "deepfake-ensemble.csv" });
   link.click();
