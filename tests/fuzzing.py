@@ -27,6 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageCms
+
+import model_file
 from deepfake_ensemble.archives.archive import Limits, open_archive
 from deepfake_ensemble.archives.audit import AuditParams, audit
 from deepfake_ensemble.archives.index import read_index, read_split
@@ -34,8 +37,10 @@ from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.evaluation import predictions, weights_file
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.portable.graph_digest import graph_digest
 from deepfake_ensemble.reading.images import BadImage, pixels
 from deepfake_ensemble.studies.ensemble import params as schema
+from deepfake_ensemble.use.photographs import open_photograph
 from pictures import encoded, picture
 
 ROOT = Path(__file__).parents[1]
@@ -104,6 +109,40 @@ def _images() -> list[bytes]:
     ]
 
 
+def _photographs() -> list[bytes]:
+    small = picture(1, 24, 18)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return [
+        encoded(small, "HEIF", exif=exif.tobytes(), icc_profile=profile),
+        encoded(small.convert("RGBA"), "HEIF", save_all=True, append_images=[picture(2, 24, 18)]),
+        encoded(small, "AVIF", exif=exif.tobytes(), icc_profile=profile),
+        encoded(small, "AVIF", save_all=True, append_images=[picture(2, 24, 18)]),
+        encoded(small, "JPEG2000"),
+        encoded(small.convert("LA"), "JPEG2000", quality_mode="rates", quality_layers=[10]),
+        encoded(small, "MPO", save_all=True, append_images=[picture(2, 24, 18)]),
+        encoded(small, exif=exif.tobytes(), icc_profile=profile),
+        encoded(small.convert("RGBA"), "PNG", icc_profile=profile),
+        encoded(small.convert("RGBA"), "WEBP", icc_profile=profile),
+        encoded(small.convert("CMYK"), "TIFF", icc_profile=profile),
+    ]
+
+
+def _read_users_archive(path: Path) -> None:
+    with open_archive(path, LIMITS, of_user=True) as archive:
+        for name in archive.names:
+            with suppress(UserError):  # costs one row
+                archive.read(name)
+
+
+def _digest(path: Path) -> None:
+    try:
+        graph_digest(path.read_bytes())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
 def _read_archive(path: Path) -> None:
     layout = LAYOUTS["faces"]
     with open_archive(path, LIMITS) as archive:
@@ -139,18 +178,27 @@ def targets() -> list[Target]:
     lines = [b",", b'"', b"\n", b"\r", b"\0", b"\xff", "\u2028".encode(), b"a" * 200_000]
     words = [b": ", b"- ", b"[", b"{", b"&a", b"*a", b"!!python/object:os.system", b"<<", b"~", b"|", b"\t"]
     return [
-        Target("archives", 0.28, _archives(), parts, _read_archive),
+        Target("archives", 0.24, _archives(), parts, _read_archive),
         Target("archives, audited", 0.02, _archives(), parts, _audit),
-        Target("images", 0.3, _images(), NUMBERS, lambda path: pixels(path.read_bytes(), 32)),
+        Target("images", 0.2, _images(), NUMBERS, lambda path: pixels(path.read_bytes(), 32)),
+        Target(
+            "photographs",
+            0.16,
+            [*_images(), *_photographs()],
+            [*NUMBERS, b"ftyp", b"acsp", b"irot"],
+            lambda path: open_photograph(path.read_bytes()),
+        ),
+        Target("archives of users", 0.06, _archives(), parts, _read_users_archive),
+        Target("model files", 0.02, [model_file.network().SerializeToString()], NUMBERS, _digest),
         Target(
             "params.yaml",
-            0.1,
+            0.05,
             [(ROOT / "params.yaml").read_bytes(), b"profile: a\nprofiles: {a: {}}\n"],
             [*words, *numbers, *lines[:6]],
             _read_params,
         ),
-        Target("predictions", 0.1, [table.encode()], [*numbers, *lines], predictions.read),
-        Target("splits", 0.1, [f"path,label,sha256\n{row}\n".encode()], [*numbers, *lines], read_split),
+        Target("predictions", 0.08, [table.encode()], [*numbers, *lines], predictions.read),
+        Target("splits", 0.07, [f"path,label,sha256\n{row}\n".encode()], [*numbers, *lines], read_split),
         Target(
             "indexes",
             0.05,

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.records import PackedImages
+
+pillow_heif.register_heif_opener()
 
 
 def picture(seed: int, width: int = 32, height: int = 32, contrast: float = 60) -> Image.Image:

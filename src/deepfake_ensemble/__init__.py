@@ -6,9 +6,11 @@ From Python a trained ensemble is used by `load`; see docs/using.md.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deepfake_ensemble.foundation.errors import UserError
+    from deepfake_ensemble.use.inputs import StorageFault
     from deepfake_ensemble.use.library import Detector, Prediction, Predictions, load
 
-__all__ = ["Detector", "Prediction", "Predictions", "__version__", "load"]
+__all__ = ["Detector", "Prediction", "Predictions", "StorageFault", "UserError", "__version__", "load"]
 
 __version__: str
 

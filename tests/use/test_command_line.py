@@ -181,7 +181,8 @@ def test_each_unusable_image_is_a_row_with_its_reason_and_the_others_are_classif
         "truncated.jpg": "damaged: Truncated File Read",
         "half.jpg": found["half.jpg"]["error"],
         "huge.png": "too large: at most 64 megapixels are read",
-        "float.tiff": "floating-point values in it, whose range nothing tells; save it with 8 or 16 bits a channel",
+        "float.tiff": "floating-point values in it, whose range nothing tells; save it with 8 or 16 bits a"
+        " channel",
         "pipe.jpg": "not a file",
     }
     assert found["half.jpg"]["error"].startswith("damaged: ")

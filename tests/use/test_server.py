@@ -1,5 +1,6 @@
 """The page's endpoints: what they answer, what they refuse, and what they leave behind."""
 
+import io
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ import model_file
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.use import server
 from deepfake_ensemble.use.guards import RateLimit
+from deepfake_ensemble.workflow import examples
 from pictures import encoded, picture
 from serving import served
 from use_images import BAD, GOOD
@@ -73,8 +75,9 @@ def test_the_model_and_the_errors_of_a_threshold_can_be_asked_for(client):
 def test_the_page_and_what_it_is_made_of_come_from_here(client):
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    for name in ("page.css", "page.js", "icon.svg"):
-        assert name in page.text
+    names = ("page.css", "page.js", "icon.svg")
+    assert all(name in page.text for name in names)
+    for name in (*names, "zip.js", "docs", "docs.js"):
         text = client.get(f"/{name}").text.replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text and "https://" not in text and "//cdn" not in text
     assert "http" not in page.text.replace("utf-8", "")
@@ -116,6 +119,7 @@ def test_every_kind_of_image_is_taken(client, name):
         ({"url": "/api/classify", "content": b"", "headers": {"content-length": str(2**40)}}, 413),
         ({"url": "/api/classify", "content": iter([b"x" * 2**20] * 33)}, 413),
         ({"url": "/api/explain", "content": PHOTO}, 501),
+        ({"url": "/api/picture", "content": b"nothing"}, 422),
         ({"url": "/api/none", "content": PHOTO}, 404),
         ({"url": "/api/model", "content": PHOTO}, 405),
     ],
@@ -142,6 +146,53 @@ def test_what_is_refused_is_told_why(client, request_, code):
 def test_only_names_that_nobody_else_can_point_here_are_answered(classifier, host, asked, code):
     answer = client_of(classifier, host=host).get("/api/rule", headers={"host": asked})
     assert answer.status_code == code
+
+
+CALL = "curl --data-binary @photo.jpg 'http://127.0.0.1:8000/api/classify'"
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "said"),
+    [
+        ({"files": {"file": PHOTO}}, 415, "the image itself is wanted, not a form: "),
+        ({"json": {"image": "aGVsbG8="}}, 415, "the image itself is wanted, not application/json: "),
+        ({"data": {"image": "photo.jpg"}}, 422, "a text; send it as it is: "),
+        ({"method": "PUT", "content": PHOTO}, 405, "asked by PUT instead of POST: "),
+        ({"method": "GET"}, 405, "asked by GET instead of POST: "),
+    ],
+)
+def test_a_wrong_upload_is_told_the_right_call(client, request_, code, said):
+    answer = client.request(url="/api/classify", **{"method": "POST"} | request_)
+    assert (answer.status_code, answer.json()["detail"]) == (code, said + CALL)
+
+
+def test_names_of_this_computer_and_of_a_proxy_can_be_allowed(classifier):
+    refused = client_of(classifier)
+    client = client_of(classifier, also_called=["study.local"])
+    for headers in ({"host": "study.local:8000"}, {"origin": "https://study.local"}):
+        answer = refused.post("/api/classify", content=PHOTO, headers=headers)
+        assert answer.status_code == 403 and "--allow-host study.local" in answer.json()["detail"]
+        assert client.post("/api/classify", content=PHOTO, headers=headers).status_code == 200
+    other = {"origin": "https://<b>.example"}
+    assert "--allow-host NAME" in client.post("/api/classify", content=PHOTO, headers=other).json()["detail"]
+
+
+def test_a_picture_that_browsers_cannot_show_is_shown_small_and_upright(client):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(picture(1, 1_200, 600), "HEIF", exif=exif.tobytes())
+    answer = client.post("/api/picture", content=data)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(answer.content)).size == (256, 512)
+
+
+def test_the_examples_are_what_makes_them(client):
+    for name, data in examples.examples():
+        assert client.get(f"/examples/{name}").content == data
+
+
+def test_the_endpoints_are_shown_to_people(client):
+    assert client.get("/docs").headers["content-type"].startswith("text/html")
 
 
 def test_the_page_itself_may_ask(client):

@@ -17,12 +17,14 @@ from deepfake_ensemble.portable.classifier import Classifier, Device
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
 from deepfake_ensemble.use.classifying import Classified, Failed, classify
 from deepfake_ensemble.use.formats import record
-from deepfake_ensemble.use.inputs import Input, file_at
+from deepfake_ensemble.use.inputs import Input, StorageFault, file_at
 from deepfake_ensemble.use.opening import open_classifier
 from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["Detector", "Prediction", "Predictions", "StorageFault", "UserError", "load"]
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """An image's path, its file's bytes, Pillow's image, or an array (height, width, 3) or (height, width)."""

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from deepfake_ensemble.reading.images import MAX_PIXELS, BadImage
 from deepfake_ensemble.reading.images import to_rgb as eight_bit_rgb
@@ -31,6 +31,17 @@ _UNREAD = {
 # What tells a photograph of a camera's sensor from other TIFF files: its first image is a small preview, and
 # the photograph itself lies where Pillow does not look.
 _SUBFILE_TYPE, _SUBFILES, _DNG_VERSION = 254, 330, 50706
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Modes of the colours that a profile may be for; its own words for them are four bytes long.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
@@ -138,12 +149,10 @@ def _opacity(image: Image.Image) -> Image.Image | None:
 
 def _upright(colours: Image.Image, image: Image.Image) -> Image.Image:
     try:
-        orientation = image.getexif().get(0x0112, 1)
-        exif = colours.getexif()
-        exif[0x0112] = orientation
-        return ImageOps.exif_transpose(colours)
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # whatever a damaged EXIF block holds: the image is whole
         return colours
+    return colours if turn is None else colours.transpose(turn)
 
 
 def _in_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
