@@ -164,7 +164,7 @@ def _audit(path: Path) -> None:
 
 
 def _read_params(path: Path) -> None:
-    problems = schema.problems(params.load(path))
+    problems = schema.CHECK.problems(params.load(path))
     if problems:
         raise UserError(problems[0])
 

@@ -54,7 +54,7 @@ SPARE = {
     "fetching": "folder kaggle local published zipped",
     "pages": "drawing",
     "perturbing": "perturbations",
-    "portable": "assembling classifier graph metadata out_of_distribution parity summary",
+    "portable": "assembling classifier graph graph_digest metadata out_of_distribution parity summary",
     "sample": "archives synthesis",
     "studies/ensemble/report": "answer figures method_figures model_card page robustness_page sections study",
 }
@@ -116,8 +116,19 @@ def closure(module: str, seen: set[str] | None = None) -> set[str]:
 
 
 def with_packages(module: str) -> Iterator[str]:
+    """Yield the packages that are imported before a module, and the module; not the whole package's own file,
+    which imports by name what is asked of it from outside, and which nothing in here asks."""
     parts = module.split(".")
-    return (".".join(parts[: i + 1]) for i in range(len(parts)))
+    return (".".join(parts[: i + 1]) for i in range(1, len(parts)))
+
+
+def test_no_module_asks_the_whole_package_for_what_it_offers_to_others():
+    for file in (SOURCE / PACKAGE).rglob("*.py"):
+        for statement in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(statement, ast.Import):
+                assert PACKAGE not in [alias.name for alias in statement.names]
+            elif isinstance(statement, ast.ImportFrom) and statement.module == PACKAGE:
+                assert all(exists(f"{PACKAGE}.{alias.name}") for alias in statement.names)
 
 
 @cache
@@ -246,6 +257,7 @@ def test_imports_run_downwards_only():
         {"comparison", "explanation", "pages"},
         {"portable"},
         {"use", "studies"},
+        {"__main__"},
         {"workflow"},
     ]
     floor = {room: number for number, rooms in enumerate(floors) for room in rooms}

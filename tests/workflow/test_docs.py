@@ -128,8 +128,9 @@ def _has(values: dict, key: str) -> bool:
 def test_every_program_in_python_exists(command: str) -> None:
     _, first, *rest = command.split()
     if first == "-m":
-        file = ROOT / "src" / f"{rest[0].replace('.', '/')}.py"
-        assert file.exists() or not rest[0].startswith("deepfake_ensemble")
+        module = ROOT / "src" / rest[0].replace(".", "/")
+        found = module.with_suffix(".py").exists() or (module / "__main__.py").exists()
+        assert found or not rest[0].startswith("deepfake_ensemble")
     else:
         assert (ROOT / first.removeprefix("../")).exists()
 

@@ -17,7 +17,9 @@ def rooms() -> str:
     header = ["folder", "what it holds", *(f"reruns, {study}" for study in STUDIES)]
     rows = [header, ["---"] * len(header)]
     for folder in sorted(file.parent for file in PACKAGE.rglob("__init__.py")):
-        if folder.name == "stages" or not any(file.name != "__init__.py" for file in folder.glob("*.py")):
+        if folder in (PACKAGE, folder.parent / "stages") or not any(
+            file.name != "__init__.py" for file in folder.glob("*.py")
+        ):
             continue  # a stage's file reruns that stage; a folder of folders has a row for each
         about = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
         reruns = [readers(folder, of) for of in stages.values()]
