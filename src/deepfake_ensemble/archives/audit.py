@@ -84,6 +84,11 @@ def audit(archive: Archive, layout: Layout, params: AuditParams) -> Audit:
 
     The order of the archive does not show in the result.
 
+    Args:
+        archive: open, of one data set.
+        layout: how its publisher lays it out.
+        params: the section `audit`.
+
     Raises:
         UserError: the archive is not laid out as `layout` says or its tables of labels contradict its
             folders; an entry is damaged; byte-identical images have different labels; or images are

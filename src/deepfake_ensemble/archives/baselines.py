@@ -31,6 +31,10 @@ def features(file_size: int, image: Image.Image) -> Features:
 
     Grey is Pillow's integer approximation of ITU-R 601 luma and all sums are integers, so the result does
     not depend on the processor.
+
+    Args:
+        file_size: in bytes.
+        image: RGB or grey, any size; under 3 pixels on a side it has sharpness 0.
     """
     grey = np.asarray(image.convert("L"), dtype=np.int16)
     brightness = int(grey.sum(dtype=np.int64)) / grey.size
@@ -45,6 +49,11 @@ def features(file_size: int, image: Image.Image) -> Features:
 
 def baselines(rows: Sequence[Features], labels: Sequence[int], seed: int) -> Baselines:
     """Measure how well the trivial features tell fake (1) from real (0).
+
+    Args:
+        rows: the features of n images.
+        labels: of the same images: n of 0 or 1.
+        seed: of the folds.
 
     Returns:
         For each feature its AUC, folded to 0.5 or more, and whether fake images have the higher or the lower

@@ -77,7 +77,14 @@ class Layout:
         return self.subjects.get(suffix[1] if suffix else "")
 
     def problem(self, names: Iterable[str]) -> str | None:
-        """Return what is wrong with an archive of these names: the first stranger, or an empty class."""
+        """Return what is wrong with an archive of these names: the first stranger, or an empty class.
+
+        Args:
+            names: of all files in the archive.
+
+        Returns:
+            What is wrong, for a message that names the archive; None if nothing is.
+        """
         filled = set()
         for name in names:
             place = self.place(name)

@@ -19,6 +19,12 @@ def surest(labels: np.ndarray, p_fake: np.ndarray, threshold: float, count: int)
     """Return for each of OUTCOMES the positions of at most `count` images, the surest answers first.
 
     An answer is the surer, the farther its P(fake) is from the threshold; equal ones keep their order.
+
+    Args:
+        labels: (n,), 1 for fake.
+        p_fake: the ensemble's, (n,).
+        threshold: an image is called fake from this P(fake) up.
+        count: of images of each outcome, at most.
     """
     called_fake = p_fake >= threshold
     found = {}
@@ -34,6 +40,11 @@ def misclassified(labels: np.ndarray, p_fake: Mapping[str, np.ndarray], threshol
 
     First those that the ensemble gets wrong, then by how many members do, then by how sure the ensemble was
     of the wrong class.
+
+    Args:
+        labels: (n,), 1 for fake.
+        p_fake: each member's and the ensemble's, (n,).
+        threshold: an image is called fake from this P(fake) up.
     """
     wrong = {name: (p >= threshold) != (labels == 1) for name, p in p_fake.items()}
     members = sum(of.astype(int) for name, of in wrong.items() if name != ENSEMBLE)

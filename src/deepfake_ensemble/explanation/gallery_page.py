@@ -24,7 +24,12 @@ _SIDE = 144  # pixels of a picture on the page
 
 
 def render(galleries: Mapping[str, Gallery], threshold: float) -> str:
-    """Return the page, which holds its pictures itself."""
+    """Return the page, which holds its pictures itself.
+
+    Args:
+        galleries: by data set.
+        threshold: an image is called fake from this P(fake) up.
+    """
     sections = []
     for name, gallery in galleries.items():
         view = {"name": name, "gallery": gallery}

@@ -56,7 +56,15 @@ class GradCam:
 
 
 def of_ensemble(heat: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float32]:
-    """Return the members' maps (n, size, size) added up by their weights, each divided by its maximum."""
+    """Return the members' maps (n, size, size) added up by their weights, each divided by its maximum.
+
+    Args:
+        heat: each member's maps.
+        weights: each member's in the ensemble.
+
+    Returns:
+        (n, size, size), from 0 to 1.
+    """
     return _peak_at_one(np.sum([weight * heat[model] for model, weight in weights.items()], axis=0))
 
 

@@ -94,7 +94,12 @@ class _TimeoutAdapter(HTTPAdapter):
 
 
 def set_timeouts(session: requests.Session, retry: RetryPolicy) -> None:
-    """Give a session time-outs, and have it ask for files as they are: byte ranges count those bytes."""
+    """Give a session time-outs, and have it ask for files as they are: byte ranges count those bytes.
+
+    Args:
+        session: whose http and https adapters are replaced.
+        retry: says how long a connection and an answer may take.
+    """
     session.mount("http://", _TimeoutAdapter(retry))
     session.mount("https://", _TimeoutAdapter(retry))
     session.headers["Accept-Encoding"] = "identity"

@@ -20,6 +20,10 @@ def fetch(source: Path, destination: Path) -> None:
     file into its cache and makes it read-only, so that the user could no longer edit their own file, or
     would change DVC's cache by it.
 
+    Args:
+        source: the user's own archive.
+        destination: replaced only when the copy is complete.
+
     Raises:
         UserError: if there is no archive, it is not a zip, or it cannot be copied.
     """

@@ -10,7 +10,12 @@ Entry = tuple[str, bytes]
 
 
 def write(destination: Path, entries: Iterable[Entry]) -> None:
-    """Write names and contents to an archive that says nothing of when, where or by whom."""
+    """Write names and contents to an archive that says nothing of when, where or by whom.
+
+    Args:
+        destination: replaced only when the archive is complete.
+        entries: names and contents, in the order in which they are stored, uncompressed.
+    """
     with replacing_file(destination) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
             info = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))

@@ -107,7 +107,15 @@ def empty(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
 
 
 def svg(figure: Figure, name: str) -> str:
-    """Return a figure for the page; `name` keeps its identifiers apart from other figures'."""
+    """Return a figure for the page; `name` keeps its identifiers apart from other figures'.
+
+    Args:
+        figure: drawn within `styled`.
+        name: unlike that of any other figure on the page.
+
+    Returns:
+        The element `svg`: INK is `currentColor`, and there is no date, host or random identifier in it.
+    """
     out = io.StringIO()
     FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
     text = out.getvalue()
@@ -128,7 +136,16 @@ def svg(figure: Figure, name: str) -> str:
 def line(
     axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequence[float], **more: Any
 ) -> None:
-    """Draw a detector's line in its style."""
+    """Draw a detector's line in its style.
+
+    Args:
+        axes: to draw on.
+        name: the detector's key; the legend has its title.
+        style: one of `plot_styles`.
+        x: of each point.
+        y: of each point.
+        more: for `Axes.plot`.
+    """
     axes.plot(
         x, y, color=style.colour, linestyle=style.dashes, linewidth=style.width, label=title(name), **more
     )

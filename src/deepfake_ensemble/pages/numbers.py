@@ -61,7 +61,13 @@ class Range:
 
 
 def interval(figure: Bounded | None, show: Callable[..., Number], *digits: int) -> Range | None:
-    """Show a figure with its interval; nothing for None."""
+    """Show a figure with its interval; nothing for None.
+
+    Args:
+        figure: a value and the ends of its interval.
+        show: one of the functions below, by which all three are shown.
+        digits: for `show`.
+    """
     if figure is None:
         return None
     return Range(*(show(value, *digits) for value in (figure.value, figure.ci_low, figure.ci_high)))

@@ -67,7 +67,14 @@ class Figure:
 def drawn(
     of: Iterable[T], draw: Callable[[T], str], caption: Callable[[T], str], *, wide: bool = False
 ) -> list[Figure]:
-    """Return a figure of each of `of`, with what `caption` says of it."""
+    """Return a figure of each of `of`, with what `caption` says of it.
+
+    Args:
+        of: what there are figures of.
+        draw: gives the SVG element of one.
+        caption: gives the text below it.
+        wide: whether each stands alone in its row.
+    """
     return [Figure(Markup(draw(each)), caption(each), wide) for each in of]
 
 

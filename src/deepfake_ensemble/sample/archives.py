@@ -81,7 +81,15 @@ def _pairs(tiles: Sequence[Tile], rng: np.random.Generator) -> list[Sequence[Til
 
 
 def face_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
-    """Yield the entries of an archive in the layout of "140k Real and Fake Faces", 5 : 1 : 1 as there."""
+    """Yield the entries of an archive in the layout of "140k Real and Fake Faces", 5 : 1 : 1 as there.
+
+    Args:
+        pairs: of tiles: the first stays as it is, the second becomes a fake.
+        seed: of the order, the names and the fakes' noise.
+
+    Yields:
+        Names and contents: JPEG images, then the publisher's three tables of labels.
+    """
     rng = np.random.default_rng([seed, 1])
     order = rng.permutation(len(pairs))
     pairs = [pairs[i] for i in order]
@@ -119,7 +127,15 @@ def face_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
 
 
 def cifake_entries(pairs: Sequence[Sequence[Tile]], seed: int) -> Iterable[Entry]:
-    """Yield the entries of an archive in CIFAKE's layout, one half in each of its two parts."""
+    """Yield the entries of an archive in CIFAKE's layout, one half in each of its two parts.
+
+    Args:
+        pairs: of tiles of 32 pixels: the first stays as it is, the second becomes a fake.
+        seed: of the order and the fakes' noise.
+
+    Yields:
+        Names and contents of JPEG images.
+    """
     rng = np.random.default_rng([seed, 2])
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
     half = (len(pairs) + 1) // 2

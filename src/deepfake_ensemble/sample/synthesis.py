@@ -47,7 +47,12 @@ def decode(data: bytes) -> Pixels:
 
 
 def closest(original: Pixels, candidates: Iterable[Pixels]) -> bytes:
-    """Return the candidate, as a JPEG, that is most like the original in size of file and sharpness."""
+    """Return the candidate, as a JPEG, that is most like the original in size of file and sharpness.
+
+    Args:
+        original: (height, width, 3).
+        candidates: of the same shape, at least one; of equals the first is taken.
+    """
     target = jpeg(original)
     files = [jpeg(candidate) for candidate in candidates]
     sharpness_wanted = sharpness(decode(target))
@@ -99,6 +104,10 @@ def gan(pixels: Pixels, rng: np.random.Generator) -> bytes:
     convolution brings it back. The layer before has left its checkerboard in the code (its taps overlap
     unevenly: Odena, Dumoulin & Olah 2016), so it appears with a period of four pixels. The detail that the
     code cannot hold is partly lost; noise put into the code stands in for what a generator makes up.
+
+    Args:
+        pixels: (height, width, 3), RGB.
+        rng: of the noise and the strength of the checkerboard.
     """
     x = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge").astype(np.float64)
     code = _encoded(x)
@@ -150,6 +159,10 @@ def diffusion(pixels: Pixels, rng: np.random.Generator) -> bytes:
     As a diffusion model does that starts from a noisy image (Ho, Jain & Abbeel 2020), with a filter that
     keeps edges (Perona & Malik 1990) where the model has a network. Some fresh noise is left, as after
     its last step.
+
+    Args:
+        pixels: (height, width, 3), RGB.
+        rng: of the noise.
     """
     x = pixels.astype(np.float64)
     first, fresh = (_normal(rng, (*x.shape[:2], 1)) for _ in range(2))

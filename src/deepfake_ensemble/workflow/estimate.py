@@ -144,7 +144,13 @@ class OnProcessor:
 
 
 def on_processor(name: str, measured: Mapping[str, Any], sample: Mapping[str, Any]) -> OnProcessor | None:
-    """Return what was measured of a model, or None if it was not."""
+    """Return what was measured of a model, or None if it was not.
+
+    Args:
+        name: the model.
+        measured: what benchmarks/training_cost.py wrote.
+        sample: what benchmarks/measured_run.py wrote of the profile `sample`.
+    """
     stages = sample["stages"]
     if name not in measured["models"] or f"train@{name}" not in stages:
         return None
@@ -202,7 +208,13 @@ def processor_hours(whole: Params, known: OnProcessor | None) -> float | None:
 
 
 def measured_gpu_hours(name: str, whole: Params, on_gpu: Mapping[str, Any]) -> float | None:
-    """Return hours of one model on the GPU that was measured; None if it was not at this precision."""
+    """Return hours of one model on the GPU that was measured; None if it was not at this precision.
+
+    Args:
+        name: the model.
+        whole: params.yaml.
+        on_gpu: what benchmarks/precision.py wrote of a GPU.
+    """
     if name not in on_gpu["models"]:
         return None
     found, training = on_gpu["models"][name], whole.active.training
@@ -255,7 +267,16 @@ def page(
     on_gpu: Mapping[str, Any],
     cores: int = CORES,
 ) -> str:
-    """Return the estimate of the active profile, in Markdown; `steps` are those that `make plan` shows."""
+    """Return the estimate of the active profile, in Markdown; `steps` are those that `make plan` shows.
+
+    Args:
+        whole: params.yaml.
+        steps: those that `make plan` shows.
+        measured: what benchmarks/training_cost.py wrote.
+        sample: what benchmarks/measured_run.py wrote of the profile `sample`.
+        on_gpu: what benchmarks/precision.py wrote of a GPU.
+        cores: of the machine that the GPU is in.
+    """
     profile = whole.active
     decoded = _decoded(measured, profile.image_size) * cores
     known = {name: on_processor(name, measured, sample) for name in whole.models}

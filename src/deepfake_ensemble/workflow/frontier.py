@@ -30,7 +30,12 @@ def pareto_front(runs: Sequence[Run]) -> list[Run]:
 
 
 def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
-    """Return an SVG file: a point for each run, on the published test set, and each trial, on validation."""
+    """Return an SVG file: a point for each run, on the published test set, and each trial, on validation.
+
+    Args:
+        results: the content of residual/results.json.
+        trials: what benchmarks/fast_recipe.py wrote, each.
+    """
     runs = sorted(on_two_cores(results["runs"]), key=lambda run: run["minutes"])
     with styled():
         drawing, axes = empty(FULL, 4.2)

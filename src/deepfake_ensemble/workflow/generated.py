@@ -16,6 +16,11 @@ from deepfake_ensemble.foundation.errors import UserError
 def filled(text: str, parts: Mapping[str, str], file: Path) -> str:
     """Return the file's text with each part's content, by name, in its place.
 
+    Args:
+        text: the file's.
+        parts: what stands in each place.
+        file: for messages.
+
     Raises:
         UserError: if the place of a part is not in the text exactly once.
     """

@@ -194,7 +194,14 @@ def _measured(profile: str) -> dict[str, float]:
 
 
 def run(options: Sequence[str], pipeline: Sequence[Known], pace: Pace, *, everything: bool) -> int:
-    """Run `dvc repro`, print what people are told, and return its exit code."""
+    """Run `dvc repro`, print what people are told, and return its exit code.
+
+    Args:
+        options: of `dvc repro`.
+        pipeline: what DVC knows of each stage, in the order in which it runs them.
+        pace: how long stages took before; learns how long they take now.
+        everything: print all that DVC and the stages print.
+    """
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
     with subprocess.Popen(
         ["dvc", "repro", *options],

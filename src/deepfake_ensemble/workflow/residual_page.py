@@ -28,7 +28,13 @@ NONE = "–"
 def parts(
     results: Mapping[str, Any] | None, trials: list[Mapping[str, Any]], costs: list[Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Return the generated parts by name."""
+    """Return the generated parts by name.
+
+    Args:
+        results: the content of residual/results.json; None if there is none yet.
+        trials: what benchmarks/fast_recipe.py wrote, each.
+        costs: what benchmarks/residual_cost.py wrote, by size of images.
+    """
     return {
         "results": _results(results) if results else NOTHING,
         "trials": _trials(trials) if trials else NOTHING,

@@ -122,6 +122,10 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
     """Return the entries there were, but for those that the new ones replace, and the new ones.
 
     The models whose scores on the test images were seen are never forgotten: those of before count on.
+
+    Args:
+        before: the entries of residual/results.json.
+        entries: of the active profile's runs; completed in place.
     """
     old = {(entry["profile"], entry["run"]): entry for entry in before}
     new = {(entry["profile"], entry["run"]): entry for entry in entries}
@@ -138,7 +142,12 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
 
 
 def superseded(before: Mapping[str, Any], runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries of trainings that another of the same run took the place of, once each."""
+    """Return the entries of trainings that another of the same run took the place of, once each.
+
+    Args:
+        before: the content of residual/results.json.
+        runs: the entries that it is to hold now.
+    """
     now = {(entry["profile"], entry["run"]): entry for entry in runs}
     gone = [
         entry

@@ -28,7 +28,12 @@ def rooms() -> str:
 
 
 def readers(folder: Path, stages: Mapping[str, Any]) -> str:
-    """Return which stages depend on a folder, or on files in it, which are then named."""
+    """Return which stages depend on a folder, or on files in it, which are then named.
+
+    Args:
+        folder: of the package, seen from the root.
+        stages: the section `stages` of a dvc.yaml.
+    """
     found = {}
     for stage, of in stages.items():
         deps = [Path(dep) for dep in of.get("do", of).get("deps", ())]

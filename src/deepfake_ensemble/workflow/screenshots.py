@@ -27,7 +27,15 @@ WIDTH, HEIGHT = 1100, 880  # of the window, in pixels
 
 
 def examples(archive: Path, test: predictions.Predictions) -> Iterator[tuple[str, bytes]]:
-    """Yield a test image of each class of each photograph that anybody may show, by name."""
+    """Yield a test image of each class of each photograph that anybody may show, by name.
+
+    Args:
+        archive: of the sample's faces; its tables say which photograph an image is from.
+        test: predictions of test images.
+
+    Yields:
+        File names and JPEG files.
+    """
     with zipfile.ZipFile(archive) as opened:
         tables = [name for name in opened.namelist() if name.endswith(".csv")]
         origins = {
@@ -45,7 +53,12 @@ def examples(archive: Path, test: predictions.Predictions) -> Iterator[tuple[str
 
 
 def take(browser: Any, pictures: Path) -> None:
-    """Photograph the report's beginning, and the page with examples on it."""
+    """Photograph the report's beginning, and the page with examples on it.
+
+    Args:
+        browser: Playwright's, open.
+        pictures: the folder that report.png and page.png are written to.
+    """
     report = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     report.goto(REPORT.absolute().as_uri())
     report.screenshot(path=pictures / "report.png")

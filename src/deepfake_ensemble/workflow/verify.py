@@ -46,7 +46,14 @@ def outs(lock: Mapping[str, Any]) -> dict[str, str]:
 def compared(
     committed: Mapping[str, str], again: Mapping[str, str], here: Path, there: Path
 ) -> list[Compared]:
-    """Compare two runs' hashes by path; where they differ, look at the files below `here` and `there`."""
+    """Compare two runs' hashes by path; where they differ, look at the files below `here` and `there`.
+
+    Args:
+        committed: path → hash of the committed results.
+        again: the same of the run to compare with.
+        here: the folder of the former.
+        there: the folder of the latter.
+    """
     return [
         Compared(path, True)
         if again.get(path) == md5
@@ -128,6 +135,10 @@ def _largest_difference(ours: Any, theirs: Any) -> float:
 def rerun(folder: Path, overrides: list[str]) -> tuple[Mapping[str, Any], list[str]]:
     """Clone the last commit into `folder` and run everything there; return its dvc.lock and what ran.
 
+    Args:
+        folder: where the clone is made; its folder must exist.
+        overrides: KEY=VALUE, written into the clone's params.yaml.
+
     Raises:
         UserError: if the run fails.
     """
@@ -201,7 +212,12 @@ def main() -> None:
 
 
 def committed_side(made_with: Mapping[str, str], measurement: Path) -> str:
-    """Say what the committed results were made with, and on which machine the profile was measured last."""
+    """Say what the committed results were made with, and on which machine the profile was measured last.
+
+    Args:
+        made_with: versions of libraries, as the results hold them.
+        measurement: the file that benchmarks/measured_run.py wrote of the profile.
+    """
     line = f"the committed run: {provenance({}, made_with)}"
     if not measurement.exists():
         return f"{line}; its machine is not known, {measurement} is missing"

@@ -126,7 +126,12 @@ def _pack(whole: Params, known: Known) -> Work:
 
 
 def predict(whole: Params, known: Known) -> Work:
-    """Return what the prediction of all splits but train by one network is."""
+    """Return what the prediction of all splits but train by one network is.
+
+    Args:
+        whole: params.yaml.
+        known: the item of the stage, a network or a run.
+    """
     size = whole.active.prediction_batch_size
     told = predicted(whole)
     images = sum(n or 0 for n in told.values())

@@ -96,7 +96,12 @@ class Plan(Generic[P]):
     basis: Callable[[P], str]
 
     def steps(self, whole: P, pipeline: Sequence[Known]) -> list[Step]:
-        """Return the pipeline's steps in the order in which DVC runs them."""
+        """Return the pipeline's steps in the order in which DVC runs them.
+
+        Args:
+            whole: params.yaml.
+            pipeline: what DVC knows of each stage, in that order (`ask_dvc`).
+        """
         return [self._step(whole, known) for known in pipeline]
 
     def _step(self, whole: P, known: Known) -> Step:
@@ -207,7 +212,14 @@ def _state(status: Mapping[str, Any] | None, stage: str) -> tuple[str, str]:
 
 
 def render(heading: str, steps: Sequence[Step], basis: str, console: Console) -> None:
-    """Print a plan: in a terminal as a table with lines, elsewhere as plain columns."""
+    """Print a plan: in a terminal as a table with lines, elsewhere as plain columns.
+
+    Args:
+        heading: a line about the profile.
+        steps: of the plan, one a line.
+        basis: on what estimates of sizes rest; for the last line.
+        console: where it is printed.
+    """
     plain = not console.is_terminal
     table = Table(box=None if plain else rich.box.SIMPLE_HEAD, pad_edge=False)
     for name in ("stage", "item", "what it does", "disk", "GPU", "runs"):

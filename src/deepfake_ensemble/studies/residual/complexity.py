@@ -35,7 +35,12 @@ class Networks:
 
 
 def cost(model: "keras.Model", stem: str) -> Cost:
-    """Return what a network with a stem costs."""
+    """Return what a network with a stem costs.
+
+    Args:
+        model: built, with or without trained weights.
+        stem: which it has; it is only told.
+    """
     return Cost(
         stem=stem,
         multiply_adds=multiply_adds(model),

@@ -16,7 +16,14 @@ _RIGHT, _WRONG = "#009E73", "#D55E00"
 
 
 def curves(name: str, found: Mapping[str, Curves], figure: str, label: str) -> str:
-    """Draw one figure of several runs over the batches."""
+    """Draw one figure of several runs over the batches.
+
+    Args:
+        name: of the figure, see `pages.drawing.svg`.
+        found: the curves of each run.
+        figure: the field of `Curves` to draw.
+        label: of the vertical axis.
+    """
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 2.8)
         for run, style in plot_styles(list(found)).items():
@@ -51,7 +58,13 @@ def _line(axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequen
 
 
 def confusion(name: str, run: str, of: Confusion) -> str:
-    """Draw a run's confusion matrix on a test set (figure 9), shaded by the share of its row."""
+    """Draw a run's confusion matrix on a test set (figure 9), shaded by the share of its row.
+
+    Args:
+        name: of the figure, see `pages.drawing.svg`.
+        run: which; its title stands above.
+        of: images by what they are and what they are called.
+    """
     with styled():
         drawing, axes = empty(2.6, 2.4)
         classes = ("real", "fake")

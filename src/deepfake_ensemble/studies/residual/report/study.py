@@ -75,6 +75,12 @@ class Study:
 def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> Study:
     """Read what lies under `folder`.
 
+    Args:
+        folder: the study's `reports`.
+        profile: the active profile's name.
+        params: what of params.yaml shapes the results, the active profile's section under `profiles`.
+        runs: the section `runs`.
+
     Raises:
         UserError: naming the file that is missing or cannot be read.
     """
