@@ -62,6 +62,7 @@ class Tile:
 
     @property
     def size(self) -> int:
+        """Its height, in pixels; of a square also its width."""
         return self.pixels.shape[0]
 
     def cut(self, size: int) -> "Iterator[Tile]":
