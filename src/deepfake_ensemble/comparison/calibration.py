@@ -1,14 +1,15 @@
 """Does P(fake) = 0.8 mean that 80 of 100 such images are fake?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
-from deepfake_ensemble.evaluation.metrics import ECE_BINS, bin_indices
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, mean, wilson
+from deepfake_ensemble.evaluation.metrics import ECE_BINS, SMALLEST, bin_indices, bounded
 
-# The probability nearest to 1 that a network's float32 output can give is 1 - 2^-24.
-_CERTAIN = 2.0**-24
+# Numbers drawn at a time.
+_BATCH = 2**20
 # Outside these temperatures validation does not determine one.
 _TEMPERATURES = (1e-3, 1e3)
 
@@ -74,7 +75,51 @@ def brier_decomposition(labels: np.ndarray, p_fake: np.ndarray, bins: int = ECE_
     )
 
 
-def fit_temperature(labels: np.ndarray, p_fake: np.ndarray) -> float | None:
+@dataclass(frozen=True)
+class Chance:
+    """What a figure would be by chance alone: its mean, and what it would stay below as often as the
+    confidence says."""
+
+    mean: float
+    at_most: float
+
+
+def ece_if_calibrated(
+    p_fake: np.ndarray,
+    bins: int,
+    *,
+    draws: int,
+    seed: int | Sequence[int],
+    confidence: float = CONFIDENCE,
+) -> Chance:
+    """Return the expected calibration error that probabilities would show if they were right: with so many
+    images it is not zero. Labels are drawn by them, `draws` times."""
+    order = np.argsort(p_fake, kind="stable")
+    p = p_fake[order].astype(np.float32)
+    index = bin_indices(p_fake[order], bins)
+    starts = np.flatnonzero(np.diff(index, prepend=-1))
+    expected = np.add.reduceat(p_fake[order], starts)
+    rng = np.random.default_rng(seed)
+    errors = []
+    for start in range(0, draws, rows := max(1, _BATCH // len(p))):
+        fake = rng.random((min(rows, draws - start), len(p)), dtype=np.float32) < p
+        fakes = np.add.reduceat(fake, starts, axis=1, dtype=np.int64)
+        errors.append(np.abs(fakes - expected).sum(axis=1) / len(p))
+    drawn = np.concatenate(errors)
+    return Chance(float(drawn.mean()), float(np.quantile(drawn, confidence)))
+
+
+def in_the_large(labels: np.ndarray, p_fake: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean of P(fake) less the share of fakes (calibration in the large); Student's interval."""
+    return mean(p_fake - labels, confidence)
+
+
+def certainty(p_fake: np.ndarray) -> float:
+    """Return the mean probability of the likelier class: one half says nothing, 1 leaves no doubt."""
+    return float(np.maximum(p_fake, 1 - p_fake).mean())
+
+
+def fit_temperature(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> float | None:
     """Return the temperature T > 0 for which sigmoid(logit(p) / T) has the least log loss (Guo et al.
     2017); over 1 means that the detector was too certain.
 
@@ -85,7 +130,7 @@ def fit_temperature(labels: np.ndarray, p_fake: np.ndarray) -> float | None:
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    z = _logits(p_fake)
+    z = _logits(p_fake, smallest)
 
     def slope(log_temperature: float) -> float:
         return float(((expit(z * np.exp(-log_temperature)) - labels) * z).mean())
@@ -96,15 +141,15 @@ def fit_temperature(labels: np.ndarray, p_fake: np.ndarray) -> float | None:
     return float(np.exp(brentq(slope, coldest, hottest, xtol=1e-13, rtol=1e-14)))
 
 
-def with_temperature(p_fake: np.ndarray, temperature: float) -> np.ndarray:
+def with_temperature(p_fake: np.ndarray, temperature: float, smallest: float = SMALLEST) -> np.ndarray:
     """Return sigmoid(logit(p) / temperature); what is called fake at 0.5 stays so."""
     from scipy.special import expit
 
-    return expit(_logits(p_fake) / temperature)
+    return expit(_logits(p_fake, smallest) / temperature)
 
 
-def _logits(p_fake: np.ndarray) -> np.ndarray:
-    p = np.clip(p_fake, _CERTAIN, 1 - _CERTAIN)
+def _logits(p_fake: np.ndarray, smallest: float) -> np.ndarray:
+    p = bounded(p_fake, smallest)
     return np.log(p) - np.log1p(-p)
 
 

@@ -56,6 +56,12 @@ def wrong_counts(right: Sequence[np.ndarray]) -> list[int]:
     return np.bincount(wrong, minlength=len(right) + 1).tolist()
 
 
+def oracle_of_coins(members: int) -> float:
+    """Return the accuracy of an oracle over so many members that toss coins: what an oracle's says little
+    below."""
+    return 1 - 0.5**members
+
+
 def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return all non-empty subsets, small ones first, each in the order of `names`."""
     return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]

@@ -5,41 +5,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import (
-    CONFIDENCE,
-    METRICS,
-    Bootstrap,
-    ByMetric,
-    Interval,
-    bootstrap,
-    differences,
-    intervals,
-)
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, ByMetric, Figures, Interval, independent
+from deepfake_ensemble.comparison.sample import Sample, intervals, sample
+from deepfake_ensemble.evaluation.metrics import SMALLEST
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.scoring.scores import THRESHOLD
 
 
 @dataclass(frozen=True)
 class Drop:
-    """One metric of one detector on both data sets, and internal - outside. The resamples of the two are
-    independent, as the images are."""
+    """One metric of one detector on both data sets, and internal - outside."""
 
     internal: Interval
     outside: Interval
     drop: Interval
 
 
-def drops(
-    internal: Bootstrap, outside: Bootstrap, confidence: float = CONFIDENCE
-) -> dict[str, ByMetric[Drop]]:
-    """Return each detector's drops by metric from bootstraps of two data sets, which need unlike seeds."""
+def drops(internal: Sample, outside: Sample, confidence: float = CONFIDENCE) -> dict[str, ByMetric[Drop]]:
+    """Return each detector's drops by metric, from its figures on unlike images."""
     found = {}
-    for name in internal.estimates:
+    for name in internal.detectors:
         inside, out = intervals(internal, name, confidence), intervals(outside, name, confidence)
-        change = differences(internal, name, outside, name, confidence)
-        found[name] = ByMetric(
-            *(Drop(*(getattr(of, metric) for of in (inside, out, change))) for metric in METRICS)
-        )
+        found[name] = inside.combined(out, lambda here, there: Drop(here, there, independent(here, there)))
     return found
 
 
@@ -52,7 +39,7 @@ class Subject:
 
     n_real: int
     n_fake: int
-    detectors: dict[str, ByMetric[Interval]] | None
+    detectors: dict[str, Figures] | None
     reason: str | None = None
 
 
@@ -65,6 +52,7 @@ def by_subject(
     seed: Sequence[int],
     threshold: float = THRESHOLD,
     confidence: float = CONFIDENCE,
+    smallest: float = SMALLEST,
 ) -> dict[str, Subject]:
     """Return the metrics of each subject's images; `subjects` names what each of the n images shows."""
     names, which = np.unique(np.array(subjects), return_inverse=True)
@@ -73,12 +61,13 @@ def by_subject(
         chosen = which == i
         n, n_fake = int(chosen.sum()), int(labels[chosen].sum())
         try:
-            sampled = bootstrap(
+            sampled = sample(
                 labels[chosen],
                 {detector: p[chosen] for detector, p in p_fake.items()},
                 resamples=resamples,
                 seed=[*seed, i],
                 threshold=threshold,
+                smallest=smallest,
             )
         except UserError:
             reason = "there are no fake images of it" if n_fake == 0 else "there are no real images of it"

@@ -1,241 +1,173 @@
-"""How certain a figure is: confidence intervals from resampled images."""
+"""How certain a figure is: one method of interval for each kind of figure (docs/statistics.md)."""
 
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import sqrt
+from math import exp, factorial, sqrt
 from statistics import NormalDist
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.metrics import metrics
-from deepfake_ensemble.scoring.scores import THRESHOLD, log_losses, require_both_classes
-
 CONFIDENCE = 0.95
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
 class ByMetric(Generic[T]):
-    """What is said of each metric that resamples give an interval to."""
+    """What is said of each metric that has an interval; of precision None where nothing is called fake."""
 
     accuracy: T
-    precision: T
+    precision: T | None
     recall: T
     f1: T
     auc: T
     average_precision: T
     log_loss: T
 
+    def combined(self, other: "ByMetric[T]", join: Callable[[T, T], U]) -> "ByMetric[U]":
+        """Return what `join` makes of each metric of this and of another."""
+        precision = None
+        if self.precision is not None and other.precision is not None:
+            precision = join(self.precision, other.precision)
+        return ByMetric(
+            accuracy=join(self.accuracy, other.accuracy),
+            precision=precision,
+            recall=join(self.recall, other.recall),
+            f1=join(self.f1, other.f1),
+            auc=join(self.auc, other.auc),
+            average_precision=join(self.average_precision, other.average_precision),
+            log_loss=join(self.log_loss, other.log_loss),
+        )
+
 
 METRICS = tuple(field.name for field in fields(ByMetric))
-
-# Numbers held at a time for each array: few enough for the processor's cache, whatever the number of images.
-_BATCH = 2**14
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its confidence interval."""
+    """A figure and the ends of its confidence interval; both None where these images cannot tell them."""
 
     value: float
-    ci_low: float
-    ci_high: float
+    ci_low: float | None
+    ci_high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends, of a figure that has them."""
+        if self.ci_low is None or self.ci_high is None:
+            raise ValueError("an interval without ends")
+        return self.ci_low, self.ci_high
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """Metrics of detectors on the images themselves and on resamples of them.
-
-    estimates[detector][metric] is the figure, resampled[detector][metric] an array (resamples,). Resample r
-    is of the same images for every detector, so that differences between detectors are paired.
-    """
-
-    estimates: dict[str, dict[str, float]]
-    resampled: dict[str, dict[str, np.ndarray]]
+Figures = ByMetric[Interval]
 
 
-def bootstrap(
-    labels: np.ndarray,
-    p_fake: Mapping[str, np.ndarray],
-    *,
-    resamples: int,
-    seed: int | Sequence[int],
-    threshold: float = THRESHOLD,
-) -> Bootstrap:
-    """Resample the images with replacement, each class by itself (the stratified bootstrap; Efron &
-    Tibshirani 1993), and compute METRICS of every detector on every resample.
-
-    A resample is how often each image is drawn, so scores are sorted once and a resample costs no sorting.
-    Raises UserError unless both classes occur.
-    """
-    require_both_classes(labels)
-    n1 = int(np.count_nonzero(labels))
-    n0 = len(labels) - n1
-    draw_fake, draw_real = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    # Detectors that say the same (a weighting may equal another) are resampled once.
-    kinds = {name: np.asarray(p, dtype=np.float64).tobytes() for name, p in p_fake.items()}
-    distinct = {kinds[name]: p for name, p in p_fake.items()}
-    ranked = {kind: _ranked(labels, p, threshold) for kind, p in distinct.items()}
-    parts: dict[bytes, list[np.ndarray]] = {kind: [] for kind in distinct}
-    batch = max(1, _BATCH // len(labels))
-    for start in range(0, resamples, batch):
-        rows = min(batch, resamples - start)
-        fakes, reals = _draw(draw_fake, rows, n1), _draw(draw_real, rows, n0)
-        drawn = _Draws(fakes, reals, fakes.astype(np.float64), reals.astype(np.float64))
-        for kind, detector in ranked.items():
-            parts[kind].append(_resampled(detector, drawn))
-    estimates = {}
-    resampled = {}
-    for name, p in p_fake.items():
-        figures = metrics(labels, p, threshold)
-        estimates[name] = {metric: getattr(figures, metric) for metric in METRICS}
-        resampled[name] = dict(zip(METRICS, np.concatenate(parts[kinds[name]], axis=1), strict=True))
-    return Bootstrap(estimates, resampled)
-
-
-def stream(seed: int, name: str) -> list[int]:
-    """Return the seed of one bootstrap's own random numbers: none shares them with one of another name."""
-    return [seed, zlib.crc32(name.encode())]
-
-
-def interval(value: float, resampled: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Return the percentile interval of a figure, from the figure's values on resamples."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
-
-
-def intervals(of: Bootstrap, detector: str, confidence: float = CONFIDENCE) -> ByMetric[Interval]:
-    """Return the intervals of all metrics of one detector."""
-    return ByMetric(
-        *(
-            interval(of.estimates[detector][metric], of.resampled[detector][metric], confidence)
-            for metric in METRICS
-        )
-    )
-
-
-def differences(
-    a: Bootstrap, detector_a: str, b: Bootstrap, detector_b: str, confidence: float = CONFIDENCE
-) -> ByMetric[Interval]:
-    """Return a - b for all metrics with intervals: paired if `a` and `b` are the same bootstrap,
-    independent if they are of other images and seeds."""
-    return ByMetric(
-        *(
-            interval(
-                a.estimates[detector_a][metric] - b.estimates[detector_b][metric],
-                a.resampled[detector_a][metric] - b.resampled[detector_b][metric],
-                confidence,
-            )
-            for metric in METRICS
-        )
-    )
+def quantile(confidence: float) -> float:
+    """Return the standard normal quantile z between whose negative and itself the share `confidence` lies."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return a share with its score interval (Wilson 1927), which has a width even at 0 and 1; n >= 1."""
-    z = NormalDist().inv_cdf(1 - (1 - confidence) / 2)
+    """Return a share with its score interval (Wilson 1927); n >= 1.
+
+    With one to three successes or failures (two for n up to 50), the end towards 0 or 1 is the Poisson
+    distribution's (Brown, Cai & DasGupta 2001, section 4.1.1): Wilson's own holds the true share there in
+    fewer cases than it says.
+    """
+    z = quantile(confidence)
     share = successes / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(
-        share,
-        0.0 if successes == 0 else max(0.0, middle - half),
-        1.0 if successes == n else min(1.0, middle + half),
-    )
+    few = 2 if n <= 50 else 3
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    if successes <= few:
+        low = _poisson_mean(successes, 1 - confidence) / n
+    if n - successes <= few:
+        high = 1 - _poisson_mean(n - successes, 1 - confidence) / n
+    return Interval(share, min(low, share), max(high, share))
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    """One detector's scores, reduced to what a resample needs; n1 fakes, n0 reals.
+def _poisson_mean(count: int, tail: float) -> float:
+    """Return the mean with which a Poisson variable reaches `count` with the probability `tail`."""
 
-    from_low: (n0,) the reals in rising order of score; from_high: (n1,) the fakes in falling order; below,
-    not_above: (n1,) for each fake of from_high the number of reals that score less, or at most as much;
-    tied_end: (n1,) the index in from_high of the last fake with the same score; called_fake, called_real:
-    (n1,) and (n0,) 1 where the fake, the real is called fake; loss_fake, loss_real: (n1,) and (n0,) log
-    losses.
+    def reached(mean: float) -> float:
+        return 1 - exp(-mean) * sum(mean**k / factorial(k) for k in range(count))
+
+    return bisected(lambda mean: reached(mean) < tail, 0.0, float(count)) if count else 0.0
+
+
+def bisected(below: Callable[[float], bool], low: float, high: float) -> float:
+    """Return where `below`, which is true at `low` and changes once, turns false."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) else (low, middle)
+    return (low + high) / 2
+
+
+def f1(tp: int, fp: int, fn: int, confidence: float = CONFIDENCE) -> Interval:
+    """Return F1 with the interval of J = tp / (tp + fp + fn), as F1 = 2 J / (1 + J).
+
+    J is a share: of the images that are fake or called fake, those that are both (Jaccard's index). Where
+    the classes' sizes are fixed, it varies a little less than a share does.
     """
-
-    from_low: np.ndarray
-    from_high: np.ndarray
-    below: np.ndarray
-    not_above: np.ndarray
-    tied_end: np.ndarray
-    called_fake: np.ndarray
-    called_real: np.ndarray
-    loss_fake: np.ndarray
-    loss_real: np.ndarray
+    of = wilson(tp, tp + fp + fn, confidence)
+    return Interval(*(2 * j / (1 + j) for j in (of.value, *of.ends)))
 
 
-def _ranked(labels: np.ndarray, p_fake: np.ndarray, threshold: float) -> _Ranked:
-    fakes, reals = p_fake[labels == 1], p_fake[labels == 0]
-    losses = log_losses(labels, p_fake)
-    from_low = np.argsort(reals, kind="stable")
-    from_high = np.argsort(-fakes, kind="stable")
-    rising, falling = reals[from_low], fakes[from_high]
-    return _Ranked(
-        from_low=from_low,
-        from_high=from_high,
-        below=np.searchsorted(rising, falling, side="left"),
-        not_above=np.searchsorted(rising, falling, side="right"),
-        tied_end=np.searchsorted(-falling, -falling, side="right") - 1,
-        called_fake=(fakes >= threshold).astype(np.float64),
-        called_real=(reals >= threshold).astype(np.float64),
-        loss_fake=losses[labels == 1],
-        loss_real=losses[labels == 0],
+def independent(a: Interval, b: Interval) -> Interval:
+    """Return the difference a - b of two figures of unlike images, from the intervals of both.
+
+    By squares of the distances to the ends: Newcombe's method 10 for shares (1998), Zou & Donner's (2008) for
+    other figures. The ends are None where those of either are.
+    """
+    difference = a.value - b.value
+    if a.ci_low is None or a.ci_high is None or b.ci_low is None or b.ci_high is None:
+        return Interval(difference, None, None)
+    return Interval(
+        difference,
+        difference - sqrt((a.value - a.ci_low) ** 2 + (b.ci_high - b.value) ** 2),
+        difference + sqrt((a.ci_high - a.value) ** 2 + (b.value - b.ci_low) ** 2),
     )
 
 
-def _draw(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
-    """Return (rows, n) how often each of n images is drawn in n draws with replacement."""
-    drawn = rng.integers(0, n, size=(rows, n)) + np.arange(rows)[:, None] * n
-    return np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+def tango_z(only_a: int, only_b: int, n: int, difference: float) -> float:
+    """Return the score statistic of the hypothesis that two shares of the same n images differ by so much.
+
+    Args:
+        only_a: images that only the first gets right.
+        only_b: images that only the second gets right.
+        n: all images.
+        difference: the first share less the second, between -1 and 1 (Tango 1998).
+    """
+    b = (2 * n - only_a + only_b) * difference - only_a - only_b
+    c = -only_b * difference * (1 - difference)
+    only_b_expected = (sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+    variance = n * (2 * only_b_expected + difference * (1 - difference))
+    distance = only_a - only_b - n * difference
+    if variance <= 0:
+        return 0.0 if distance == 0 else distance * float("inf")
+    return distance / sqrt(variance)
 
 
-@dataclass(frozen=True)
-class _Draws:
-    """How often each fake (rows, n1) and each real (rows, n0) is drawn: as integers, which are summed up
-    several times as fast, and as floats for matrix products."""
-
-    fakes: np.ndarray
-    reals: np.ndarray
-    fakes_as_floats: np.ndarray
-    reals_as_floats: np.ndarray
-
-
-def _resampled(d: _Ranked, drawn: _Draws) -> np.ndarray:
-    """Return one detector's METRICS (len(METRICS), rows) on resamples."""
-    rows, n1 = drawn.fakes.shape
-    n0 = drawn.reals.shape[1]
-
-    tp, fp = drawn.fakes_as_floats @ d.called_fake, drawn.reals_as_floats @ d.called_real
-    called = tp + fp
-    precision = np.divide(tp, called, out=np.zeros(rows), where=called > 0)
-    log_loss = (drawn.fakes_as_floats @ d.loss_fake + drawn.reals_as_floats @ d.loss_real) / (n1 + n0)
-
-    reals = np.zeros((rows, n0 + 1), dtype=np.int64)
-    np.cumsum(np.take(drawn.reals, d.from_low, axis=1), axis=1, out=reals[:, 1:])
-    times = np.take(drawn.fakes, d.from_high, axis=1)
-    below = np.take(reals, d.below, axis=1)
-    auc = (times * (below + np.take(reals, d.not_above, axis=1))).sum(axis=1) / (2 * n1 * n0)
-
-    true = np.take(np.cumsum(times, axis=1), d.tied_end, axis=1)
-    # With a fake's score as threshold `true` fakes and n0 - below reals are called fake. Where that is none,
-    # the fake was not drawn and counts nothing.
-    share = true / np.maximum(true + (n0 - below), 1)
-    average_precision = (times * share).sum(axis=1) / n1
-
-    return np.stack(
-        [
-            (tp + n0 - fp) / (n1 + n0),
-            precision,
-            tp / n1,
-            2 * tp / (n1 + called),
-            auc,
-            average_precision,
-            log_loss,
-        ]
+def paired(only_a: int, only_b: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """Return the difference of two shares of the same n images with its score interval (Tango 1998)."""
+    z, value = quantile(confidence), (only_a - only_b) / n
+    return Interval(
+        value,
+        bisected(lambda it: tango_z(only_a, only_b, n, it) > z, -1.0, value),
+        bisected(lambda it: tango_z(only_a, only_b, n, it) > -z, value, 1.0),
     )
+
+
+def mean(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Return a mean with Student's interval; the ends are None where the values do not vary."""
+    from scipy.special import stdtrit
+
+    n, value = len(values), float(values.mean())
+    error = float(values.std(ddof=1)) / sqrt(n) if n > 1 else 0.0
+    if error <= 1e-15 * max(1.0, abs(value)):
+        return Interval(value, None, None)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
+    return Interval(value, value - half, value + half)

@@ -1,11 +1,13 @@
-"""Thresholds chosen on validation, and what they do on test."""
+"""Thresholds chosen on validation, and what they do on test; and what is left to those that are sure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import exp, log, sqrt
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, quantile, wilson
 from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 
@@ -42,15 +44,67 @@ def threshold_for_fpr(labels: np.ndarray, p_fake: np.ndarray, fpr: Fraction) -> 
     return _between(float(let_off), float(above)) if above > let_off else None
 
 
+def expected_rate(reals: int, fpr: Fraction, confidence: float = CONFIDENCE) -> Interval:
+    """Return the false-positive rate to expect of `threshold_for_fpr` on other images.
+
+    With k of m reals above the threshold, and the next one just below it, the true rate has the distribution
+    Beta(k + 1, m - k), whatever the scores (Wilks 1941): its mean, and the middle part of it.
+    """
+    from scipy.special import betaincinv
+
+    k = int(reals * fpr)
+    tail = (1 - confidence) / 2
+    low, high = (float(betaincinv(k + 1, reals - k, share)) for share in (tail, 1 - tail))
+    return Interval((k + 1) / (reals + 1), low, high)
+
+
 def _between(low: float, high: float) -> float:
     middle = (low + high) / 2
     return middle if middle > low else high  # the two may be neighbours
 
 
 @dataclass(frozen=True)
+class PredictiveValues:
+    """Of a collection with this share of fakes: the share of fakes among what is called fake, and of reals
+    among what is called real; None where nothing is called so."""
+
+    prevalence: float
+    positive: Interval | None
+    negative: Interval | None
+
+
+def predictive_values(c: Confusion, prevalence: float, confidence: float = CONFIDENCE) -> PredictiveValues:
+    """Return predictive values by Bayes' rule, with intervals on the scale of their logit (Mercaldo, Lau &
+    Zhou 2007); half an image is added to each count there, so that none is zero."""
+    odds = prevalence / (1 - prevalence)
+    return PredictiveValues(
+        prevalence=prevalence,
+        positive=_predictive((c.tp, c.fn), (c.fp, c.tn), odds, confidence),
+        negative=_predictive((c.tn, c.fp), (c.fn, c.tp), 1 / odds, confidence),
+    )
+
+
+def _predictive(
+    right: tuple[int, int], wrong: tuple[int, int], odds: float, confidence: float
+) -> Interval | None:
+    """Return odds * r / (1 + odds * r) of the ratio r of two rates, each as (called so, not called so)."""
+    if not right[0] + wrong[0]:
+        return None
+    rates = [called / (called + other) for called, other in (right, wrong)]
+    value = odds * rates[0] / (odds * rates[0] + rates[1])
+    (a, b), (c, d) = ((called + 0.5, other + 0.5) for called, other in (right, wrong))
+    middle = log(odds * (a / (a + b)) / (c / (c + d)))
+    half = quantile(confidence) * sqrt(1 / a - 1 / (a + b) + 1 / c - 1 / (c + d))
+    low, high = (1 / (1 + exp(-end)) for end in (middle - half, middle + half))
+    return Interval(value, min(low, value), max(high, value))
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """What a threshold does: the share of fakes found and of reals called fake with Wilson's intervals, the
-    share of fakes among what is called fake (None if nothing is), accuracy, and the counts."""
+    share of fakes among what is called fake (None if nothing is), accuracy, and the counts; what its calls
+    are worth where fakes are rarer; and, where it was chosen for a false-positive rate, which one that lets
+    expect."""
 
     threshold: float
     true_positive_rate: Interval
@@ -58,12 +112,29 @@ class OperatingPoint:
     precision: Interval | None
     accuracy: Interval
     counts: Confusion
+    predictive_values: list[PredictiveValues]
+    expected_false_positive_rate: Interval | None = None
 
 
 def operating_point(
-    labels: np.ndarray, p_fake: np.ndarray, threshold: float, confidence: float = CONFIDENCE
+    labels: np.ndarray,
+    p_fake: np.ndarray,
+    threshold: float,
+    confidence: float = CONFIDENCE,
+    *,
+    prevalences: Sequence[float] = (),
+    expected: Interval | None = None,
 ) -> OperatingPoint:
-    """Apply a threshold to images of both classes."""
+    """Apply a threshold to images of both classes.
+
+    Args:
+        labels: (n,), 1 is fake.
+        p_fake: (n,).
+        threshold: an image is called fake from this P(fake) up.
+        confidence: of all intervals.
+        prevalences: shares of fakes to give predictive values for.
+        expected: the false-positive rate to expect of it.
+    """
     c = confusion(labels, p_fake, threshold)
     called = c.tp + c.fp
     return OperatingPoint(
@@ -73,4 +144,40 @@ def operating_point(
         precision=wilson(c.tp, called, confidence) if called else None,
         accuracy=wilson(c.tp + c.tn, len(labels), confidence),
         counts=c,
+        predictive_values=[predictive_values(c, prevalence, confidence) for prevalence in prevalences],
+        expected_false_positive_rate=expected,
     )
+
+
+# Of all images so many are answered, the surest first.
+ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
+
+
+@dataclass(frozen=True)
+class Selective:
+    """What a detector does that answers only where its P(fake) is far enough from the threshold.
+
+    share: of the images that it answers, as many as asked for or, where several are equally far, more;
+    distance: from which it answers.
+    """
+
+    share: float
+    distance: float
+    accuracy: Interval
+
+
+def selective(
+    labels: np.ndarray, p_fake: np.ndarray, threshold: float, confidence: float = CONFIDENCE
+) -> list[Selective]:
+    """Return the accuracy on the surest images, for each share of ANSWERED (El-Yaniv & Wiener 2010)."""
+    distance = np.abs(p_fake - threshold)
+    right = (p_fake >= threshold) == labels
+    found = []
+    ordered = np.sort(distance)[::-1]
+    for share in ANSWERED:
+        at_least = ordered[max(1, round(share * len(labels))) - 1]
+        chosen = distance >= at_least
+        n = int(chosen.sum())
+        accuracy = wilson(int(right[chosen].sum()), n, confidence)
+        found.append(Selective(n / len(labels), float(at_least), accuracy))
+    return found

@@ -1,58 +1,215 @@
 """Is a difference between detectors on the same images more than chance?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import erfc, sqrt
-from statistics import NormalDist
+from math import sqrt
+from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval
+from deepfake_ensemble.comparison import areas, intervals
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, bisected, quantile, tango_z
+from deepfake_ensemble.comparison.sample import Sample, discordant
 
-# With fewer images than this that only one detector gets right, chi-square is a poor approximation.
-EXACT_BELOW = 25
+# The metrics that have a test of their own.
+Tested = Literal["accuracy", "auc", "log_loss"]
+TESTED: tuple[Tested, ...] = get_args(Tested)
 
 
 @dataclass(frozen=True)
 class McNemar:
     """Test that two detectors are right equally often.
 
-    only_a, only_b: numbers of images that only this detector gets right; statistic: the smaller of them for
-    the exact test, else chi-square.
+    only_a, only_b: numbers of images that only this detector gets right; p_value: None where there are none.
     """
 
     only_a: int
     only_b: int
-    method: str
-    statistic: float
-    p_value: float
+    p_value: float | None
 
 
 @dataclass(frozen=True)
 class CorrectedMcNemar(McNemar):
-    """One of several such tests; p_holm: its p-value with Holm's correction for all of them."""
+    """One of several such tests; p_holm: its p-value with Holm's correction for its family."""
 
-    p_holm: float
+    p_holm: float | None
 
 
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
-    """Compare two detectors' right answers, bool arrays (n,) (McNemar 1947).
+    """Compare two detectors' right answers, bool arrays (n,), by McNemar's test (1947), exact and two-sided.
 
-    Exact binomial, two-sided, below EXACT_BELOW discordant images; from there up chi-square with one degree
-    of freedom and Edwards' continuity correction, (|a - b| - 1)^2 / (a + b). Without discordant images p is
-    1.
+    Without images that only one of the two gets right, there is nothing to test.
     """
-    from scipy.special import bdtr, chdtrc
+    from scipy.special import bdtr
 
-    only_a, only_b = _discordant(right_a, right_b)
+    only_a, only_b = discordant(right_a, right_b)
     total = only_a + only_b
-    if total < EXACT_BELOW:
-        fewer = min(only_a, only_b)
-        p = min(1.0, 2 * float(bdtr(fewer, total, 0.5))) if total else 1.0
-        return McNemar(only_a, only_b, "exact binomial", fewer, p)
-    statistic = max(abs(only_a - only_b) - 1, 0) ** 2 / total
-    p = float(chdtrc(1, statistic))
-    return McNemar(only_a, only_b, "chi-square with continuity correction", statistic, p)
+    if not total:
+        return McNemar(0, 0, None)
+    return McNemar(only_a, only_b, min(1.0, 2 * float(bdtr(min(only_a, only_b), total, 0.5))))
+
+
+@dataclass(frozen=True)
+class MeanTest:
+    """Student's paired test that two detectors have the same log loss; p_value: None where nothing varies."""
+
+    difference: Interval
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class CorrectedMeanTest(MeanTest):
+    """One of several such tests; p_holm: its p-value with Holm's correction for its family."""
+
+    p_holm: float | None
+
+
+def mean_test(differences: np.ndarray, confidence: float = CONFIDENCE) -> MeanTest:
+    """Test that a difference taken image by image, (n,), is zero on average."""
+    found = intervals.mean(differences, confidence)
+    if found.ci_low is None:
+        return MeanTest(found, None)
+    return MeanTest(found, min(1.0, 2 * _student_tail(differences, -abs(found.value))))
+
+
+def _student_tail(differences: np.ndarray, distance: float) -> float:
+    """Return the chance of a mean that lies so far below (distance < 0) the true one."""
+    from scipy.special import stdtr
+
+    n = len(differences)
+    return float(stdtr(n - 1, distance / (float(differences.std(ddof=1)) / sqrt(n))))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One metric of two detectors on the same images, the first less the second, and what can be said of it.
+
+    gain: the difference, signed so that more is better for the first; p_value: of the test that belongs to
+    the metric, None where these images cannot tell; p_holm: with Holm's correction for a family of so many
+    tests; p_equivalent: of the hypothesis that the two differ by the margin or more (two one-sided tests,
+    Schuirmann 1987), None where it cannot be tested; detectable: the smallest difference that the test would
+    have found with the power asked for, detectable_holm: as the first of its family, None where there is
+    none.
+    """
+
+    metric: Tested
+    first: str
+    second: str
+    first_value: float
+    second_value: float
+    gain: Interval
+    p_value: float | None
+    p_holm: float | None
+    family: int
+    margin: float
+    p_equivalent: float | None
+    detectable: float | None
+    detectable_holm: float | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What contrasts are judged by: confidence, power, and by metric what differences make none."""
+
+    confidence: float
+    power: float
+    margins: Mapping[str, float]
+
+
+def contrast(
+    of: Sample, first: str, second: str, metric: Tested, level: Level, *, p_holm: float | None, family: int
+) -> Contrast:
+    """Compare two detectors by one metric.
+
+    Args:
+        of: the images.
+        first: the detector in question.
+        second: what it is compared with.
+        metric: accuracy by McNemar's exact test, AUC by DeLong's, log loss by Student's.
+        level: see Level.
+        p_holm: the p-value with Holm's correction; None where there was nothing to test.
+        family: how many tests it is for; with one, `p_holm` is not used.
+    """
+    a, b = of.detectors[first], of.detectors[second]
+    margin, confidence = level.margins[metric], level.confidence
+    alphas = [(1 - confidence) / each for each in (1, family)]
+    if metric == "accuracy":
+        only_a, only_b = discordant(a.right, b.right)
+        n = len(of.labels)
+        gain, p = intervals.paired(only_a, only_b, n, confidence), mcnemar(a.right, b.right).p_value
+        p_equivalent: float | None = max(
+            normal_tail(tango_z(only_a, only_b, n, -margin)), normal_tail(-tango_z(only_a, only_b, n, margin))
+        )
+        detectable = [smallest_gain(only_a + only_b, n, alpha, level.power) for alpha in alphas]
+    else:
+        error: float | None
+        if metric == "auc":
+            tested = areas.test(a.placements, b.placements, confidence)
+            gain, p = tested.difference, tested.p_value
+            error = None if p is None else sqrt(areas.variance(a.placements, b.placements) or 0.0)
+        else:
+            better = b.losses - a.losses  # the less the better
+            of_means = mean_test(better, confidence)
+            gain, p = of_means.difference, of_means.p_value
+            error = None if p is None else float(better.std(ddof=1)) / sqrt(len(better))
+        if error is not None:
+            p_equivalent = normal_tail((margin - abs(gain.value)) / error)
+        elif metric == "auc" and not gain.value:  # all pairs that share no image are ranked alike
+            p_equivalent = (1 - margin) ** a.placements.pairs
+        else:
+            p_equivalent = None
+        detectable = [
+            None if error is None else (quantile(1 - alpha) + quantile(2 * level.power - 1)) * error
+            for alpha in alphas
+        ]
+    values = [_estimate(of, name, metric) for name in (first, second)]
+    return Contrast(
+        metric=metric,
+        first=first,
+        second=second,
+        first_value=values[0],
+        second_value=values[1],
+        gain=gain,
+        p_value=p,
+        p_holm=p if family == 1 else p_holm,
+        family=family,
+        margin=margin,
+        p_equivalent=p_equivalent,
+        detectable=detectable[0],
+        detectable_holm=detectable[1],
+    )
+
+
+def _estimate(of: Sample, name: str, metric: str) -> float:
+    value = of.detectors[name].estimates[metric]
+    assert value is not None  # only precision may be
+    return value
+
+
+def normal_tail(z: float) -> float:
+    """Return the chance that a standard normal variable exceeds z."""
+    from math import erfc
+
+    return erfc(z / sqrt(2)) / 2
+
+
+def smallest_gain(discordant: int, n: int, alpha: float, power: float) -> float | None:
+    """Return the smallest difference of two accuracies that McNemar's test finds with a power, if so many of
+    n images are got right by one of the two alone (Connor 1987); None if it finds none.
+
+    With the share psi of such images, a difference d is found if z_alpha sqrt(psi) + z_power sqrt(psi - d^2)
+    is at most d sqrt(n).
+    """
+    psi = discordant / n
+    z_alpha, z_power = quantile(1 - alpha), quantile(2 * power - 1)
+
+    def missed(d: float) -> bool:
+        return z_alpha * sqrt(psi) + z_power * sqrt(max(psi - d * d, 0.0)) > d * sqrt(n)
+
+    # The exact test needs more than that where few images decide: all of them on one side must be enough.
+    if psi == 0 or missed(psi) or 0.5 ** (discordant - 1) > alpha:
+        return None
+    return bisected(missed, 0.0, psi)
 
 
 @dataclass(frozen=True)
@@ -71,7 +228,7 @@ def odds_ratio(right_a: np.ndarray, right_b: np.ndarray, confidence: float = CON
     for the share only_a / (only_a + only_b), as odds."""
     from scipy.special import betaincinv
 
-    only_a, only_b = _discordant(right_a, right_b)
+    only_a, only_b = discordant(right_a, right_b)
     if only_a + only_b == 0:
         return OddsRatio(None, None, None, "both are right on the same images")
     tail = (1 - confidence) / 2
@@ -111,98 +268,22 @@ def cochrans_q(right: Sequence[np.ndarray]) -> CochransQ:
 
 
 @dataclass(frozen=True)
-class DeLong:
-    """AUCs (k,) of k detectors on the same images, and the covariance (k, k) of these estimates."""
-
-    auc: np.ndarray
-    covariance: np.ndarray
-
-
-def delong(labels: np.ndarray, scores: Sequence[np.ndarray]) -> DeLong | None:
-    """Estimate AUCs and their covariance without a model of the scores (DeLong, DeLong & Clarke-Pearson
-    1988), from midranks in O(k n log n) (Sun & Xu 2014).
-
-    labels (n,), scores k arrays (n,). None where a class has fewer than two images, so no variance.
-    """
-    fake, real = labels == 1, labels == 0
-    n1, n0 = int(fake.sum()), int(real.sum())
-    if min(n1, n0) < 2:
-        return None
-    stacked = np.stack(scores)
-    among_all = _midranks(stacked)
-    # For each fake the share of reals that score less, for each real the share of fakes that score more; ties
-    # count half.
-    above_reals = (among_all[:, fake] - _midranks(stacked[:, fake])) / n0
-    below_fakes = 1 - (among_all[:, real] - _midranks(stacked[:, real])) / n1
-    covariance = _covariance(above_reals) / n1 + _covariance(below_fakes) / n0
-    return DeLong(above_reals.mean(axis=1), covariance)
-
-
-@dataclass(frozen=True)
-class AucTest:
-    """A difference of two AUCs, its interval, and the test that it is zero."""
+class CorrectedAucTest:
+    """One of several of DeLong's tests; p_holm: its p-value with Holm's correction for its family."""
 
     difference: Interval
-    z: float
-    p_value: float
+    p_value: float | None
+    p_holm: float | None
+    reason: str | None
 
 
-@dataclass(frozen=True)
-class CorrectedAucTest(AucTest):
-    """One of several such tests; p_holm: its p-value with Holm's correction for all of them."""
-
-    p_holm: float
-
-
-def auc_test(of: DeLong, a: int, b: int, confidence: float = CONFIDENCE) -> AucTest | None:
-    """Test AUC_a - AUC_b of two of the detectors, two-sided, by the normal approximation.
-
-    Equal AUCs without variance (as of two perfect detectors) give z 0 and p 1. A difference without
-    variance, as between all right and all wrong, is None: there is nothing to compare it with.
-    """
-    difference = float(of.auc[a] - of.auc[b])
-    c = of.covariance
-    variance = float(c[a, a] + c[b, b] - 2 * c[a, b])
-    # Where two rank the images alike, rounding leaves a last bit of the variances.
-    if variance <= 1e-12 * float(c[a, a] + c[b, b]):
-        if abs(difference) > 1e-12:
-            return None
-        return AucTest(Interval(0.0, 0.0, 0.0), 0.0, 1.0)
-    error = sqrt(variance)
-    z = difference / error
-    half = NormalDist().inv_cdf(1 - (1 - confidence) / 2) * error
-    return AucTest(Interval(difference, difference - half, difference + half), z, erfc(abs(z) / sqrt(2)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust p-values so that the chance of any false rejection among them stays at the level tested (Holm
-    1979)."""
-    m = len(p_values)
-    adjusted = [0.0] * m
+    1979). Where there was nothing to test, there is no test: None stays None and does not count."""
+    tested = [i for i, p in enumerate(p_values) if p is not None]
+    adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, i in enumerate(sorted(range(m), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (m - rank) * p_values[i]))
+    for rank, i in enumerate(sorted(tested, key=lambda i: p_values[i] or 0.0)):
+        largest = max(largest, min(1.0, (len(tested) - rank) * (p_values[i] or 0.0)))
         adjusted[i] = largest
     return adjusted
-
-
-def _discordant(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int]:
-    return int(np.count_nonzero(right_a & ~right_b)), int(np.count_nonzero(right_b & ~right_a))
-
-
-def _midranks(rows: np.ndarray) -> np.ndarray:
-    """Return the ranks, from 1, within each row; ties share their mean. (scipy.stats has this, but
-    to import it takes longer than all that the stage computes.)"""
-    ranks = np.empty(rows.shape)
-    for row, of in zip(rows, ranks, strict=True):
-        ordered = np.sort(row)
-        below, up_to = (np.searchsorted(ordered, row, side) for side in ("left", "right"))
-        of[:] = (below + up_to + 1) / 2
-    return ranks
-
-
-def _covariance(rows: np.ndarray) -> np.ndarray:
-    """Return the sample covariance (k, k) of k rows, without a matrix product, whose order of summation would
-    depend on the processor."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return (centred[:, None, :] * centred[None, :, :]).sum(axis=2) / (rows.shape[1] - 1)

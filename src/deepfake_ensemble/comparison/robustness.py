@@ -6,22 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import (
-    CONFIDENCE,
-    Bootstrap,
-    ByMetric,
-    Interval,
-    bootstrap,
-    differences,
-    intervals,
-    stream,
-)
+from deepfake_ensemble.comparison.comparison import Settings
+from deepfake_ensemble.comparison.intervals import Figures
+from deepfake_ensemble.comparison.sample import Sample, differences, differences_between, intervals
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.perturbing.conditions import IMITATED, Condition
-from deepfake_ensemble.scoring.scores import THRESHOLD
 
 CLEAN = "clean"  # the images as they are
 
@@ -46,11 +38,11 @@ class Losses:
         there: its figures on the other data set.
     """
 
-    resolution: ByMetric[Interval]
-    compression: ByMetric[Interval]
-    rest: ByMetric[Interval]
-    total: ByMetric[Interval]
-    there: ByMetric[Interval]
+    resolution: Figures
+    compression: Figures
+    rest: Figures
+    total: Figures
+    there: Figures
 
 
 PARTS = ("resolution", "compression", "rest", "total")
@@ -78,8 +70,8 @@ class RobustnessFigures:
     confidence: float
     resamples: int
     conditions: dict[str, Applied]
-    detectors: dict[str, dict[str, ByMetric[Interval]]]
-    lost: dict[str, dict[str, ByMetric[Interval]]]
+    detectors: dict[str, dict[str, Figures]]
+    lost: dict[str, dict[str, Figures]]
     losses: dict[str, dict[str, Losses]]
 
 
@@ -95,11 +87,7 @@ def robustness(
     perturbed: Mapping[Condition, Mapping[str, Predictions]],
     outside: Mapping[str, Mapping[str, Predictions]],
     ensemble_weights: Mapping[str, float],
-    *,
-    seed: int,
-    resamples: int,
-    confidence: float = CONFIDENCE,
-    threshold: float = THRESHOLD,
+    settings: Settings,
 ) -> RobustnessFigures:
     """Measure the models and their ensemble on the same images clean and perturbed.
 
@@ -108,11 +96,7 @@ def robustness(
         perturbed: each model's predictions of some or all of its images under each condition.
         outside: each model's predictions of the data sets that images were likened to.
         ensemble_weights: the members' weights.
-        seed: of the resamples.
-        resamples: behind each interval; the same images are drawn under all conditions, so what is lost is
-            paired by image.
-        confidence: of all intervals.
-        threshold: an image is called fake from this P(fake) up.
+        settings: how they are measured. What is lost is paired by image.
 
     Raises:
         UserError: if predictions do not match each other or a class is missing.
@@ -129,49 +113,46 @@ def robustness(
     labels = under[CLEAN].labels
     p_fake = {name: with_ensemble(ensemble_weights, of.p_fake) for name, of in under.items()}
     detectors = list(p_fake[CLEAN])
-    sampled = bootstrap(
-        labels,
+    confidence = settings.confidence
+    here = settings.sample(
+        under[CLEAN],
         {_under(detector, name): p for name, of in p_fake.items() for detector, p in of.items()},
-        resamples=resamples,
-        seed=stream(seed, "perturbed"),
-        threshold=threshold,
+        "perturbed",
     )
 
-    def lost(detector: str, before: str, after: str) -> ByMetric[Interval]:
-        names = _under(detector, before), _under(detector, after)
-        return differences(sampled, names[0], sampled, names[1], confidence)
+    def lost(detector: str, before: str, after: str) -> Figures:
+        return differences(here, _under(detector, before), _under(detector, after), confidence)
 
-    def parts(detector: str, data_set: str, there: Bootstrap) -> Losses:
+    def parts(detector: str, data_set: str, there: Sample) -> Losses:
         resized, compressed = (f"{IMITATED}{data_set}_{step}" for step in (1, 2))
+        outside = intervals(there, detector, confidence)
+
+        def to_outside(condition: str) -> Figures:
+            return differences_between(intervals(here, _under(detector, condition), confidence), outside)
+
         return Losses(
             resolution=lost(detector, CLEAN, resized),
             compression=lost(detector, resized, compressed),
-            rest=differences(sampled, _under(detector, compressed), there, detector, confidence),
-            total=differences(sampled, _under(detector, CLEAN), there, detector, confidence),
-            there=intervals(there, detector, confidence),
+            rest=to_outside(compressed),
+            total=to_outside(CLEAN),
+            there=outside,
         )
 
     losses = {}
     for data_set, members in outside.items():
         others = aligned(members)
-        there = bootstrap(
-            others.labels,
-            with_ensemble(ensemble_weights, others.p_fake),
-            resamples=resamples,
-            seed=stream(seed, data_set),
-            threshold=threshold,
-        )
+        there = settings.sample(others, with_ensemble(ensemble_weights, others.p_fake), data_set)
         losses[data_set] = {detector: parts(detector, data_set, there) for detector in detectors}
     return rounded(
         RobustnessFigures(
             images=len(labels),
             fake_images=int(labels.sum()),
-            threshold=threshold,
+            threshold=settings.threshold,
             confidence=confidence,
-            resamples=resamples,
+            resamples=settings.comparing.resamples,
             conditions={it.name: Applied(it.kind, it.severity) for it in perturbed},
             detectors={
-                detector: {name: intervals(sampled, _under(detector, name), confidence) for name in under}
+                detector: {name: intervals(here, _under(detector, name), confidence) for name in under}
                 for detector in detectors
             },
             lost={

@@ -3,24 +3,25 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import hypot
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import (
-    ByMetric,
-    Interval,
-    bootstrap,
+from deepfake_ensemble.comparison.intervals import Figures, Interval, wilson
+from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
+from deepfake_ensemble.comparison.sample import (
     differences,
     intervals,
+    resampled_p,
+    sample,
     stream,
 )
-from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
 from deepfake_ensemble.evaluation.metrics import Metrics, metrics
 from deepfake_ensemble.evaluation.model_choice import best
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights
-from deepfake_ensemble.scoring.scores import Confusion, confusion
+from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.training.residual.settings import Run
 
 
@@ -30,6 +31,7 @@ class Measuring:
 
     threshold: float
     ece_bins: int
+    smallest_probability: float
     resamples: int
     confidence: float
     seed: int
@@ -38,11 +40,17 @@ class Measuring:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Two runs next to each other by F1 on the same images: F1 of the first less the second's, and a test."""
+    """Two runs next to each other by F1 on the same images: F1 of the first less the second's, and tests.
+
+    p_value: of the same F1, from the resamples, None where they all agree; p_holm: with Holm's correction for
+    all neighbours; mcnemar: of being right equally often, which is another question.
+    """
 
     first: str
     second: str
     f1: Interval
+    p_value: float | None
+    p_holm: float | None
     mcnemar: CorrectedMcNemar
 
 
@@ -58,6 +66,7 @@ class RunComparison:
         confidence: of all intervals.
         resamples: behind each of them.
         intervals: by run, the highest F1 first.
+        f1_at_equal_shares: what F1 would be if half of the images were fakes, by run.
         confusion: by run, in the same order.
         neighbours: by their names with _vs_ between.
         best: the run with the highest F1 on validation.
@@ -72,7 +81,8 @@ class RunComparison:
     threshold: float
     confidence: float
     resamples: int
-    intervals: dict[str, ByMetric[Interval]]
+    intervals: dict[str, Figures]
+    f1_at_equal_shares: dict[str, Interval]
     confusion: dict[str, Confusion]
     neighbours: dict[str, Neighbours]
     best: str
@@ -97,7 +107,13 @@ def ensemble_weights(val: Aligned, of: Collection[str], measuring: Measuring) ->
     """Return the members' weights by the validation split; none where there are fewer than two."""
     if len(of) < 2:
         return {}
-    return weights(measuring.weighting, val.labels, {n: val.p_fake[n] for n in of}, measuring.threshold)
+    return weights(
+        measuring.weighting,
+        val.labels,
+        {n: val.p_fake[n] for n in of},
+        measuring.threshold,
+        measuring.smallest_probability,
+    )
 
 
 def only(table: Aligned, paths: Collection[str]) -> Aligned:
@@ -121,9 +137,33 @@ def with_ensemble(test: Aligned, shares: Mapping[str, float]) -> Aligned:
 def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
     """Return every run's metrics on a split."""
     return {
-        name: rounded(metrics(of.labels, p, measuring.threshold, measuring.ece_bins))
+        name: rounded(
+            metrics(of.labels, p, measuring.threshold, measuring.ece_bins, measuring.smallest_probability)
+        )
         for name, p in of.p_fake.items()
     }
+
+
+def f1_at_equal_shares(c: Confusion, confidence: float) -> Interval:
+    """Return what F1 = 2 t / (1 + t + f) is where half of the images are fakes: t of them and f of the reals are
+    called fake. Test sets of unlike shares of fakes have unlike F1 by that alone.
+
+    The ends are where the ends of both shares would bring it, one at a time, taken together by squares as in
+    `intervals.independent`.
+    """
+    t, f = wilson(c.tp, c.tp + c.fn, confidence), wilson(c.fp, c.fp + c.tn, confidence)
+
+    def score(found: float, called: float) -> float:
+        return 2 * found / (1 + found + called)
+
+    value = score(t.value, f.value)
+    below = score(t.ends[0], f.value), score(t.value, f.ends[1])
+    above = score(t.ends[1], f.value), score(t.value, f.ends[0])
+    return Interval(
+        value,
+        value - hypot(*(value - end for end in below)),
+        value + hypot(*(value - end for end in above)),
+    )
 
 
 def compared(
@@ -140,17 +180,20 @@ def compared(
     A neighbour is the run with the next lower F1 (the weighted average among them). Holm's correction is over
     all of these pairs.
     """
-    sampled = bootstrap(
+    of_all = sample(
         test.labels,
         test.p_fake,
         resamples=measuring.resamples,
         seed=stream(measuring.seed, test_set),
         threshold=measuring.threshold,
+        smallest=measuring.smallest_probability,
     )
-    ranked = sorted(test.p_fake, key=lambda name: (-sampled.estimates[name]["f1"], name))
-    right = {name: (p >= measuring.threshold) == test.labels for name, p in test.p_fake.items()}
-    answers = {(a, b): mcnemar(right[a], right[b]) for a, b in pairwise(ranked)}
-    corrected = holm([answer.p_value for answer in answers.values()])
+    runs = of_all.detectors
+    ranked = sorted(runs, key=lambda name: (-runs[name].counts.f1, name))
+    pairs = list(pairwise(ranked))
+    answers = [mcnemar(runs[a].right, runs[b].right) for a, b in pairs]
+    f1_p = [resampled_p(runs[a].resampled["f1"] - runs[b].resampled["f1"]) for a, b in pairs]
+    answers_holm, f1_holm = holm([answer.p_value for answer in answers]), holm(f1_p)
     return RunComparison(
         test_set=test_set,
         n=len(test.labels),
@@ -158,17 +201,22 @@ def compared(
         threshold=measuring.threshold,
         confidence=measuring.confidence,
         resamples=measuring.resamples,
-        intervals=rounded({name: intervals(sampled, name, measuring.confidence) for name in ranked}),
-        confusion={name: confusion(test.labels, test.p_fake[name], measuring.threshold) for name in ranked},
+        intervals=rounded({name: intervals(of_all, name, measuring.confidence) for name in ranked}),
+        f1_at_equal_shares=rounded(
+            {name: f1_at_equal_shares(runs[name].counts, measuring.confidence) for name in ranked}
+        ),
+        confusion={name: runs[name].counts for name in ranked},
         neighbours=rounded(
             {
                 f"{a}_vs_{b}": Neighbours(
                     first=a,
                     second=b,
-                    f1=differences(sampled, a, sampled, b, measuring.confidence).f1,
-                    mcnemar=CorrectedMcNemar(**vars(answer), p_holm=p_holm),
+                    f1=differences(of_all, a, b, measuring.confidence).f1,
+                    p_value=f1_p[i],
+                    p_holm=f1_holm[i],
+                    mcnemar=CorrectedMcNemar(**vars(answers[i]), p_holm=answers_holm[i]),
                 )
-                for ((a, b), answer), p_holm in zip(answers.items(), corrected, strict=True)
+                for i, (a, b) in enumerate(pairs)
             }
         ),
         best=best(val.labels, val.p_fake, measuring.threshold),

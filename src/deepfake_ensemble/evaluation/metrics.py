@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.scoring.scores import THRESHOLD, confusion, log_losses, require_both_classes
+from deepfake_ensemble.scoring import scores
+from deepfake_ensemble.scoring.scores import THRESHOLD, confusion, require_both_classes
 
 ECE_BINS = 15
+# The smallest probability that log loss counts: scikit-learn's, the distance of 1 from the next float64.
+SMALLEST = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,16 @@ class Metrics:
 
 
 def metrics(
-    labels: np.ndarray, p_fake: np.ndarray, threshold: float = THRESHOLD, ece_bins: int = ECE_BINS
+    labels: np.ndarray,
+    p_fake: np.ndarray,
+    threshold: float = THRESHOLD,
+    ece_bins: int = ECE_BINS,
+    smallest: float = SMALLEST,
 ) -> Metrics:
     """Compute all metrics from labels (n,) in {0, 1} and probabilities (n,); an image is called fake from
     `threshold` up.
 
-    Precision is 0 where nothing is called fake. Raises UserError unless both classes occur.
+    Precision is 0 where nothing is called fake, as scikit-learn has it; comparisons leave it undefined. Raises UserError unless both classes occur.
     """
     require_both_classes(labels)
     c = confusion(labels, p_fake, threshold)
@@ -46,11 +53,22 @@ def metrics(
         f1=c.f1,
         auc=_auc(tps, fps),
         average_precision=_average_precision(tps, fps),
-        log_loss=float(log_losses(labels, p_fake).mean()),
+        log_loss=float(log_losses(labels, p_fake, smallest).mean()),
         brier=float(np.square(labels - p_fake).mean()),
         ece=expected_calibration_error(labels, p_fake, ece_bins),
         n=len(labels),
     )
+
+
+def bounded(p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
+    """Return probabilities none of which is nearer to 0 or 1 than `smallest`: where one is given to the wrong
+    class, its log loss is finite."""
+    return np.clip(p_fake, smallest, 1 - smallest)
+
+
+def log_losses(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
+    """Return each image's -ln(probability given to its class), (n,); see `bounded`."""
+    return scores.log_losses(labels, bounded(p_fake, smallest))
 
 
 def bin_indices(p_fake: np.ndarray, bins: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from deepfake_ensemble.evaluation.metrics import SMALLEST, bounded
 from deepfake_ensemble.foundation.errors import UserError
 
 ENSEMBLE = "ensemble"
@@ -13,12 +14,16 @@ Method = Literal["accuracy", "uniform", "log_loss"]
 
 
 def weights(
-    method: Method, labels: np.ndarray, p_fake: Mapping[str, np.ndarray], threshold: float = 0.5
+    method: Method,
+    labels: np.ndarray,
+    p_fake: Mapping[str, np.ndarray],
+    threshold: float = 0.5,
+    smallest: float = SMALLEST,
 ) -> dict[str, float]:
     """Return a weight >= 0 for each model, summing to 1, from validation labels (n,) and probabilities (n,).
 
     `accuracy`: shares of the accuracies at `threshold` (the paper's, eq. 2.24); `uniform`: all alike;
-    `log_loss`: those that minimise the log loss of the weighted sum.
+    `log_loss`: those that minimise the log loss of the weighted sum, of probabilities from `smallest` on.
     """
     if method == "accuracy":
         right = {name: np.count_nonzero((p >= threshold) == labels) for name, p in p_fake.items()}
@@ -26,7 +31,7 @@ def weights(
     if method == "uniform":
         return {name: 1 / len(p_fake) for name in p_fake}
     if method == "log_loss":
-        return _least_log_loss(labels, p_fake)
+        return _least_log_loss(labels, p_fake, smallest)
     raise UserError(f"ensemble.weighting: {method!r} is not one of {', '.join(get_args(Method))}")
 
 
@@ -56,7 +61,9 @@ def with_ensemble(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]
     return {**p_fake, ENSEMBLE: combine(weights, p_fake)}
 
 
-def _least_log_loss(labels: np.ndarray, p_fake: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _least_log_loss(
+    labels: np.ndarray, p_fake: Mapping[str, np.ndarray], smallest: float
+) -> dict[str, float]:
     """Minimise the convex -mean(ln(sum_i w_i q_i)) over the simplex, q_i being what model i gives to the
     true class.
 
@@ -68,12 +75,11 @@ def _least_log_loss(labels: np.ndarray, p_fake: Mapping[str, np.ndarray]) -> dic
     names = list(p_fake)
     if len(names) == 1:
         return {names[0]: 1.0}
-    eps = np.finfo(np.float64).eps
     given = np.stack([np.where(labels == 1, p_fake[name], 1 - p_fake[name]) for name in names])
-    given = np.clip(given, eps, 1 - eps)
+    given = bounded(given, smallest)
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        mixed = np.maximum((w[:, None] * given).sum(axis=0), eps)
+        mixed = np.maximum((w[:, None] * given).sum(axis=0), smallest)
         return -float(np.log(mixed).mean()), -(given / mixed).mean(axis=1)
 
     found = minimize(

@@ -80,7 +80,7 @@ def data_set_results(
         unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
         detectors={
             detector: DetectorResults(
-                metrics=vars(compared.detectors[detector]),
+                metrics={name: of for name, of in vars(compared.detectors[detector]).items() if of},
                 calibration=_calibration(labels, p, bins, confidence),
                 called_fake=_called_fake(labels, p, [t for t in points[detector].values() if t is not None]),
             )

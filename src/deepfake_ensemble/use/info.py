@@ -62,7 +62,9 @@ def _metrics(measured: DataSetResults) -> Iterator[str]:
 
 
 def _figure(figure: Interval | None) -> str:
-    return "-" if figure is None else f"{figure.value:.3f} ({figure.ci_low:.3f}-{figure.ci_high:.3f})"
+    if figure is None:
+        return "-"
+    return f"{figure.value:.3f}" + ("" if figure.ci_low is None else " ({:.3f}-{:.3f})".format(*figure.ends))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -24,7 +24,8 @@ def percent(share: float) -> str:
 
 
 def with_interval(figure: Interval) -> str:
-    return f"{percent(figure.value)} ({100 * figure.ci_low:.1f} to {100 * figure.ci_high:.1f})"
+    low, high = figure.ends
+    return f"{percent(figure.value)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def where(measured: DataSetResults) -> str:
@@ -52,10 +53,11 @@ def meaning(metadata: ModelMetadata, detector: str, p_fake: float) -> str:
     if found is None:
         return f"No image of {place(measured.name)} got such a P(fake): what it means was not measured."
     share = found.share_fake
+    low, high = share.ends
     return (
         f"Of the {found.n:,} images of {place(measured.name)} with a P(fake) of {found.low:.2f} to"
         f" {found.high:.2f}, {percent(share.value)} were fake ({round(100 * measured.confidence)} % interval:"
-        f" {100 * share.ci_low:.0f} to {100 * share.ci_high:.0f} %)."
+        f" {100 * low:.0f} to {100 * high:.0f} %)."
     )
 
 

@@ -47,7 +47,8 @@ def _forest(axes: Axes, figures: Mapping[str, Interval]) -> None:
     """Draw a detector's figure and its interval a row, the first on top."""
     for y, (name, style) in enumerate(plot_styles(list(figures)).items()):
         of = figures[name]
-        axes.plot([of.ci_low, of.ci_high], [y, y], color=style.colour, linewidth=1.3)
+        if of.ci_low is not None:
+            axes.plot(of.ends, [y, y], color=style.colour, linewidth=1.3)
         axes.plot([of.value], [y], color=style.colour, marker=style.marker, markersize=6)
     _rows(axes, [title(name) for name in figures])
 

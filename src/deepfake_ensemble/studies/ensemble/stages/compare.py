@@ -14,15 +14,16 @@ def main() -> None:
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.layouts import LAYOUTS
     from deepfake_ensemble.comparison import comparison_tables
-    from deepfake_ensemble.comparison.comparison import compare, cross_data_set
+    from deepfake_ensemble.comparison.comparison import Settings, compare, cross_data_set
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.section import INTERNAL
 
-    settings = params.read("comparison", ComparisonParams)
-    measuring = params.read("evaluation", EvaluationParams)
+    settings = Settings(
+        params.read("evaluation", EvaluationParams), params.read("comparison", ComparisonParams)
+    )
     data_sets = params.read("data_sets", dict[str, DataSet])
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     val = read_split(weights, "val")
@@ -32,12 +33,8 @@ def main() -> None:
             test,
             val,
             weights,
+            settings,
             data_set=name,
-            seed=settings.seed,
-            resamples=settings.resamples,
-            confidence=settings.confidence,
-            threshold=measuring.threshold,
-            ece_bins=measuring.ece_bins,
         )
         for name, test in tests.items()
     }
@@ -52,12 +49,9 @@ def main() -> None:
                 tests[INTERNAL],
                 tests[name],
                 weights,
+                settings,
                 names=(INTERNAL, name),
                 subjects=[LAYOUTS[data_set.layout].subject(path) for path in tests[name].paths],
-                seed=settings.seed,
-                resamples=settings.resamples,
-                confidence=settings.confidence,
-                threshold=measuring.threshold,
             )
             write_json(folder / "drop" / f"{name}.json", lost)
 

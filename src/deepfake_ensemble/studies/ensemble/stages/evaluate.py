@@ -23,7 +23,15 @@ def main(evaluation: str) -> None:
     write_json(
         folder / "metrics.json",
         {
-            name: rounded(metrics(tables.labels, p_fake, settings.threshold, settings.ece_bins))
+            name: rounded(
+                metrics(
+                    tables.labels,
+                    p_fake,
+                    settings.threshold,
+                    settings.ece_bins,
+                    settings.smallest_probability,
+                )
+            )
             for name, p_fake in detectors.items()
         },
     )

@@ -11,6 +11,7 @@ from deepfake_ensemble.foundation import command, params
 def main() -> None:
     profile = params.active_profile()
     command.pin_processor(profile)
+    from deepfake_ensemble.comparison.comparison import Settings
     from deepfake_ensemble.comparison.robustness import NoImages, RobustnessFigures, robustness, summary
     from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.predictions import read
@@ -21,8 +22,9 @@ def main() -> None:
     from deepfake_ensemble.studies.ensemble.report import robustness_page
 
     settings = params.read("robustness", Robustness)
-    comparison = params.read("comparison", ComparisonParams)
-    threshold = params.read("evaluation", EvaluationParams).threshold
+    measured = Settings(
+        params.read("evaluation", EvaluationParams), params.read("comparison", ComparisonParams)
+    )
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     predictions, reports = Path("predictions"), Path("reports")
     found: RobustnessFigures | NoImages = NoImages()
@@ -41,10 +43,7 @@ def main() -> None:
                 for data_set in settings.like
             },
             weights,
-            seed=comparison.seed,
-            resamples=comparison.resamples,
-            confidence=comparison.confidence,
-            threshold=threshold,
+            measured,
         )
     write_json(
         reports / "robustness/metrics.json", summary(found) if isinstance(found, RobustnessFigures) else {}

@@ -10,8 +10,8 @@ from deepfake_ensemble.foundation import command, params
 
 def main() -> None:
     command.pin_processor(params.active_profile())
+    from deepfake_ensemble.comparison.guessing import against_guessing
     from deepfake_ensemble.evaluation import weights_file
-    from deepfake_ensemble.evaluation.guessing import against_guessing
     from deepfake_ensemble.evaluation.predictions import read_split
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams
@@ -21,22 +21,26 @@ def main() -> None:
     models = params.read("models", dict[str, Any])
     val = read_split(models, "val")
     method = params.read("ensemble.weighting", Method)
-    threshold = params.read("evaluation", EvaluationParams).threshold
+    measuring = params.read("evaluation", EvaluationParams)
+    threshold = measuring.threshold
     confidence = params.read("comparison", ComparisonParams).confidence
     found = {model: against_guessing(val.labels, p, threshold, confidence) for model, p in val.p_fake.items()}
     for model, it in found.items():
-        if it.at_chance:
+        if it.at_chance or it.worse:
+            told = "worse than guessing" if it.worse else "not shown to do better than guessing"
             print(
-                f"warning: {model} is not shown to do better than guessing on the validation split (accuracy"
-                f" {it.accuracy:.3f} of {len(val.labels)} images, p = {it.p_value:.3f}): look at its learning"
-                f" curves, try another models.{model}.learning_rate",
+                f"warning: {model} is {told} on the validation split (of {len(val.labels)} images it calls"
+                f" {it.true_positive_rate:.3f} of the fakes and {it.false_positive_rate:.3f} of the real ones"
+                f" fake, p = {it.p_value:.3f}; AUC {it.auc.value:.3f}): look at its learning curves, try another"
+                f" models.{model}.learning_rate",
                 file=sys.stderr,
             )
     write_json(
         Path("reports/ensemble/validation.json"), rounded({model: asdict(it) for model, it in found.items()})
     )
     weights_file.write(
-        Path("reports/ensemble/weights.json"), weights(method, val.labels, val.p_fake, threshold)
+        Path("reports/ensemble/weights.json"),
+        weights(method, val.labels, val.p_fake, threshold, measuring.smallest_probability),
     )
 
 

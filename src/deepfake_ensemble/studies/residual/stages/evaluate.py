@@ -22,6 +22,7 @@ def main(test_set: str, split: str) -> None:
     measuring = evaluation.Measuring(
         threshold=measuring_params.threshold,
         ece_bins=measuring_params.ece_bins,
+        smallest_probability=measuring_params.smallest_probability,
         resamples=comparison.resamples,
         confidence=comparison.confidence,
         seed=comparison.seed,
