@@ -8,8 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from deepfake_ensemble.comparison.calibration import (
     BrierDecomposition,
     brier_decomposition,
+    ece_if_calibrated,
     fit_temperature,
+    in_the_large,
     reliability_curve,
+    too_sure,
     with_temperature,
 )
 from deepfake_ensemble.comparison.intervals import wilson
@@ -66,8 +69,8 @@ def test_the_parts_add_up_to_the_brier_score(n, bins):
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_the_temperature_is_that_of_a_logistic_regression_on_the_logit(factor):
     labels, p_fake = calibrated(20_000)
-    # Within what a float32 probability can say: logits beyond are clipped.
-    z = np.clip(factor * logit(p_fake), -16, 16)
+    # Within what a float64 probability can say: logits beyond are clipped.
+    z = np.clip(factor * logit(p_fake), -30, 30)
     fitted = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10).fit(z[:, None], labels)
     temperature = fit_temperature(labels, expit(z))
     assert temperature == pytest.approx(1 / fitted.coef_[0, 0], rel=1e-5)
@@ -92,3 +95,22 @@ def test_scaling_lowers_the_log_loss_and_changes_no_decision():
 )
 def test_there_is_no_temperature_for_detectors_never_wrong_or_no_better_than_chance(p_fake):
     assert fit_temperature(np.array([0, 0, 1, 1]), np.array(p_fake)) is None
+
+
+def test_right_probabilities_have_the_calibration_error_of_chance():
+    _, p_fake = calibrated(240)
+    got = ece_if_calibrated(p_fake, 15, draws=4000, seed=0)
+    rng = np.random.default_rng(1)
+    errors = [expected_calibration_error(rng.random(240) < p_fake, p_fake) for _ in range(2000)]
+    assert got.mean == pytest.approx(np.mean(errors), rel=0.03)
+    assert got.at_most == pytest.approx(np.quantile(errors, 0.95), rel=0.03)
+
+
+def test_the_mean_and_the_certainty_are_held_against_what_is_right():
+    labels, p_fake = calibrated(4000)
+    for found in (in_the_large(labels, p_fake), too_sure(labels, p_fake)):
+        assert found.ends[0] <= 0 <= found.ends[1]
+    assert in_the_large(labels, p_fake).value == pytest.approx(p_fake.mean() - labels.mean())
+    sharp = expit(3 * logit(p_fake))
+    assert too_sure(labels, sharp).ends[0] > 0
+    assert in_the_large(labels, np.clip(p_fake + 0.1, 0, 1)).ends[0] > 0

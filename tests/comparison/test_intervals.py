@@ -1,156 +1,12 @@
+"""Intervals of shares and their differences, by others' implementations and by what they hold."""
+
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import metrics as sk
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from deepfake_ensemble.comparison import intervals as module
-from deepfake_ensemble.comparison.intervals import (
-    METRICS,
-    bootstrap,
-    differences,
-    interval,
-    intervals,
-    wilson,
-)
-from deepfake_ensemble.evaluation.metrics import metrics
-from deepfake_ensemble.foundation.errors import UserError
-
-
-def detectors(n, seed=0, digits=None):
-    rng = np.random.default_rng(seed)
-    labels = (rng.random(n) < 0.4).astype(int)
-    p_fake = {
-        name: 1 / (1 + np.exp(-rng.normal(skill * (2 * labels - 1), 1.5)))
-        for name, skill in (("a", 0.5), ("b", 1.5))
-    }
-    return labels, {name: p if digits is None else np.round(p, digits) for name, p in p_fake.items()}
-
-
-def by_scikit_learn(labels, p_fake, times):
-    called = p_fake >= 0.5
-    return {
-        "accuracy": sk.accuracy_score(labels, called, sample_weight=times),
-        "precision": sk.precision_score(labels, called, sample_weight=times, zero_division=0),
-        "recall": sk.recall_score(labels, called, sample_weight=times),
-        "f1": sk.f1_score(labels, called, sample_weight=times),
-        "auc": sk.roc_auc_score(labels, p_fake, sample_weight=times),
-        "average_precision": sk.average_precision_score(labels, p_fake, sample_weight=times),
-        "log_loss": sk.log_loss(labels, p_fake, sample_weight=times),
-    }
-
-
-@pytest.mark.parametrize("digits", [None, 1, 0])
-def test_every_resample_has_the_metrics_that_scikit_learn_gives_the_images_drawn(digits):
-    labels, p_fake = detectors(90, digits=digits)
-    got = bootstrap(labels, p_fake, resamples=40, seed=[3, 4])
-    fakes, reals = int(labels.sum()), int((1 - labels).sum())
-    draw_fake, draw_real = (np.random.default_rng(s) for s in np.random.SeedSequence([3, 4]).spawn(2))
-    for r in range(40):
-        times = np.zeros(len(labels))
-        times[labels == 1] = np.bincount(draw_fake.integers(0, fakes, fakes), minlength=fakes)
-        times[labels == 0] = np.bincount(draw_real.integers(0, reals, reals), minlength=reals)
-        for name, p in p_fake.items():
-            want = by_scikit_learn(labels, p, times)
-            assert {metric: got.resampled[name][metric][r] for metric in METRICS} == pytest.approx(
-                want, abs=1e-12
-            )
-
-
-def test_estimates_are_the_metrics_of_the_images_themselves():
-    labels, p_fake = detectors(200)
-    got = bootstrap(labels, p_fake, resamples=10, seed=0)
-    for name, p in p_fake.items():
-        assert got.estimates[name] == {metric: getattr(metrics(labels, p), metric) for metric in METRICS}
-
-
-def test_intervals_agree_with_scipys_bootstrap():
-    labels, p_fake = detectors(400)
-    got = intervals(bootstrap(labels, p_fake, resamples=5000, seed=1), "b")
-
-    def accuracy(fakes, reals, axis):
-        return ((fakes >= 0.5).sum(axis=axis) + (reals < 0.5).sum(axis=axis)) / len(labels)
-
-    def auc(fakes, reals):
-        return stats.mannwhitneyu(fakes, reals).statistic / (len(fakes) * len(reals))
-
-    p = p_fake["b"]
-    for metric, statistic, resamples in (("accuracy", accuracy, 5000), ("auc", auc, 1500)):
-        theirs = stats.bootstrap(
-            (p[labels == 1], p[labels == 0]),
-            statistic,
-            n_resamples=resamples,
-            vectorized=metric == "accuracy",
-            method="percentile",
-            rng=np.random.default_rng(2),
-        ).confidence_interval
-        width = theirs.high - theirs.low
-        assert getattr(got, metric).ci_low == pytest.approx(theirs.low, abs=0.1 * width)
-        assert getattr(got, metric).ci_high == pytest.approx(theirs.high, abs=0.1 * width)
-        assert getattr(got, metric).ci_low < getattr(got, metric).value < getattr(got, metric).ci_high
-
-
-def test_the_interval_is_as_wide_as_the_confidence_asks():
-    resampled = np.arange(1001) / 1000
-    assert interval(0.5, resampled, 0.9) == module.Interval(0.5, pytest.approx(0.05), pytest.approx(0.95))
-    assert interval(0.5, resampled) == module.Interval(0.5, pytest.approx(0.025), pytest.approx(0.975))
-
-
-def test_resamples_are_shared_between_detectors_and_repeat_with_the_seed():
-    labels, p_fake = detectors(300)
-    both = bootstrap(labels, p_fake, resamples=100, seed=5)
-    alone = bootstrap(labels, {"b": p_fake["b"]}, resamples=100, seed=5)
-    other = bootstrap(labels, p_fake, resamples=100, seed=6)
-    for metric in METRICS:
-        assert np.array_equal(both.resampled["b"][metric], alone.resampled["b"][metric])
-        assert not np.array_equal(both.resampled["b"][metric], other.resampled["b"][metric])
-
-
-def test_paired_differences_are_narrower_than_independent_ones():
-    labels, p_fake = detectors(300)
-    p_fake["c"] = np.clip(p_fake["b"] + 0.01, 0, 1)
-    one = bootstrap(labels, p_fake, resamples=500, seed=5)
-    other = bootstrap(labels, p_fake, resamples=500, seed=6)
-    paired, independent = differences(one, "c", one, "b"), differences(one, "c", other, "b")
-    for metric in ("accuracy", "log_loss"):
-        both = [getattr(of, metric) for of in (paired, independent)]
-        assert both[0].value == both[1].value
-        widths = [of.ci_high - of.ci_low for of in both]
-        assert widths[0] < widths[1] / 3
-    same = differences(one, "b", one, "b")
-    assert {(d.value, d.ci_low, d.ci_high) for d in vars(same).values()} == {(0, 0, 0)}
-
-
-@pytest.mark.parametrize("batch", [1, 1000, 10**6])
-def test_the_size_of_a_batch_does_not_show(monkeypatch, batch):
-    labels, p_fake = detectors(100)
-    want = bootstrap(labels, p_fake, resamples=37, seed=1)
-    monkeypatch.setattr(module, "_BATCH", batch)
-    got = bootstrap(labels, p_fake, resamples=37, seed=1)
-    for metric in METRICS:
-        np.testing.assert_allclose(
-            got.resampled["a"][metric], want.resampled["a"][metric], rtol=0, atol=1e-12
-        )
-
-
-def test_detectors_that_are_all_right_or_all_wrong_have_intervals_without_width():
-    labels = np.array([0, 0, 1, 1, 1])
-    got = bootstrap(labels, {"right": labels / 1.0, "wrong": 1.0 - labels}, resamples=50, seed=0)
-    for name, value in (("right", 1.0), ("wrong", 0.0)):
-        found = intervals(got, name)
-        for metric in ("accuracy", "precision", "recall", "f1", "auc"):
-            assert getattr(found, metric) == module.Interval(value, value, value)
-
-
-def test_no_fake_called_gives_precision_zero_and_one_image_of_each_class_is_enough():
-    got = intervals(bootstrap(np.array([0, 1]), {"a": np.array([0.1, 0.2])}, resamples=20, seed=0), "a")
-    assert got.precision == module.Interval(0, 0, 0)
-    assert got.auc == module.Interval(1, 1, 1)
-
-
-def test_one_class_is_refused():
-    with pytest.raises(UserError, match="all 1 images are fake"):
-        bootstrap(np.array([1]), {"a": np.array([0.5])}, resamples=10, seed=0)
+from deepfake_ensemble.comparison import intervals
+from deepfake_ensemble.comparison.intervals import Interval, f1, independent, paired, tango_z, wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 30), (30, 30), (7, 30), (9_990, 10_000)])
@@ -158,5 +14,104 @@ def test_one_class_is_refused():
 def test_intervals_of_shares_equal_those_of_statsmodels(k, n, confidence):
     low, high = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
     got = wilson(k, n, confidence)
-    assert (got.value, got.ci_low, got.ci_high) == pytest.approx((k / n, low, high), abs=1e-12)
-    assert 0 <= got.ci_low < got.ci_high <= 1
+    assert (got.value, *got.ends) == pytest.approx((k / n, low, high), abs=1e-12)
+    assert 0 <= got.ends[0] < got.ends[1] <= 1
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 50), (2, 50), (1, 51), (2, 240), (3, 240)])
+def test_with_few_successes_the_end_is_the_poisson_distributions(k, n):
+    low = stats.chi2.ppf(0.05, 2 * k) / 2 / n  # Brown, Cai & DasGupta 2001, section 4.1.1
+    assert wilson(k, n).ends[0] == pytest.approx(low, rel=1e-9)
+    assert wilson(n - k, n).ends[1] == pytest.approx(1 - low, rel=1e-9)
+
+
+def coverage(p, n, of=wilson):
+    """The exact share of cases in which the interval holds p."""
+    chances = stats.binom.pmf(np.arange(n + 1), n, p)
+    return sum(c for k, c in enumerate(chances) if of(k, n).ends[0] <= p <= of(k, n).ends[1])
+
+
+@pytest.mark.parametrize("p", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("n", [6, 100, 240, 1_000])
+def test_a_share_lies_in_its_interval_in_at_least_so_many_cases(p, n):
+    assert coverage(p, n) >= (0.93 if n * (1 - p) >= 1 - 1e-9 else 0.90)
+
+
+@pytest.mark.parametrize("counts", [(56, 70, 48, 80), (9, 10, 3, 10), (6, 7, 2, 7), (10, 10, 0, 20)])
+def test_independent_differences_equal_newcombes_of_statsmodels(counts):
+    a, n, b, m = counts
+    want = confint_proportions_2indep(a, n, b, m, method="newcomb")
+    plain = [
+        Interval(k / size, *proportion_confint(k, size, method="wilson")) for k, size in ((a, n), (b, m))
+    ]
+    assert independent(*plain).ends == pytest.approx(want, abs=1e-12)
+
+
+def test_where_the_ends_of_either_are_unknown_so_are_the_differences():
+    assert independent(Interval(1, None, None), wilson(1, 2)) == Interval(0.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "n"), [(12, 2, 50), (4, 0, 240), (0, 0, 60), (30, 30, 100), (5, 0, 5)]
+)
+def test_the_ends_of_a_paired_difference_are_where_the_score_test_is_at_its_level(only_a, only_b, n):
+    got = paired(only_a, only_b, n)
+    low, high = got.ends
+    assert -1 <= low <= got.value <= high <= 1 and low < high
+    for end, z in ((low, 1.959964), (high, -1.959964)):
+        if abs(end) < 1 - 1e-9:
+            assert tango_z(only_a, only_b, n, end) == pytest.approx(z, abs=1e-4)
+            # The nuisance share, found by brute force: the likeliest with this difference.
+            q = np.linspace(max(0, -end), (1 - end) / 2, 400_001)[1:-1]
+            likelihood = (
+                only_a * np.log(q + end)
+                + only_b * np.log(q)
+                + (n - only_a - only_b) * np.log(np.maximum(1 - 2 * q - end, 1e-300))
+            )
+            best = q[likelihood.argmax()]
+            z_at = (only_a - only_b - n * end) / np.sqrt(n * (2 * best + end * (1 - end)))
+            assert z_at == pytest.approx(z, abs=0.01)
+
+
+def test_the_published_paired_interval():
+    # Of 50 pairs, 12 and 2 of them discordant, by Newcombe (1998): 0.0569 to 0.3404. The score ends lie near.
+    low, high = paired(12, 2, 50).ends
+    assert 0.05 < low < 0.07 and 0.33 < high < 0.37
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "n"), [(0.03, 0.01, 240), (0.004, 0.0, 240), (0.2, 0.1, 100), (0.01, 0.01, 1000)]
+)
+def test_a_paired_difference_lies_in_its_interval_in_most_cases(only_a, only_b, n):
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(n, [only_a, only_b, 1 - only_a - only_b], size=3000)
+    true = only_a - only_b
+    kinds, counts = np.unique(drawn, axis=0, return_counts=True)
+    held = sum(
+        count
+        for (a, b, _), count in zip(kinds.tolist(), counts.tolist(), strict=True)
+        if paired(a, b, n).ends[0] <= true <= paired(a, b, n).ends[1]
+    )
+    assert held / 3000 >= 0.93
+
+
+@pytest.mark.parametrize(("found", "called"), [(0.9, 0.05), (0.99, 0.01), (1.0, 0.005), (0.5, 0.5)])
+def test_f1_lies_in_its_interval_in_most_cases(found, called):
+    """Of 120 fakes and 120 reals each."""
+    rng = np.random.default_rng(0)
+    true = 2 * found / (1 + found + called)
+    tp, fp = rng.binomial(120, found, 3000), rng.binomial(120, called, 3000)
+    ends = [f1(int(t), int(f), 120 - int(t)).ends for t, f in zip(tp, fp, strict=True)]
+    assert np.mean([low <= true <= high for low, high in ends]) >= 0.93
+
+
+def test_a_mean_has_students_interval():
+    values = np.random.default_rng(0).exponential(size=50)
+    want = stats.ttest_1samp(values, 0).confidence_interval()
+    assert intervals.mean(values).ends == pytest.approx(tuple(want), rel=1e-10)
+    assert intervals.mean(np.ones(3)) == Interval(1, None, None)
+
+
+def test_an_interval_without_ends_says_so():
+    with pytest.raises(ValueError, match="without ends"):
+        _ = Interval(1.0, None, None).ends

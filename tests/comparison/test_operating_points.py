@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from deepfake_ensemble.comparison.intervals import wilson
-from deepfake_ensemble.comparison.operating_points import operating_point, threshold_for_fpr, youden
+from deepfake_ensemble.comparison.operating_points import (
+    expected_rate,
+    operating_point,
+    predictive_values,
+    selective,
+    threshold_for_fpr,
+    youden,
+)
 from deepfake_ensemble.scoring.scores import Confusion
 
 few = st.lists(
@@ -80,3 +87,40 @@ def test_an_operating_point_counts_and_bounds():
     assert got.precision == wilson(1, 2)
     assert got.accuracy == wilson(3, 5)
     assert operating_point(np.array([0, 1]), np.array([0.1, 0.2]), 0.9).precision is None
+
+
+def test_one_real_in_a_hundred_lets_expect_two():
+    """By simulation, whatever the scores: here uniform ones, so that a threshold's own rate is known."""
+    got = expected_rate(100, Fraction(1, 100))
+    assert (got.value, *got.ends) == pytest.approx((0.0198, 0.0024, 0.0545), abs=1e-4)
+    rng = np.random.default_rng(0)
+    labels = np.zeros(100)
+    rates = [1 - threshold_for_fpr(labels, rng.random(100), Fraction(1, 100)) for _ in range(4000)]
+    assert np.mean(rates) == pytest.approx(
+        got.value, abs=0.006
+    )  # the threshold lies halfway to the next score
+
+
+def test_predictive_values_are_bayes_rule_and_lie_in_their_intervals():
+    c = Confusion(tp=90, fp=5, tn=95, fn=10)
+    got = predictive_values(c, 0.01)
+    assert got.positive.value == pytest.approx(0.01 * 0.9 / (0.01 * 0.9 + 0.99 * 0.05))
+    assert got.negative.value == pytest.approx(0.99 * 0.95 / (0.99 * 0.95 + 0.01 * 0.1))
+    assert predictive_values(Confusion(tp=0, fp=0, tn=10, fn=10), 0.5).positive is None
+    assert predictive_values(c, 90 / 185).positive.value < predictive_values(c, 0.5).positive.value
+    rng = np.random.default_rng(0)
+    held = []
+    for tp, fp in zip(
+        rng.binomial(100, 0.9, 3000).tolist(), rng.binomial(100, 0.05, 3000).tolist(), strict=True
+    ):
+        found = predictive_values(Confusion(tp=tp, fp=fp, tn=100 - fp, fn=100 - tp), 0.1).positive
+        held.append(found.ends[0] <= 0.1 * 0.9 / (0.1 * 0.9 + 0.9 * 0.05) <= found.ends[1])
+    assert np.mean(held) >= 0.93
+
+
+def test_the_surest_images_are_answered_first():
+    labels = np.array([1, 1, 0, 0] * 25)
+    p_fake = np.tile([0.95, 0.4, 0.1, 0.3], 25)
+    by_share = {round(of.share, 2): of.accuracy.value for of in selective(labels, p_fake, 0.5)}
+    assert by_share[1.0] == 0.75  # P(fake) of 0.4 is wrong, and the least sure
+    assert by_share[0.75] == by_share[0.5] == by_share[0.25] == 1.0

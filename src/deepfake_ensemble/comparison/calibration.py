@@ -114,9 +114,15 @@ def in_the_large(labels: np.ndarray, p_fake: np.ndarray, confidence: float = CON
     return mean(p_fake - labels, confidence)
 
 
-def certainty(p_fake: np.ndarray) -> float:
-    """Return the mean probability of the likelier class: one half says nothing, 1 leaves no doubt."""
-    return float(np.maximum(p_fake, 1 - p_fake).mean())
+def certainty(p_fake: np.ndarray) -> np.ndarray:
+    """Return the probability of each image's likelier class, (n,), from one half to 1."""
+    return np.maximum(p_fake, 1 - p_fake)
+
+
+def too_sure(labels: np.ndarray, p_fake: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean certainty less the share of images whose likelier class is right, with Student's
+    interval; where both classes are as likely, fake is taken."""
+    return mean(certainty(p_fake) - ((p_fake >= 0.5) == labels), confidence)
 
 
 def fit_temperature(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> float | None:

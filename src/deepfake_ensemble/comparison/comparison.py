@@ -22,6 +22,7 @@ from deepfake_ensemble.comparison.calibration import (
     fit_temperature,
     in_the_large,
     reliability_curve,
+    too_sure,
     with_temperature,
 )
 from deepfake_ensemble.comparison.complementarity import (
@@ -60,7 +61,7 @@ from deepfake_ensemble.comparison.paired import (
     odds_ratio,
 )
 from deepfake_ensemble.comparison.sample import Sample, differences, intervals, sample, stream
-from deepfake_ensemble.comparison.verdicts import Calibrated, Finding, calibrated, found
+from deepfake_ensemble.comparison.verdicts import Calibrated, Finding, Scaling, calibrated, found, scaling
 from deepfake_ensemble.evaluation.metrics import Metrics, log_losses, metrics
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
@@ -197,13 +198,15 @@ class NoWeighting:
 
 @dataclass(frozen=True)
 class Scaled:
-    """What temperature scaling makes of the probabilities; log_loss_gain: how much log loss it saves."""
+    """What temperature scaling makes of the probabilities; log_loss_gain: how much log loss it saves,
+    and what follows."""
 
     ece: float
     log_loss: float
     brier: float
     log_loss_gain: Interval
     p_value: float | None
+    verdict: Scaling
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,8 @@ class Calibration:
     """How far the probabilities can be taken at their word.
 
     ece_if_calibrated: what the calibration error would be if they could; in_the_large: the mean P(fake) less
-    the share of fakes; certainty: the mean probability of the likelier class; temperature: fitted on
+    the share of fakes; certainty: the mean probability of the likelier class; too_sure: that less the share
+    of right calls; temperature: fitted on
     validation, None, with the reason, where none is best.
     """
 
@@ -220,6 +224,7 @@ class Calibration:
     ece_if_calibrated: Chance
     in_the_large: Interval
     certainty: float
+    too_sure: Interval
     log_loss: float
     brier: BrierDecomposition
     temperature: float | None
@@ -287,6 +292,7 @@ class Comparison:
     n_real: int
     threshold: float
     confidence: float
+    power: float
     resamples: int
     notes: list[str]
     members: dict[str, Member]
@@ -295,7 +301,7 @@ class Comparison:
     question: dict[Tested, Finding]
     best_here: dict[Tested, str]
     shares: dict[Tested, Finding] | None
-    best_weights: BestWeights
+    best_weights: BestWeights | None
     pairs: dict[str, PairTests]
     cochrans_q: CochransQ | None
     complementarity: Complementarity
@@ -355,6 +361,7 @@ def compare(
     shares = _subset_shares(on_val, threshold)
     weightings = _weightings(on_val, shares, settings)
     halves, best = _best_weights(on_test, settings, data_set)
+    combined = {_BEST: best} if halves else {}
 
     measured = settings.sample(
         on_test,
@@ -362,7 +369,7 @@ def compare(
             **detectors,
             **{_weighting(method): combine(w, on_test.p_fake) for method, w in weightings.items() if w},
             **{f"subset {name}": _among(w, on_test.p_fake) for name, w in shares.items() if w},
-            _BEST: best,
+            **combined,
         },
         data_set,
     )
@@ -379,6 +386,7 @@ def compare(
             n_real=len(labels) - fakes,
             threshold=threshold,
             confidence=confidence,
+            power=settings.comparing.power,
             resamples=settings.comparing.resamples,
             notes=_notes(figures),
             members={
@@ -555,7 +563,9 @@ def _best_weights(
     test: Aligned, settings: Settings, data_set: str
 ) -> tuple[list[dict[str, float]], np.ndarray]:
     """Return the weights of least log loss on each random half of the images, of each class, and P(fake) of
-    every image by those of the half that it is not in."""
+    every image by those of the half that it is not in; none where a class has a single image."""
+    if min(np.bincount(test.labels, minlength=2)) < 2:
+        return [], np.empty(0)
     rng = np.random.default_rng(stream(settings.comparing.seed, f"{data_set} halves"))
     first = np.zeros(len(test.labels), dtype=bool)
     for label in (0, 1):
@@ -571,9 +581,10 @@ def _best_weights(
     return found, p_fake
 
 
-def _found_best(halves: list[dict[str, float]], of: Sample, settings: Settings) -> BestWeights:
+def _found_best(halves: list[dict[str, float]], of: Sample, settings: Settings) -> BestWeights | None:
     less_uniform = _against(of, _BEST, _weighting("uniform"), settings.level)
-    assert less_uniform is not None
+    if less_uniform is None:
+        return None
     return BestWeights(
         halves=halves,
         metrics=intervals(of, _BEST, settings.confidence),
@@ -691,20 +702,28 @@ def _calibration(val: _LabelsAndP, test: _LabelsAndP, settings: Settings, seed: 
     by_chance = ece_if_calibrated(
         p, bins, draws=settings.comparing.resamples, seed=seed, confidence=confidence
     )
-    bias = in_the_large(labels, p, confidence)
+    bias, sure = in_the_large(labels, p, confidence), too_sure(labels, p, confidence)
     scaled = None
     if temperature is not None:
         p_scaled = with_temperature(p, temperature, smallest)
         after = settings.metrics(labels, p_scaled)
         gain = log_losses(labels, p, smallest) - log_losses(labels, p_scaled, smallest)
         saved = mean_test(gain, confidence)
-        scaled = Scaled(after.ece, after.log_loss, after.brier, saved.difference, saved.p_value)
+        scaled = Scaled(
+            after.ece,
+            after.log_loss,
+            after.brier,
+            saved.difference,
+            saved.p_value,
+            scaling(saved.difference, saved.p_value, confidence),
+        )
     return Calibration(
-        verdict=calibrated(before.ece, by_chance.at_most, fit_temperature(labels, p, smallest), bias),
+        verdict=calibrated(before.ece, by_chance.at_most, sure, bias),
         ece=before.ece,
         ece_if_calibrated=by_chance,
         in_the_large=bias,
-        certainty=certainty(p),
+        certainty=float(certainty(p).mean()),
+        too_sure=sure,
         log_loss=before.log_loss,
         brier=brier_decomposition(labels, p, bins),
         temperature=temperature,

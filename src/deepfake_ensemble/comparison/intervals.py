@@ -82,9 +82,9 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     few = 2 if n <= 50 else 3
     low, high = max(0.0, middle - half), min(1.0, middle + half)
-    if successes <= few:
+    if 2 * successes < n and successes <= few:
         low = _poisson_mean(successes, 1 - confidence) / n
-    if n - successes <= few:
+    if 2 * successes > n and n - successes <= few:
         high = 1 - _poisson_mean(n - successes, 1 - confidence) / n
     return Interval(share, min(low, share), max(high, share))
 

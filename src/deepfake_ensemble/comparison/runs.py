@@ -145,8 +145,8 @@ def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
 
 
 def f1_at_equal_shares(c: Confusion, confidence: float) -> Interval:
-    """Return what F1 = 2 t / (1 + t + f) is where half of the images are fakes: t of them and f of the reals are
-    called fake. Test sets of unlike shares of fakes have unlike F1 by that alone.
+    """Return what F1 = 2 t / (1 + t + f) is where half of the images are fakes: t of them and f of the reals
+    are called fake. Test sets of unlike shares of fakes have unlike F1 by that alone.
 
     The ends are where the ends of both shares would bring it, one at a time, taken together by squares as in
     `intervals.independent`.

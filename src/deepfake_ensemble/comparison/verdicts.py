@@ -26,10 +26,10 @@ def verdict(of: Contrast, confidence: float) -> Verdict:
     """Return what a comparison says of its first detector.
 
     helps, hurts: the test, with Holm's correction for its family, finds a difference; with "little" behind it
-    if the two one-sided tests find it smaller than the margin. same: both say the same of all images.
-    cannot: the second makes no mistake here, so that nothing could be shown to be better. equivalent: no
-    difference is found, and the one-sided tests find that none is larger than the margin. unclear: so many
-    images cannot tell.
+    if the two one-sided tests find it smaller than the margin. cannot: the second makes no mistake here, so
+    that nothing could be shown to be better. equivalent: no difference is found, and the one-sided tests find
+    that none is larger than the margin. same: both are right on the same images, or say the same of them.
+    unclear: so many images cannot tell.
     """
     alpha = 1 - confidence
     small = of.p_equivalent is not None and of.p_equivalent < alpha
@@ -37,35 +37,46 @@ def verdict(of: Contrast, confidence: float) -> Verdict:
         if of.gain.value > 0:
             return "helps little" if small else "helps"
         return "hurts little" if small else "hurts"
-    if of.gain.ci_low is None and of.gain.value == 0:
-        return "same"
     if of.metric != "log_loss" and of.second_value == 1:
         return "cannot"
-    return "equivalent" if small else "unclear"
+    if small:
+        return "equivalent"
+    return "same" if of.p_value is None and of.gain.value == 0 else "unclear"
+
+
+Scaling = Literal["helps", "hurts", "unclear"]
+
+
+def scaling(saved: Interval, p_value: float | None, confidence: float) -> Scaling:
+    """Return what a temperature does to log loss: saved is what it lowers it by, tested image by image."""
+    if p_value is None or p_value >= 1 - confidence:
+        return "unclear"
+    return "helps" if saved.value > 0 else "hurts"
 
 
 Calibrated = Literal["too sure", "too unsure", "off", "not shown to be wrong"]
 
 
-def calibrated(
-    ece: float, ece_at_most: float, temperature: float | None, in_the_large: Interval
-) -> Calibrated:
+def calibrated(ece: float, ece_at_most: float, too_sure: Interval, in_the_large: Interval) -> Calibrated:
     """Return whether probabilities can be taken at their word.
 
     Args:
         ece: the calibration error found.
         ece_at_most: what it would stay below, as often as the confidence says, if they were right.
-        temperature: that is best on these very images; None if none is.
+        too_sure: by how much the mean probability of the likelier class exceeds the share of right calls.
         in_the_large: the mean of P(fake) less the share of fakes.
 
     Returns:
-        "too sure" or "too unsure" where the error is larger than that and the temperature says which way;
-        "off" where it is larger, or the mean is wrong, and no temperature tells more.
+        "too sure" or "too unsure" where the error is larger than by chance and the likelier class is right
+        less often, or more often, than the probabilities say; "off" where only the error, or the mean of
+        P(fake), is not what it should be.
     """
-    low, high = in_the_large.ci_low, in_the_large.ci_high
-    biased = low is not None and high is not None and not low <= 0 <= high
-    if ece <= ece_at_most and not biased:
-        return "not shown to be wrong"
-    if ece <= ece_at_most or temperature is None:
-        return "off"
-    return "too sure" if temperature > 1 else "too unsure"
+    if ece > ece_at_most and _beyond(too_sure):
+        return "too sure" if too_sure.value > 0 else "too unsure"
+    return "off" if ece > ece_at_most or _beyond(in_the_large) else "not shown to be wrong"
+
+
+def _beyond(of: Interval) -> bool:
+    if of.ci_low is None:  # it is the same on every image
+        return of.value != 0
+    return not of.ends[0] <= 0 <= of.ends[1]

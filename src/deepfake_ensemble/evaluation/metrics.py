@@ -41,7 +41,8 @@ def metrics(
     """Compute all metrics from labels (n,) in {0, 1} and probabilities (n,); an image is called fake from
     `threshold` up.
 
-    Precision is 0 where nothing is called fake, as scikit-learn has it; comparisons leave it undefined. Raises UserError unless both classes occur.
+    Precision is 0 where nothing is called fake, as scikit-learn has it; comparisons leave it undefined.
+    Raises UserError unless both classes occur.
     """
     require_both_classes(labels)
     c = confusion(labels, p_fake, threshold)

@@ -34,28 +34,33 @@ class Bounded(Protocol):
     @property
     def value(self) -> float: ...
     @property
-    def ci_low(self) -> float: ...
+    def ci_low(self) -> float | None: ...
     @property
-    def ci_high(self) -> float: ...
+    def ci_high(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
 class Range:
-    """A figure with its interval: below it in small print, or in brackets."""
+    """A figure with its interval, below it in small print, or in brackets; without, where its ends are
+    unknown."""
 
     value: Number
-    low: Number
-    high: Number
+    low: Number | None
+    high: Number | None
 
     @property
-    def ends(self) -> tuple[Number, str, Number]:
+    def ends(self) -> tuple[Number, str, Number] | None:
+        if self.low is None or self.high is None:
+            return None
         signed = any(sign in end.text for end in (self.low, self.high) for sign in "+−")
         return self.low, " to " if signed else "–", self.high
 
     def __str__(self) -> str:
-        return f"{self.value} ({''.join(map(str, self.ends))})"
+        return str(self.value) if self.ends is None else f"{self.value} ({''.join(map(str, self.ends))})"
 
     def __html__(self) -> str:
+        if self.ends is None:
+            return f"{self.value.__html__()}<small>not known</small>"
         low, between, high = self.ends
         return f"{self.value.__html__()}<small>{low.__html__()}{between}{high.__html__()}</small>"
 
@@ -70,7 +75,8 @@ def interval(figure: Bounded | None, show: Callable[..., Number], *digits: int) 
     """
     if figure is None:
         return None
-    return Range(*(show(value, *digits) for value in (figure.value, figure.ci_low, figure.ci_high)))
+    low, high = (optional(end, show, *digits) for end in (figure.ci_low, figure.ci_high))
+    return Range(show(figure.value, *digits), low, high)
 
 
 def optional(value: float | None, show: Callable[..., Number], *digits: int) -> Number | None:

@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from deepfake_ensemble.evaluation.guessing import Guessing
 
 from deepfake_ensemble.comparison.comparison import NoWeighting, Weighting
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.evaluation.guessing import Guessing
 from deepfake_ensemble.studies.ensemble.report.answer import answered, as_markdown
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 

@@ -1,55 +1,50 @@
 """The study's question answered from its figures: does weighted averaging help?
 
-The words are in templates/answer.jinja.
+What may be said follows the rules of `comparison.verdicts`; the words are in templates/answer.jinja.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from deepfake_ensemble.comparison.comparison import Weighting
+from deepfake_ensemble.comparison.comparison import Calibration, Member, Weighting
+from deepfake_ensemble.comparison.guessing import Guessing
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.evaluation.guessing import Guessing
+from deepfake_ensemble.comparison.paired import Tested
+from deepfake_ensemble.comparison.verdicts import Finding
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.pages.rendering import render
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 
-Verdict = Literal["helps", "hurts", "not shown"]
-
 
 @dataclass(frozen=True)
 class Answer:
-    """What one data set says of the ensemble and its best member there.
+    """What one data set says of the ensemble.
 
     Attributes:
         evaluation: of the data set.
-        best: the member with the highest accuracy there.
         accuracy: the ensemble's.
-        gain: that less the best member's.
-        p: of the paired test between the two, by Holm's correction.
-        verdict: what follows.
+        guessing: whether it tells the classes apart there.
+        question: by metric, against the member that is the best on validation.
+        best_here: by metric, the member that is better on these images; None where none is.
+        shares: the study's weights against equal ones, by metric; None where accuracies give none.
+        decisions: how many images these decide otherwise.
+        best: the best that weights can do against equal ones, by metric; None where a class has one image.
         drop: what the ensemble loses from the internal test; None for that itself.
-        may_guess: whether always the more frequent class might be right as often.
+        calibration: the ensemble's.
+        members_certainty: that of the members, weighted.
     """
 
     evaluation: Evaluation
-    best: str
     accuracy: Interval
-    gain: Interval
-    p: float
-    verdict: Verdict
-    drop: Interval | None
-    may_guess: bool
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What the study's weights change against equal ones on the internal test."""
-
-    evaluation: Evaluation
-    verdict: Verdict
-    change: Interval
+    guessing: Guessing
+    question: Mapping[Tested, Finding]
+    best_here: Mapping[Tested, str | None]
+    shares: Mapping[Tested, Finding] | None
     decisions: int
+    best: Mapping[Tested, Finding] | None
+    drop: Interval | None
+    calibration: Calibration
+    members_certainty: float
 
 
 @dataclass(frozen=True)
@@ -57,63 +52,54 @@ class Answers:
     """All that is said of the question.
 
     Attributes:
-        failures: models that may be guessing.
+        failures: members that may be guessing on validation, or do worse.
         answers: the internal test's first.
-        weights: None where accuracies give none.
     """
 
-    failures: Mapping[str, Guessing]
+    failures: Mapping[str, Member]
     answers: Sequence[Answer]
-    weights: Weights | None
+
+    @property
+    def weight_of_failures(self) -> float:
+        return sum(member.weight for member in self.failures.values())
 
 
-def answered(evaluations: Sequence[Evaluation], validation: Mapping[str, Guessing]) -> Answers:
-    """Return what the evaluations, of which the internal test comes first, and validation say."""
+def answered(evaluations: Sequence[Evaluation]) -> Answers:
+    """Return what the evaluations say, of which the internal test comes first."""
+    members = evaluations[0].compared.members
     return Answers(
-        failures={model: of for model, of in validation.items() if of.at_chance},
+        failures={name: of for name, of in members.items() if of.validation.verdict != "better"},
         answers=[_answer(each) for each in evaluations],
-        weights=_weights(evaluations[0]),
     )
 
 
 def as_markdown(evaluations: Sequence[Evaluation]) -> str:
-    """Return the answers as a paragraph, and what is said of the weights, if anything, as another."""
-    answers = answered(evaluations, {})
-    return render(__name__, "answer.md", answers=answers.answers, weights=answers.weights).strip()
+    """Return the answers in Markdown."""
+    return render(__name__, "answer.md", answers=answered(evaluations)).strip()
 
 
 def _answer(evaluation: Evaluation) -> Answer:
-    compared, best = evaluation.compared, _best_member(evaluation)
-    pair = compared.pairs[f"{ENSEMBLE}_vs_{best}"]
-    gain, p = pair.difference.accuracy, pair.mcnemar.p_holm
-    beyond_chance = evaluation.beyond_chance(p)
-    accuracy = compared.detectors[ENSEMBLE].accuracy
+    compared = evaluation.compared
+    studys = compared.weightings["accuracy"]
     return Answer(
         evaluation=evaluation,
-        best=best,
-        accuracy=accuracy,
-        gain=gain,
-        p=p,
-        verdict="not shown" if not beyond_chance else "helps" if gain.value > 0 else "hurts",
+        accuracy=compared.detectors[ENSEMBLE].accuracy,
+        guessing=compared.guessing[ENSEMBLE],
+        question=compared.question,
+        best_here={metric: _better_here(evaluation, metric) for metric in compared.question},
+        shares=compared.shares,
+        decisions=studys.decisions_unlike_uniform if isinstance(studys, Weighting) else 0,
+        best=compared.best_weights.less_uniform if compared.best_weights else None,
         drop=evaluation.drop.drops[ENSEMBLE].accuracy.drop if evaluation.drop else None,
-        may_guess=accuracy.ci_low <= max(compared.n_fake, compared.n_real) / compared.n,
+        calibration=compared.calibration[ENSEMBLE],
+        members_certainty=sum(
+            of.weight * compared.calibration[name].certainty for name, of in compared.members.items()
+        ),
     )
 
 
-def _best_member(evaluation: Evaluation) -> str:
-    """Return the member with the highest accuracy on these images, the hardest one to beat."""
-    figures = evaluation.compared.detectors
-    return max(evaluation.members, key=lambda name: figures[name].accuracy.value)
-
-
-def _weights(evaluation: Evaluation) -> Weights | None:
-    studys = evaluation.compared.weightings["accuracy"]
-    if not isinstance(studys, Weighting):
-        return None
-    change = studys.less_uniform.accuracy
-    return Weights(
-        evaluation=evaluation,
-        verdict="helps" if change.ci_low > 0 else "hurts" if change.ci_high < 0 else "not shown",
-        change=change,
-        decisions=studys.decisions_unlike_uniform,
-    )
+def _better_here(evaluation: Evaluation, metric: Tested) -> str | None:
+    compared = evaluation.compared
+    best, chosen = compared.best_here[metric], compared.question[metric].contrast.second
+    values = [getattr(compared.detectors[name], metric).value for name in (best, chosen)]
+    return best if values[0] != values[1] else None

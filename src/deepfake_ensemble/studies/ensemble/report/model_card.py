@@ -7,5 +7,5 @@ from deepfake_ensemble.studies.ensemble.report.study import Study
 
 def render(study: Study) -> str:
     """Return the card as Markdown."""
-    answers = answered(study.evaluations, study.validation)
+    answers = answered(study.evaluations)
     return rendered(__name__, "model_card.md", study=study, answers=answers)

@@ -15,7 +15,7 @@ def render(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> s
         __name__,
         "report.html",
         study=study,
-        answers=answered(study.evaluations, study.validation),
+        answers=answered(study.evaluations),
         with_intervals=sections.with_intervals(study),
         sections=sections.sections(study, flip),
     )

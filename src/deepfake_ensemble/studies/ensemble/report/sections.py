@@ -8,7 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from deepfake_ensemble.comparison.comparison import NoThreshold
-from deepfake_ensemble.comparison.operating_points import OperatingPoint
+from deepfake_ensemble.comparison.operating_points import ANSWERED, OperatingPoint
 from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.studies.ensemble.report import figures
 from deepfake_ensemble.studies.ensemble.report.method_figures import pipeline
@@ -101,12 +101,23 @@ def weightings(study: Study) -> Section:
     return Section("Do the weights matter?", "weightings.html", figure)
 
 
+@dataclass(frozen=True)
+class Probabilities:
+    """Reliability by data set; answered: what the columns of the surest images are called."""
+
+    reliability: Sequence[Figure]
+    answered: Sequence[str]
+
+
 def calibration(study: Study) -> Section:
-    """Reliability curves, the Brier score's parts, and temperature scaling."""
-    reliability = _of_each(
-        study, figures.reliability, "Reliability on {}. The grey line is perfect calibration."
+    """Reliability curves, the Brier score's parts, temperature scaling, and the surest images."""
+    view = Probabilities(
+        reliability=_of_each(
+            study, figures.reliability, "Reliability on {}. The grey line is perfect calibration."
+        ),
+        answered=["all" if share == 1 else f"surest {share:.0%}" for share in ANSWERED],
     )
-    return Section("Are the probabilities right?", "calibration.html", reliability)
+    return Section("Are the probabilities right?", "calibration.html", view)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from typing import Any
 from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.archives.splitting import SetSplits
-from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
+from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet, PairTests
 from deepfake_ensemble.evaluation import weights_file
-from deepfake_ensemble.evaluation.guessing import Guessing
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation.errors import UserError
@@ -111,6 +110,14 @@ class Evaluation:
         """Decimals of a share of this many images."""
         return decimals(self.compared.n)
 
+    @property
+    def families(self) -> dict[str, dict[str, PairTests]]:
+        """The pairs of detectors by the family of tests that they belong to."""
+        found: dict[str, dict[str, PairTests]] = {}
+        for name, pair in self.compared.pairs.items():
+            found.setdefault(pair.family, {})[name] = pair
+        return found
+
     def beyond_chance(self, p: float) -> bool:
         """Return whether a p-value is below what the confidence leaves of 1."""
         return p < 1 - self.compared.confidence
@@ -124,7 +131,6 @@ class Study:
         run: what it was made from.
         settings: what of params.yaml stands in its sentences.
         weights: of the ensemble, by model.
-        validation: whether each model does better than guessing on that split.
         evaluations: the internal test's first.
         audits: by data set.
         splits: by data set.
@@ -135,7 +141,6 @@ class Study:
     run: Run
     settings: Settings
     weights: Mapping[str, float]
-    validation: Mapping[str, Guessing]
     evaluations: Sequence[Evaluation]
     audits: Mapping[str, AuditReport]
     splits: Mapping[str, SetSplits]
@@ -163,7 +168,6 @@ def inputs(folder: Path, data_sets: Mapping[str, DataSet]) -> list[Path]:
     tables = ("metrics.json", "roc.csv", "precision_recall.csv", "confusion.csv")
     return [
         folder / "ensemble/weights.json",
-        folder / "ensemble/validation.json",
         *(each / table for each in evaluated for table in tables),
         *(folder / f"comparison/{name}.json" for name in data_sets),
         *(folder / f"comparison/drop/{name}.json" for name in data_sets if name != INTERNAL),
@@ -185,7 +189,6 @@ def read(folder: Path, run: Run, settings: Settings) -> Study:
         run=run,
         settings=settings,
         weights=weights_file.read(folder / "ensemble/weights.json"),
-        validation=read_result(folder / "ensemble/validation.json", dict[str, Guessing]),
         evaluations=[_evaluation(folder, name) for name in data_sets],
         audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in data_sets},
         splits=read_result(folder / "data/splits.json", dict[str, SetSplits]),

@@ -31,8 +31,8 @@ def main() -> None:
             print(
                 f"warning: {model} is {told} on the validation split (of {len(val.labels)} images it calls"
                 f" {it.true_positive_rate:.3f} of the fakes and {it.false_positive_rate:.3f} of the real ones"
-                f" fake, p = {it.p_value:.3f}; AUC {it.auc.value:.3f}): look at its learning curves, try another"
-                f" models.{model}.learning_rate",
+                f" fake, p = {it.p_value:.3f}; AUC {it.auc.value:.3f}): look at its learning curves, try"
+                f" another models.{model}.learning_rate",
                 file=sys.stderr,
             )
     write_json(
