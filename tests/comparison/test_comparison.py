@@ -321,7 +321,7 @@ def test_the_rival_is_the_best_on_validation_whatever_the_test_images_say(four):
         key = {"accuracy": "mcnemar", "auc": "delong", "log_loss": "log_loss"}[metric]
         assert finding["contrast"]["p_holm"] == tests[key]["p_holm"]
         assert finding["contrast"]["family"] == 4
-    # With the best detector's validation spoilt, another is the rival, though that is the best here as before.
+    # With the best detector's validation spoilt, another is the rival, though that is the best here still.
     spoilt = val | {"xception": Predictions(val["cnn"].paths, val["cnn"].labels, 1 - val["xception"].p_fake)}
     other = compared(test, spoilt)
     assert other["question"]["auc"]["contrast"]["second"] == "efficientnet_b4"
