@@ -46,9 +46,9 @@ READ_FOR_NAMES = {
 # nothing: seconds of arithmetic, or pages, and the same bytes end it. No training depends on any of them.
 SPARE = {
     "archives": "archive audit audit_report baselines data_set index layouts quantisation splitting",
-    "comparison": "calibration comparison comparison_tables complementarity drop operating_points paired"
-    " robustness runs spread",
-    "evaluation": "compared_figures curve_tables guessing metrics model_choice predictions rounding settings"
+    "comparison": "calibration comparison comparison_tables complementarity drop guessing operating_points"
+    " paired robustness runs sample spread verdicts",
+    "evaluation": "compared_figures curve_tables metrics model_choice predictions rounding settings"
     " weights_file",
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "folder kaggle local published zipped",

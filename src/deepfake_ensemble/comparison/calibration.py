@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, mean, wilson
-from deepfake_ensemble.evaluation.metrics import ECE_BINS, SMALLEST, bin_indices, bounded
+from deepfake_ensemble.evaluation.metrics import ECE_BINS, bin_indices
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
 
 # Numbers drawn at a time.
 _BATCH = 2**20

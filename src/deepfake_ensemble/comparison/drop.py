@@ -7,7 +7,7 @@ import numpy as np
 
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, ByMetric, Figures, Interval, independent
 from deepfake_ensemble.comparison.sample import Sample, intervals, sample
-from deepfake_ensemble.evaluation.metrics import SMALLEST
+from deepfake_ensemble.evaluation.probabilities import SMALLEST
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.scoring.scores import THRESHOLD
 

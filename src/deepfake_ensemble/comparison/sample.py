@@ -10,7 +10,8 @@ from deepfake_ensemble.comparison import areas
 from deepfake_ensemble.comparison import intervals as kinds
 from deepfake_ensemble.comparison.areas import Placements, placements
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, METRICS, Figures, Interval, independent, wilson
-from deepfake_ensemble.evaluation.metrics import SMALLEST, log_losses, metrics
+from deepfake_ensemble.evaluation.metrics import log_losses, metrics
+from deepfake_ensemble.evaluation.probabilities import SMALLEST
 from deepfake_ensemble.scoring.scores import THRESHOLD, Confusion, confusion, require_both_classes
 
 # The metrics that are resampled: no formula gives an interval to them, or to a difference of two.

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
 from deepfake_ensemble.scoring import scores
 from deepfake_ensemble.scoring.scores import THRESHOLD, confusion, require_both_classes
 
 ECE_BINS = 15
-# The smallest probability that log loss counts: scikit-learn's, the distance of 1 from the next float64.
-SMALLEST = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,6 @@ def metrics(
         ece=expected_calibration_error(labels, p_fake, ece_bins),
         n=len(labels),
     )
-
-
-def bounded(p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
-    """Return probabilities none of which is nearer to 0 or 1 than `smallest`: where one is given to the wrong
-    class, its log loss is finite."""
-    return np.clip(p_fake, smallest, 1 - smallest)
 
 
 def log_losses(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from deepfake_ensemble.evaluation.metrics import SMALLEST
+from deepfake_ensemble.evaluation.probabilities import SMALLEST
 from deepfake_ensemble.foundation.section import INTERNAL, Seed, section
 
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.metrics import SMALLEST, bounded
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
 from deepfake_ensemble.foundation.errors import UserError
 
 ENSEMBLE = "ensemble"
