@@ -271,6 +271,8 @@ class Comparison:
         resamples: behind what has no formula.
         notes: what a reader should know of the figures.
         members: by name.
+        guessing_weight: of the members that may be guessing on validation, or do worse, together.
+        members_certainty: the members' mean certainty, weighted.
         detectors: the members and, last, their ensemble.
         guessing: whether each detector tells the classes apart here.
         question: by metric, the ensemble against the member that is the best on validation by that metric.
@@ -296,6 +298,8 @@ class Comparison:
     resamples: int
     notes: list[str]
     members: dict[str, Member]
+    guessing_weight: float
+    members_certainty: float
     detectors: dict[str, Figures]
     guessing: dict[str, Guessing]
     question: dict[Tested, Finding]
@@ -376,6 +380,19 @@ def compare(
     fakes = int(labels.sum())
     figures = {name: intervals(measured, name, confidence) for name in detectors}
     pairs = _pairs(measured, list(on_test.p_fake), confidence)
+    members = {
+        name: Member(ensemble_weights[name], against_guessing(on_val.labels, p, threshold, confidence))
+        for name, p in on_val.p_fake.items()
+    }
+    calibrations = {
+        name: _calibration(
+            (on_val.labels, val_detectors[name]),
+            (labels, p),
+            settings,
+            seed=stream(settings.comparing.seed, f"{data_set} {name} calibrated"),
+        )
+        for name, p in detectors.items()
+    }
     on_validation = {name: settings.metrics(on_val.labels, p) for name, p in on_val.p_fake.items()}
     on_these = {name: settings.metrics(labels, p) for name, p in on_test.p_fake.items()}
     return rounded(
@@ -389,12 +406,9 @@ def compare(
             power=settings.comparing.power,
             resamples=settings.comparing.resamples,
             notes=_notes(figures),
-            members={
-                name: Member(
-                    ensemble_weights[name], against_guessing(on_val.labels, p, threshold, confidence)
-                )
-                for name, p in on_val.p_fake.items()
-            },
+            members=members,
+            guessing_weight=sum(of.weight for of in members.values() if of.validation.verdict != "better"),
+            members_certainty=sum(of.weight * calibrations[name].certainty for name, of in members.items()),
             detectors=figures,
             guessing={
                 name: against_guessing(labels, p, threshold, confidence) for name, p in detectors.items()
@@ -410,15 +424,7 @@ def compare(
             cochrans_q=_cochrans_q(on_test, threshold),
             complementarity=_complementarity(on_test, shares, measured, confidence, threshold),
             weightings=_effect_of_weighting(on_test, weightings, measured, settings),
-            calibration={
-                name: _calibration(
-                    (on_val.labels, val_detectors[name]),
-                    (labels, p),
-                    settings,
-                    seed=stream(settings.comparing.seed, f"{data_set} {name} calibrated"),
-                )
-                for name, p in detectors.items()
-            },
+            calibration=calibrations,
             operating_points={
                 name: _operating_points((on_val.labels, val_detectors[name]), (labels, p), settings)
                 for name, p in detectors.items()

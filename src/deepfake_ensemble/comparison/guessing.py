@@ -32,7 +32,13 @@ class Guessing:
 
     @property
     def verdict(self) -> Guess:
+        """What follows for its calls of fake and real."""
         return "worse" if self.worse else "may be guessing" if self.at_chance else "better"
+
+    @property
+    def ranks_better(self) -> bool:
+        """Whether fakes score more than reals by more than chance, whatever the threshold."""
+        return self.auc.ci_low is not None and self.auc.ci_low > 0.5
 
 
 def against_guessing(

@@ -157,10 +157,14 @@ ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
 class Selective:
     """What a detector does that answers only where its P(fake) is far enough from the threshold.
 
-    share: of the images that it answers, as many as asked for or, where several are equally far, more;
-    distance: from which it answers.
+    Attributes:
+        asked: share of the images that it is to answer.
+        share: that it answers: more where several are equally far.
+        distance: of P(fake) from the threshold, from which on it answers.
+        accuracy: on these images.
     """
 
+    asked: float
     share: float
     distance: float
     accuracy: Interval
@@ -179,5 +183,5 @@ def selective(
         chosen = distance >= at_least
         n = int(chosen.sum())
         accuracy = wilson(int(right[chosen].sum()), n, confidence)
-        found.append(Selective(n / len(labels), float(at_least), accuracy))
+        found.append(Selective(share, n / len(labels), float(at_least), accuracy))
     return found

@@ -37,6 +37,7 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
         numbers.plain,
         numbers.points,
         numbers.share,
+        numbers.turned,
     )
 }
 

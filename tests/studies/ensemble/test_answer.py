@@ -1,129 +1,191 @@
-"""The answer in sentences: they follow the tests and intervals, whatever way the figures go."""
+"""The answer in sentences: every rule by its name, and all sentences of a dozen made-up outcomes.
 
-from types import SimpleNamespace
+They stand in sentences.md, to be read; `python tests/studies/ensemble/test_answer.py` writes them anew.
+"""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
-from deepfake_ensemble.evaluation.guessing import Guessing
+from scipy.special import expit
 
-from deepfake_ensemble.comparison.comparison import NoWeighting, Weighting
+from deepfake_ensemble.comparison.comparison import compare, cross_data_set
 from deepfake_ensemble.comparison.intervals import Interval
+from deepfake_ensemble.comparison.paired import Contrast
+from deepfake_ensemble.comparison.verdicts import calibrated, scaling, verdict
+from deepfake_ensemble.evaluation.predictions import Aligned
+from deepfake_ensemble.evaluation.weighting import weights
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.studies.ensemble.report.answer import answered, as_markdown
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
+from measuring import settings
+
+SENTENCES = Path(__file__).with_name("sentences.md")
+MODELS = ("cnn", "resnet50", "xception", "efficientnet_b4")
 
 
-def figure(value, low=None, high=None):
-    return Interval(value, value - 0.03 if low is None else low, high or value + 0.03)
+def split(n, seed, skills, *, shared=0.0, own=1.0, bias=0.0):
+    """Return predictions of members whose scores tell the classes apart by their skill."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    common = shared * rng.normal(size=n)
+    scores = [2 * (s * (2 * labels - 1) + common + own * rng.normal(size=n)) + bias for s in skills]
+    p_fake = {name: expit(score) for name, score in zip(MODELS, scores, strict=False)}
+    return Aligned(tuple(f"{i}.jpg" for i in range(n)), labels, p_fake)
 
 
-def accuracy(it):
-    return SimpleNamespace(accuracy=it)
+def wrong(of):
+    return Aligned(of.paths, of.labels, {name: 1 - p for name, p in of.p_fake.items()})
 
 
-def evaluation(name, ensemble, best, p, *, drop=None, weights=(0.001, -0.002, 0.004)):
-    accuracies = {"cnn": best - 0.2, "xception": best, "ensemble": ensemble}
-    pairs = {
-        f"ensemble_vs_{member}": SimpleNamespace(
-            difference=accuracy(figure(ensemble - accuracies[member])), mcnemar=SimpleNamespace(p_holm=p)
+def evaluations(test, val, outside=None):
+    try:
+        shares = weights("accuracy", val.labels, val.p_fake)
+    except UserError:
+        shares = weights("uniform", val.labels, val.p_fake)
+    measured = settings(resamples=100)
+    found = [
+        Evaluation(
+            "internal", {}, compare(test, val, shares, measured, data_set="internal"), {}, {}, {}, None
         )
-        for member in ("cnn", "xception")
-    }
-    compared = SimpleNamespace(
-        n=1000,
-        n_fake=500,
-        n_real=500,
-        confidence=0.95,
-        detectors={detector: accuracy(figure(value)) for detector, value in accuracies.items()},
-        pairs=pairs,
-        weightings={"accuracy": Weighting({"cnn": 0.5}, None, accuracy(Interval(*weights)), 7, 0.1)},
-    )
-    lost = None
-    if drop is not None:
-        lost = SimpleNamespace(drops={"ensemble": accuracy(SimpleNamespace(drop=figure(drop)))})
-    return Evaluation(name, {}, compared, {}, {}, {}, lost)
+    ]
+    if outside is not None:
+        drop = cross_data_set(
+            test,
+            outside,
+            shares,
+            measured,
+            names=("internal", "cifake"),
+            subjects=[None] * len(outside.labels),
+        )
+        compared = compare(outside, val, shares, measured, data_set="cifake")
+        found.append(Evaluation("cifake", {}, compared, {}, {}, {}, drop))
+    return found
 
 
-def sentences(*evaluations):
-    """Return the answer's sentences: each evaluation's, and the one on the weights."""
-    answers, *weights = as_markdown(evaluations).replace("\xa0", " ").split("\n\n")
-    first, found, other = answers.partition("On CIFAKE")
-    return [first.strip(), *([found + other] if found else []), *weights]
+EQUAL = (1.0,) * 4
+OUTCOMES = {
+    "helps": lambda: evaluations(split(1000, 1, EQUAL), split(400, 2, EQUAL)),
+    "hurts": lambda: evaluations(split(1000, 1, (0, 0, 3, 0)), split(400, 2, (0, 0, 3, 0))),
+    "equal, 20,000 images": lambda: evaluations(
+        split(20_000, 1, EQUAL, shared=1.0, own=0.02), split(400, 2, EQUAL, shared=1.0, own=0.02)
+    ),
+    "helps little, 20,000 images": lambda: evaluations(
+        split(20_000, 1, EQUAL, shared=1.0, own=0.18), split(400, 2, EQUAL, shared=1.0, own=0.18)
+    ),
+    "a perfect rival": lambda: evaluations(split(240, 1, (1, 1, 9, 1)), split(200, 2, (1, 1, 9, 1))),
+    "all guess": lambda: evaluations(split(240, 1, (0,) * 4), split(200, 2, (0,) * 4)),
+    "worse than guessing": lambda: evaluations(wrong(split(240, 1, EQUAL)), split(200, 2, EQUAL)),
+    "all called real": lambda: evaluations(split(240, 1, EQUAL, bias=-30), split(200, 2, EQUAL, bias=-30)),
+    "6 images": lambda: evaluations(split(6, 1, EQUAL), split(20, 2, EQUAL)),
+    "members that say the same": lambda: evaluations(
+        split(240, 1, EQUAL, shared=1.0, own=0.0), split(200, 2, EQUAL, shared=1.0, own=0.0)
+    ),
+    "never right": lambda: evaluations(wrong(split(40, 1, (9,) * 4)), wrong(split(40, 2, (9,) * 4))),
+    "good at home, lost abroad": lambda: evaluations(
+        split(240, 1, (1, 2, 3, 2)), split(200, 2, (1, 2, 3, 2)), split(2000, 3, (0, 0, 0.1, 0), bias=-3)
+    ),
+}
 
 
-def test_a_gain_beyond_chance_is_called_one():
-    sentence, _ = sentences(evaluation("internal", 0.95, 0.92, p=0.004))
-    assert sentence == (
-        "Weighted averaging helps, by more than chance explains: on the internal test (1,000 images) the "
-        "ensemble classifies 95.0 % correctly (92.0 to 98.0 %), 3.0 points more than its best member, "
-        "Xception (0.0 to +6.0 points; McNemar's test with Holm's correction: p = 0.004)."
-    )
+def listed():
+    """Return all sentences of all outcomes."""
+    parts = [f"# {name}\n\n{as_markdown(make())}" for name, make in OUTCOMES.items()]
+    return "\n\n".join(parts).replace("\xa0", " ") + "\n"
 
 
-@pytest.mark.parametrize(
-    ("ensemble", "p", "verdict", "compared"),
-    [
-        (0.93, 0.2, "This run does not show that weighted averaging helps", "1.0 points more than"),
-        (0.92, 1.0, "This run does not show that weighted averaging helps", "as many as"),
-        (0.90, 0.2, "This run does not show that weighted averaging helps", "2.0 points less than"),
-        (0.85, 0.0004, "Weighted averaging hurts, by more than chance explains", "7.0 points less than"),
-    ],
-)
-def test_the_verdict_follows_the_paired_test(ensemble, p, verdict, compared):
-    sentence, _ = sentences(evaluation("internal", ensemble, 0.92, p))
-    assert sentence.startswith(f"{verdict}: ")
-    assert f"{compared} its best member, Xception (" in sentence
-    assert ("p < 0.001" in sentence) == (p < 0.001)
-
-
-def test_the_fall_on_another_data_set_is_told_with_its_interval():
-    _, sentence, _ = sentences(
-        evaluation("internal", 0.93, 0.92, 0.2), evaluation("cifake", 0.61, 0.60, 0.4, drop=0.32)
-    )
-    assert sentence == (
-        "On CIFAKE (1,000 images) it classifies 61.0 % correctly (58.0 to 64.0 %), 32.0 points less than on "
-        "the internal test (a drop of 29.0 to 35.0 points), and 1.0 points more than its best member there, "
-        "Xception (−2.0 to +4.0 points; McNemar's test with Holm's correction: p = 0.400)."
-    )
-
-
-def test_what_guessing_may_reach_is_called_so():
-    _, sentence, _ = sentences(
-        evaluation("internal", 0.93, 0.92, 0.2), evaluation("cifake", 0.52, 0.51, 1.0, drop=0.41)
-    )
-    assert "(49.0 to 55.0 %; not clearly better than guessing)" in sentence
-
-
-def test_a_rise_is_not_called_a_fall():
-    _, sentence, _ = sentences(
-        evaluation("internal", 0.80, 0.79, 0.2), evaluation("cifake", 0.85, 0.84, 0.4, drop=-0.05)
-    )
-    assert "5.0 points more than on the internal test (a drop of −8.0 to −2.0 points)" in sentence
+def test_all_sentences_of_a_dozen_outcomes_are_those_that_were_read():
+    assert listed() == SENTENCES.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("change", "verdict"),
+    ("outcome", "metric", "want"),
     [
-        ((0.004, 0.001, 0.007), "The weights themselves help: "),
-        ((-0.004, -0.007, -0.001), "The weights themselves hurt: "),
-        ((0.004, 0.0, 0.008), "The weights themselves are not shown to matter: "),
+        ("helps", "accuracy", "helps"),
+        ("hurts", "accuracy", "hurts"),
+        ("hurts", "log_loss", "hurts"),
+        ("equal, 20,000 images", "auc", "equivalent"),
+        ("helps little, 20,000 images", "auc", "helps little"),
+        ("a perfect rival", "accuracy", "cannot"),
+        ("a perfect rival", "log_loss", "hurts"),
+        ("all guess", "auc", "unclear"),
+        ("all called real", "accuracy", "same"),
+        ("6 images", "accuracy", "unclear"),
+        ("members that say the same", "log_loss", "same"),
     ],
 )
-def test_whether_weights_matter_follows_the_interval_of_what_they_change(change, verdict):
-    sentence = sentences(evaluation("internal", 0.93, 0.92, 0.2, weights=change))[-1]
-    assert sentence.startswith(verdict)
-    assert sentence.endswith("and decide 7 of 1,000 images otherwise.")
+def test_outcomes_have_the_verdicts_that_they_were_made_for(outcome, metric, want):
+    assert OUTCOMES[outcome]()[0].compared.question[metric].verdict == want
 
 
-def test_without_weights_nothing_is_said_of_them():
-    it = evaluation("internal", 0.93, 0.92, 0.2)
-    it.compared.weightings["accuracy"] = NoWeighting(None, "none")
-    assert answered([it], {}).weights is None
-    assert len(sentences(it)) == 1
+def test_members_that_may_be_guessing_are_named_beside_their_weight():
+    failures = answered(OUTCOMES["hurts"]()).failures
+    assert list(failures) == ["cnn", "resnet50", "efficientnet_b4"]
+    text = as_markdown(OUTCOMES["hurts"]())
+    for name, of in failures.items():
+        assert f"{100 * of.weight:.1f}\xa0% of the weight" in text, name
+    assert "Together they hold 60.8" in text
 
 
-def test_a_model_that_guesses_is_called_a_failure():
-    validation = {
-        "cnn": Guessing(accuracy=0.5, p_value=0.528, at_chance=True),
-        "xception": Guessing(accuracy=0.9, p_value=1e-9, at_chance=False),
-    }
-    failures = answered([evaluation("internal", 0.93, 0.92, 0.2)], validation).failures
-    assert list(failures) == ["cnn"]
+CONTRAST = Contrast(
+    metric="accuracy",
+    first="ensemble",
+    second="xception",
+    first_value=0.93,
+    second_value=0.9,
+    gain=Interval(0.03, 0.01, 0.05),
+    p_value=0.001,
+    p_holm=0.004,
+    family=4,
+    margin=0.01,
+    p_equivalent=0.9,
+    detectable=0.02,
+    detectable_holm=0.03,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "want"),
+    [
+        ({}, "helps"),
+        ({"p_equivalent": 0.01}, "helps little"),
+        ({"gain": Interval(-0.03, -0.05, -0.01)}, "hurts"),
+        ({"gain": Interval(-0.003, -0.005, -0.001), "p_equivalent": 0.01}, "hurts little"),
+        ({"p_holm": 0.051}, "unclear"),  # however far the interval is from zero
+        ({"p_holm": 0.051, "p_equivalent": 0.04}, "equivalent"),
+        ({"p_holm": 0.5, "second_value": 1.0, "p_equivalent": 0.04}, "cannot"),
+        ({"p_holm": 0.01, "second_value": 1.0, "gain": Interval(-0.03, -0.05, -0.01)}, "hurts"),
+        ({"p_value": None, "p_holm": None, "gain": Interval(0.0, -0.01, 0.01)}, "same"),
+        ({"p_value": None, "p_holm": None, "gain": Interval(1.0, 0.9, 1.0)}, "unclear"),
+    ],
+)
+def test_each_verdict_follows_from_its_test(changes, want):
+    assert verdict(replace(CONTRAST, **changes), 0.95) == want
+
+
+@pytest.mark.parametrize(
+    ("ece", "sure", "mean", "want"),
+    [
+        (0.06, Interval(0.05, 0.02, 0.08), Interval(0.0, -0.1, 0.1), "too sure"),
+        (0.06, Interval(-0.05, -0.08, -0.02), Interval(0.0, -0.1, 0.1), "too unsure"),
+        (0.06, Interval(0.01, -0.02, 0.04), Interval(0.0, -0.1, 0.1), "off"),
+        (0.047, Interval(0.05, 0.02, 0.08), Interval(0.0, -0.1, 0.1), "not shown to be wrong"),
+        (0.04, Interval(0.0, -0.02, 0.02), Interval(0.05, 0.01, 0.09), "off"),
+        (0.0, Interval(0.0, None, None), Interval(0.0, None, None), "not shown to be wrong"),
+    ],
+)
+def test_probabilities_are_judged_beside_what_chance_makes_of_right_ones(ece, sure, mean, want):
+    assert calibrated(ece, 0.049, sure, mean) == want
+
+
+@pytest.mark.parametrize(
+    ("saved", "p", "want"),
+    [(0.1, 0.01, "helps"), (-7.15, 1e-9, "hurts"), (0.1, 0.06, "unclear"), (0.0, None, "unclear")],
+)
+def test_a_temperature_is_judged_by_what_it_does_to_log_loss(saved, p, want):
+    assert scaling(Interval(saved, saved - 0.1, saved + 0.1), p, 0.95) == want
+
+
+if __name__ == "__main__":
+    SENTENCES.write_text(listed(), encoding="utf-8")

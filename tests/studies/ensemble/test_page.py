@@ -13,6 +13,7 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.studies.ensemble.report import model_card, page
 from deepfake_ensemble.studies.ensemble.report.method_figures import before_and_after
 from deepfake_ensemble.studies.ensemble.report.study import read
+from measuring import settings
 from page_parser import Page, leaves
 
 FLIP = (np.zeros((4, 4, 3), np.uint8),) * 2
@@ -78,7 +79,7 @@ def test_no_other_number_is_in_the_page(parsed, stored):
 def test_the_page_opens_with_the_banner_and_the_answer(parsed):
     said = parsed.said.split("The detectors")[0]
     assert said.index("say nothing about real deepfakes") < said.index("weighted averaging")
-    assert said.index("on the internal test") < said.index("On CIFAKE")
+    assert said.index("On the internal test") < said.index("On CIFAKE")
 
 
 def test_the_page_needs_nothing_from_outside(parsed, text):
@@ -162,19 +163,19 @@ def test_detectors_that_are_always_right_or_always_wrong_make_a_page_too(study):
     labels = np.arange(24) % 2
     predictions = degenerate(labels)
     shares = dict.fromkeys(predictions.p_fake, 0.0) | {"resnet50": 1.0}
-    sampling = {"seed": 1, "resamples": 100}
+    measured = settings(resamples=100)
     sound = made_up.found(study)
     evaluations = []
     for each in sound.evaluations:
-        compared = compare(predictions, predictions, shares, data_set=each.name, **sampling)
+        compared = compare(predictions, predictions, shares, measured, data_set=each.name)
         subjects = ["real cat" if label == 0 else "fake dog" for label in labels]
         drop = each.drop and cross_data_set(
-            predictions, predictions, shares, names=("internal", "cifake"), subjects=subjects, **sampling
+            predictions, predictions, shares, measured, names=("internal", "cifake"), subjects=subjects
         )
         evaluations.append(replace(each, compared=compared, drop=drop))
     made = Page(page.render(replace(sound, evaluations=evaluations), FLIP))
     said = made.said
-    assert "came out the same in every resample" in said
+    assert "every resample gives the same" in said
     assert "there are no fake images of it" in said
     assert "no temperature is best" in said
     assert "nan" not in said.lower().split()

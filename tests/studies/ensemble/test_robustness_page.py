@@ -9,6 +9,7 @@ from deepfake_ensemble.comparison.robustness import NoImages, robustness
 from deepfake_ensemble.evaluation.predictions import Predictions
 from deepfake_ensemble.perturbing.conditions import ImageFormat, Robustness, Severities, conditions
 from deepfake_ensemble.studies.ensemble.report import robustness_page
+from measuring import settings
 from page_parser import Page, leaves
 
 SETTINGS = Robustness(
@@ -32,7 +33,7 @@ def said(seed: int) -> dict[str, Predictions]:
 def found():
     under = {condition: said(i) for i, condition in enumerate(conditions(SETTINGS))}
     weights = {"cnn": 0.5, "xception": 0.5}
-    return robustness(said(50), under, {"cifake": said(51)}, weights, seed=42, resamples=100)
+    return robustness(said(50), under, {"cifake": said(51)}, weights, settings(resamples=100))
 
 
 def test_every_figure_of_the_page_stands_in_the_json_beside_it(found):

@@ -53,22 +53,21 @@ class Answers:
 
     Attributes:
         failures: members that may be guessing on validation, or do worse.
+        weight_of_failures: what they count in the ensemble together.
         answers: the internal test's first.
     """
 
     failures: Mapping[str, Member]
+    weight_of_failures: float
     answers: Sequence[Answer]
-
-    @property
-    def weight_of_failures(self) -> float:
-        return sum(member.weight for member in self.failures.values())
 
 
 def answered(evaluations: Sequence[Evaluation]) -> Answers:
     """Return what the evaluations say, of which the internal test comes first."""
-    members = evaluations[0].compared.members
+    compared = evaluations[0].compared
     return Answers(
-        failures={name: of for name, of in members.items() if of.validation.verdict != "better"},
+        failures={name: of for name, of in compared.members.items() if of.validation.verdict != "better"},
+        weight_of_failures=compared.guessing_weight,
         answers=[_answer(each) for each in evaluations],
     )
 
@@ -92,9 +91,7 @@ def _answer(evaluation: Evaluation) -> Answer:
         best=compared.best_weights.less_uniform if compared.best_weights else None,
         drop=evaluation.drop.drops[ENSEMBLE].accuracy.drop if evaluation.drop else None,
         calibration=compared.calibration[ENSEMBLE],
-        members_certainty=sum(
-            of.weight * compared.calibration[name].certainty for name, of in compared.members.items()
-        ),
+        members_certainty=compared.members_certainty,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deepfake_ensemble.comparison.comparison import NoThreshold
 from deepfake_ensemble.comparison.operating_points import ANSWERED, OperatingPoint
+from deepfake_ensemble.pages.numbers import Number, percent
 from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.studies.ensemble.report import figures
 from deepfake_ensemble.studies.ensemble.report.method_figures import pipeline
@@ -103,10 +104,10 @@ def weightings(study: Study) -> Section:
 
 @dataclass(frozen=True)
 class Probabilities:
-    """Reliability by data set; answered: what the columns of the surest images are called."""
+    """Reliability by data set; answered: the shares of the surest images."""
 
     reliability: Sequence[Figure]
-    answered: Sequence[str]
+    answered: Sequence[Number]
 
 
 def calibration(study: Study) -> Section:
@@ -115,7 +116,7 @@ def calibration(study: Study) -> Section:
         reliability=_of_each(
             study, figures.reliability, "Reliability on {}. The grey line is perfect calibration."
         ),
-        answered=["all" if share == 1 else f"surest {share:.0%}" for share in ANSWERED],
+        answered=[percent(share, 2) for share in ANSWERED],
     )
     return Section("Are the probabilities right?", "calibration.html", view)
 
