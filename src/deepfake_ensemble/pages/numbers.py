@@ -109,11 +109,6 @@ def difference(value: float, digits: int = 3) -> Number:
     return Number(value, _fixed(value, digits, "both"))
 
 
-def turned(value: float, digits: int = 3) -> Number:
-    """Show a difference with the other sign, where words tell that it is turned round."""
-    return Number(value, _fixed(-value, digits))
-
-
 def count(value: float) -> Number:
     """Show a whole number."""
     return Number(value, f"{value:,.0f}")

@@ -37,7 +37,6 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
         numbers.plain,
         numbers.points,
         numbers.share,
-        numbers.turned,
     )
 }
 

@@ -28,7 +28,7 @@ def test_a_detector_that_guesses_is_reported_and_warned_of(study: Path, tmp_path
         model: before[model] for model in before if model != "xception"
     }
     assert (
-        "warning: xception is not shown to do better than guessing on the validation split (of 40 images it calls"
-        " 1.000 of the fakes and 1.000 of the real ones fake, p = 1.000; AUC 0.500): look at its learning curves,"
-        " try another models.xception.learning_rate\n"
+        "warning: xception is not shown to do better than guessing on the validation split (of 40 images it"
+        " calls 1.000 of the fakes and 1.000 of the real ones fake, p = 1.000; AUC 0.500): look at its"
+        " learning curves, try another models.xception.learning_rate\n"
     ) in said
