@@ -27,8 +27,22 @@ def test_each_seed_has_its_column_and_the_gain_its_row(tmp_path: Path) -> None:
         }
         for seed, cnn in (("42", 0.8), ("43", 0.9))
     }
-    (tmp_path / "tiny.json").write_text(json.dumps({"figures": figures}))
+    rivals = {seed: {"internal": {"accuracy": "cnn", "auc": "cnn"}} for seed in figures}
+    gain = {"mean": {"value": 0.02, "ci_low": -0.01, "ci_high": 0.05}, "of_seeds": 0.25, "of_images": 0.75}
+    gains = {"internal": {"accuracy": gain, "auc": gain}}
+    (tmp_path / "tiny.json").write_text(json.dumps({"figures": figures, "rivals": rivals, "gains": gains}))
     lines = markdown.lines(seeds.parts(tmp_path)["tiny"])
-    assert "| detector | seed 42 | seed 43 | mean | sd | a gain must beat |" in lines
-    assert "| Custom CNN | 0.800 | 0.900 | 0.850 | 0.071 | 0.196 |" in lines
-    assert "| ensemble less best member | 0.020 | 0.020 | 0.020 | 0.000 | 0.000 |" in lines
+    assert "| detector | seed 42 | seed 43 | mean | sd | two differ by less than |" in lines
+    assert "| Custom CNN | 0.800 | 0.900 | 0.850 (0.215 to 1.485) | 0.071 | 1.271 |" in lines
+    best = "| ensemble less best member by validation | 0.020 | 0.020 | 0.020"
+    assert any(line.startswith(best) for line in lines)
+    assert (
+        "Over other seeds and other images the ensemble gains 0.020 (-0.010 to 0.050) against the best member"
+        " by validation; of the variance 25% come of the seeds, 75% of the images."
+    ) in lines
+
+
+def test_of_runs_whose_validation_was_not_kept_no_gain_is_told(tmp_path: Path) -> None:
+    figures = {seed: {"internal": {"cnn": {"accuracy": 0.8}, "ensemble": {"accuracy": 0.9}}} for seed in "12"}
+    (tmp_path / "tiny.json").write_text(json.dumps({"figures": figures}))
+    assert "less best member" not in seeds.parts(tmp_path)["tiny"]

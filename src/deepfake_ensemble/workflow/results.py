@@ -130,7 +130,7 @@ def _remarks(reports: Reports) -> Iterable[str]:
         best = max(sorted(members), key=lambda name: detectors[name].accuracy)
         images = round((ensemble.accuracy - detectors[best].accuracy) * ensemble.n)
         more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
-        than = f"{'than' if images else 'as'} its best member there, {title(best)}"
+        than = f"{'than' if images else 'as'} {title(best)}, the best member on these images"
         name = title(evaluation)
         told = f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble.n:,} images right {than}."
         baseline = reports.audits[evaluation].baselines.logistic
@@ -165,7 +165,10 @@ def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
         ]
         for name in next(iter(found.values()))
     ]
-    yield "With bootstrap intervals (`comparison.confidence`, over images; another training adds to them):"
+    yield (
+        "With Wilson's intervals of accuracy and DeLong's of AUC (`comparison.confidence`, over images;"
+        " another training adds to them; see [statistics](statistics.md)):"
+    )
     yield table(header, rows)
 
 

@@ -8,40 +8,85 @@ one back. Images and splits are the same in all of them, so what differs is the 
 import argparse
 import json
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from annotated_types import MinLen
 
 from deepfake_ensemble.archives.data_set import DataSet
-from deepfake_ensemble.comparison.spread import GAIN, Spread, spreads
+from deepfake_ensemble.comparison.comparison import Settings
+from deepfake_ensemble.comparison.intervals import Interval
+from deepfake_ensemble.comparison.paired import Tested
+from deepfake_ensemble.comparison.sample import Sample
+from deepfake_ensemble.comparison.spread import Spread, by_image, spread, two_levels
+from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.evaluation.rounding import rounded
+from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import read_json, write_json
+from deepfake_ensemble.foundation.files import read_json, replacing_file, write_json
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32
 from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.workflow import generated, measured
 
 PAGE = Path("docs/seeds.md")
 MEASUREMENTS = Path("docs/measurements/seeds")
-METRICS = {"accuracy": "accuracy", "auc": "AUC"}
+METRICS: dict[Tested, str] = {"accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
 
 
-def repeat(seeds: Sequence[int], evaluations: Sequence[str]) -> dict[str, Any]:
-    """Run an experiment for each seed and return its figures: by seed, evaluation, detector and metric.
+def repeat(seeds: Sequence[int], evaluations: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """Run an experiment for each seed and return what they gave.
+
+    Returns:
+        figures: by seed, evaluation, detector and metric; rivals: by seed, evaluation and metric, the member
+        that was the best on validation; gains: by evaluation and metric, the ensemble less its rivals over
+        seeds and images together.
 
     Raises:
         UserError: if a run fails.
     """
-    return {str(seed): _run(seed, evaluations) for seed in seeds}
+    for seed in seeds:
+        _run(seed)
+    figures: dict[str, Any] = {}
+    rivals: dict[str, Any] = {}
+    gains: dict[str, Any] = {}
+    for evaluation in evaluations:
+        samples = []
+        for seed in seeds:
+            measured = json.loads(_read(seed, f"reports/evaluation/{evaluation}/metrics.json"))
+            question = json.loads(_read(seed, f"reports/comparison/{evaluation}.json"))["question"]
+            figures.setdefault(str(seed), {})[evaluation] = {
+                detector: {metric: of[metric] for metric in METRICS} for detector, of in measured.items()
+            }
+            rivals.setdefault(str(seed), {})[evaluation] = {
+                metric: question[metric]["contrast"]["second"] for metric in METRICS
+            }
+            samples.append(_sample(seed, evaluation, settings))
+        gains[evaluation] = {
+            metric: two_levels(
+                np.stack(
+                    [
+                        by_image(of, ENSEMBLE, rivals[str(seed)][evaluation][metric], metric)
+                        for seed, of in zip(seeds, samples, strict=True)
+                    ]
+                ),
+                settings.confidence,
+            )
+            for metric in METRICS
+        }
+    return {"figures": figures, "rivals": rivals, "gains": gains}
 
 
-def _run(seed: int, evaluations: Sequence[str]) -> dict[str, Any]:
-    import dvc.api
+def _name(seed: int) -> str:
+    return f"seed-{seed}"
 
-    name = f"seed-{seed}"
+
+def _run(seed: int) -> None:
+    name = _name(seed)
     print(f"seeds: {name}", flush=True)
     # An earlier one of this name is of an earlier state of the code; what is the same is not trained again.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, capture_output=True)
@@ -50,15 +95,24 @@ def _run(seed: int, evaluations: Sequence[str]) -> dict[str, Any]:
         raise UserError(
             f"seeds: {name} failed, see above; what it finished is kept for the next `make seeds`"
         )
-    return {
-        evaluation: {
-            detector: {metric: figures[metric] for metric in METRICS}
-            for detector, figures in json.loads(
-                dvc.api.read(f"reports/evaluation/{evaluation}/metrics.json", rev=name)
-            ).items()
-        }
-        for evaluation in evaluations
-    }
+
+
+def _read(seed: int, path: str) -> str:
+    import dvc.api
+
+    return str(dvc.api.read(path, rev=_name(seed)))
+
+
+def _sample(seed: int, evaluation: str, settings: Settings) -> Sample:
+    """Measure a run's detectors on a data set anew, from its predictions."""
+    weights = json.loads(_read(seed, "reports/ensemble/weights.json"))
+    with tempfile.TemporaryDirectory() as folder:
+        for model in weights:
+            path = f"{model}/{split_of(evaluation)}.csv"
+            with replacing_file(Path(folder) / path) as partial:
+                partial.write_text(_read(seed, f"predictions/{path}"), encoding="utf-8")
+        found = read_split(weights, split_of(evaluation), folder=Path(folder))
+    return settings.sample(found, with_ensemble(weights, found.p_fake), evaluation)
 
 
 def part(run: Mapping[str, Any]) -> str:
@@ -66,26 +120,64 @@ def part(run: Mapping[str, Any]) -> str:
     seeds = list(run["figures"])
     told = [f"Seeds {', '.join(seeds)}; the same images and splits."]
     for evaluation in run["figures"][seeds[0]]:
-        found = spreads([run["figures"][seed][evaluation] for seed in seeds], list(METRICS))
+        by_seed = {seed: run["figures"][seed][evaluation] for seed in seeds}
         name = title(evaluation)
         for metric, heading in METRICS.items():
+            rows = {
+                measured.detector(detector): spread([of[detector][metric] for of in by_seed.values()])
+                for detector in by_seed[seeds[0]]
+                if metric in by_seed[seeds[0]][detector]
+            }
+            if not rows:
+                continue
+            if "rivals" in run:
+                rivals = [run["rivals"][seed][evaluation][metric] for seed in seeds]
+                rows["ensemble less best member by validation"] = spread(
+                    [
+                        of[ENSEMBLE][metric] - of[rival][metric]
+                        for rival, of in zip(rivals, by_seed.values(), strict=True)
+                    ]
+                )
             told.append(f"{name[0].upper()}{name[1:]}, {heading}:")
             told.append(
                 generated.table(
-                    ["detector", *(f"seed {seed}" for seed in seeds), "mean", "sd", "a gain must beat"],
-                    [[_title(detector), *_cells(of[metric])] for detector, of in found.items()],
+                    [
+                        "detector",
+                        *(f"seed {seed}" for seed in seeds),
+                        "mean",
+                        "sd",
+                        "two differ by less than",
+                    ],
+                    [[row, *_cells(of)] for row, of in rows.items()],
                 )
             )
+            if "gains" in run:
+                told.append(_together(run["gains"][evaluation][metric], metric))
     return "\n\n".join(told)
 
 
-def _title(detector: str) -> str:
-    return "ensemble less best member" if detector == GAIN else measured.detector(detector)
-
-
 def _cells(of: Spread) -> list[str]:
-    figures = (*of.values, of.mean, of.deviation, of.repeatability)
-    return [f"{round(value, 3) + 0.0:.3f}" for value in figures]  # no -0.000
+    limit = "not known" if of.repeatability is None else _shown(of.repeatability)
+    return [*map(_shown, of.values), _with_ends(of.mean), _shown(of.deviation), limit]
+
+
+def _together(gain: Mapping[str, Any], metric: Tested) -> str:
+    """Say what the ensemble gains over seeds and images together."""
+    what = "saves" if metric == "log_loss" else "gains"
+    return (
+        f"Over other seeds and other images the ensemble {what} {_with_ends(Interval(**gain['mean']))}"
+        f" against the best member by validation; of the variance {gain['of_seeds']:.0%} come of the seeds,"
+        f" {gain['of_images']:.0%} of the images."
+    )
+
+
+def _with_ends(of: Interval) -> str:
+    ends = "" if of.ci_low is None else " ({} to {})".format(*map(_shown, of.ends))
+    return f"{_shown(of.value)}{ends}"
+
+
+def _shown(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}"  # no -0.000
 
 
 def parts(measurements: Path) -> dict[str, str]:
@@ -102,8 +194,10 @@ def main() -> None:
         seeds = params.read("seeds", Annotated[list[Seed32], MinLen(2)])
         data_sets = params.read("data_sets", dict[str, DataSet])
         outside = [name for name in data_sets if name != INTERNAL]
-        figures = repeat(seeds, [INTERNAL, *outside])
-        write_json(MEASUREMENTS / f"{profile}.json", rounded({"figures": figures}))
+        settings = Settings(
+            params.read("evaluation", EvaluationParams), params.read("comparison", ComparisonParams)
+        )
+        write_json(MEASUREMENTS / f"{profile}.json", rounded(repeat(seeds, [INTERNAL, *outside], settings)))
     generated.refresh(PAGE, parts(MEASUREMENTS))
 
 
