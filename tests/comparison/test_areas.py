@@ -116,7 +116,6 @@ def test_areas_without_a_variance_to_stand_on_have_no_test():
     assert interval(single) == Interval(0.5, None, None)
 
 
-@pytest.mark.networks
 @pytest.mark.parametrize("auc", [0.9, 0.99])
 def test_the_interval_holds_the_true_area_in_nearly_as_many_cases_as_it_says(auc):
     """By simulation, of normal scores: DeLong's own holds it in 86 of 100 at 0.99."""

@@ -92,14 +92,14 @@ def test_a_section_opens_with_what_the_run_was(section: list[str]) -> None:
 
 def test_figures_are_told_beside_what_the_best_member_and_trivial_features_reach(section: list[str]) -> None:
     assert (
-        "Internal test: the ensemble gets 5 more of 270 images right than Xception, the best"
-        " member on these images. The logistic regression on trivial features has AUC 0.610 on this data set; 3 of the 3"
+        "Internal test: the ensemble gets 5 more of 270 images right than Xception, the best member on these"
+        " images. The logistic regression on trivial features has AUC 0.610 on this data set; 3 of the 3"
         " detectors have more." in section
     )
     assert (
-        "CIFAKE: the ensemble gets as many of 20,000 images right as Custom CNN, the best member on"
-        " these images. The logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3 detectors has"
-        " more. It was fitted to this data set, the detectors were not." in section
+        "CIFAKE: the ensemble gets as many of 20,000 images right as Custom CNN, the best member on these"
+        " images. The logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3"
+        " detectors has more. It was fitted to this data set, the detectors were not." in section
     )
     assert "| CIFAKE | 120,000 | 0.600 | – | – | 0.867 |" in section
 
