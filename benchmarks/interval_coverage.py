@@ -82,7 +82,7 @@ def _cases() -> dict[str, tuple[Callable[[np.random.Generator], Interval], float
         return drawn
 
     def score(of: Confusion) -> Interval:
-        return f1(of.tp, of.fp, of.fn)
+        return f1(of)
 
     def predictive(of: Confusion) -> Interval:
         found = predictive_values(of, 0.1).positive

@@ -7,6 +7,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from deepfake_ensemble.comparison import intervals
 from deepfake_ensemble.comparison.intervals import Interval, f1, independent, paired, tango_z, wilson
+from deepfake_ensemble.scoring.scores import Confusion
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 30), (30, 30), (7, 30), (9_990, 10_000)])
@@ -101,8 +102,19 @@ def test_f1_lies_in_its_interval_in_most_cases(found, called):
     rng = np.random.default_rng(0)
     true = 2 * found / (1 + found + called)
     tp, fp = rng.binomial(120, found, 3000), rng.binomial(120, called, 3000)
-    ends = [f1(int(t), int(f), 120 - int(t)).ends for t, f in zip(tp, fp, strict=True)]
+    ends = [
+        f1(Confusion(tp=t, fp=f, tn=120 - f, fn=120 - t)).ends
+        for t, f in zip(tp.tolist(), fp.tolist(), strict=True)
+    ]
     assert np.mean([low <= true <= high for low, high in ends]) >= 0.93
+
+
+def test_f1_at_equal_shares_is_that_of_as_many_fakes_as_reals():
+    # 90 of 100 fakes found and 30 of 300 reals called fake: as 90 and 10 of 100 each.
+    c = Confusion(tp=90, fp=30, tn=270, fn=10)
+    assert f1(c).value == pytest.approx(c.f1)
+    assert f1(c, reals_per_fake=1).value == pytest.approx(Confusion(tp=90, fp=10, tn=90, fn=10).f1)
+    assert f1(Confusion(tp=0, fp=0, tn=5, fn=5)).value == 0
 
 
 def test_a_mean_has_students_interval():

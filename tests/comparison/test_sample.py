@@ -100,7 +100,7 @@ def test_shares_have_the_intervals_of_their_counts():
     assert got.accuracy == wilson(c.tp + c.tn, 400)
     assert got.precision == wilson(c.tp, c.tp + c.fp)
     assert got.recall == wilson(c.tp, c.tp + c.fn)
-    assert got.f1 == f1(c.tp, c.fp, c.fn)
+    assert got.f1 == f1(c)
 
 
 def test_the_interval_is_as_wide_as_the_confidence_asks():

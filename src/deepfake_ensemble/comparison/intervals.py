@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import exp, factorial, sqrt
+from math import exp, factorial, hypot, sqrt
 from statistics import NormalDist
 from typing import Generic, TypeVar
 
 import numpy as np
+
+from deepfake_ensemble.scoring.scores import Confusion
 
 CONFIDENCE = 0.95
 
@@ -106,14 +108,32 @@ def bisected(below: Callable[[float], bool], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def f1(tp: int, fp: int, fn: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return F1 with the interval of J = tp / (tp + fp + fn), as F1 = 2 J / (1 + J).
+def f1(c: Confusion, confidence: float = CONFIDENCE, reals_per_fake: float | None = None) -> Interval:
+    """Return F1 = 2 t / (1 + t + r f) of t of the fakes and f of the reals called fake.
 
-    J is a share: of the images that are fake or called fake, those that are both (Jaccard's index). Where
-    the classes' sizes are fixed, it varies a little less than a share does.
+    The ends are where the ends of both shares would bring it, one at a time, taken together by squares as in
+    `independent`.
+
+    Args:
+        c: the counts behind both shares.
+        confidence: of the interval.
+        reals_per_fake: r, that F1 depends on; None takes what the images have.
     """
-    of = wilson(tp, tp + fp + fn, confidence)
-    return Interval(*(2 * j / (1 + j) for j in (of.value, *of.ends)))
+    fakes, reals = c.tp + c.fn, c.fp + c.tn
+    found, called = wilson(c.tp, fakes, confidence), wilson(c.fp, reals, confidence)
+    r = reals / fakes if reals_per_fake is None else reals_per_fake
+
+    def score(t: float, f: float) -> float:
+        return 2 * t / (1 + t + r * f)
+
+    value = score(found.value, called.value)
+    below = score(found.ends[0], called.value), score(found.value, called.ends[1])
+    above = score(found.ends[1], called.value), score(found.value, called.ends[0])
+    return Interval(
+        value,
+        max(0.0, value - hypot(*(value - end for end in below))),
+        min(1.0, value + hypot(*(value - end for end in above))),
+    )
 
 
 def independent(a: Interval, b: Interval) -> Interval:

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import hypot
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import Figures, Interval, wilson
+from deepfake_ensemble.comparison.intervals import Figures, Interval, f1
 from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
 from deepfake_ensemble.comparison.sample import (
     differences,
@@ -144,28 +143,6 @@ def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
     }
 
 
-def f1_at_equal_shares(c: Confusion, confidence: float) -> Interval:
-    """Return what F1 = 2 t / (1 + t + f) is where half of the images are fakes: t of them and f of the reals
-    are called fake. Test sets of unlike shares of fakes have unlike F1 by that alone.
-
-    The ends are where the ends of both shares would bring it, one at a time, taken together by squares as in
-    `intervals.independent`.
-    """
-    t, f = wilson(c.tp, c.tp + c.fn, confidence), wilson(c.fp, c.fp + c.tn, confidence)
-
-    def score(found: float, called: float) -> float:
-        return 2 * found / (1 + found + called)
-
-    value = score(t.value, f.value)
-    below = score(t.ends[0], f.value), score(t.value, f.ends[1])
-    above = score(t.ends[1], f.value), score(t.value, f.ends[0])
-    return Interval(
-        value,
-        value - hypot(*(value - end for end in below)),
-        value + hypot(*(value - end for end in above)),
-    )
-
-
 def compared(
     test: Aligned,
     val: Aligned,
@@ -203,7 +180,7 @@ def compared(
         resamples=measuring.resamples,
         intervals=rounded({name: intervals(of_all, name, measuring.confidence) for name in ranked}),
         f1_at_equal_shares=rounded(
-            {name: f1_at_equal_shares(runs[name].counts, measuring.confidence) for name in ranked}
+            {name: f1(runs[name].counts, measuring.confidence, reals_per_fake=1) for name in ranked}
         ),
         confusion={name: runs[name].counts for name in ranked},
         neighbours=rounded(

@@ -131,7 +131,7 @@ def intervals(of: Sample, detector: str, confidence: float = CONFIDENCE) -> Figu
         accuracy=wilson(c.tp + c.tn, len(of.labels), confidence),
         precision=wilson(c.tp, c.tp + c.fp, confidence) if c.tp + c.fp else None,
         recall=wilson(c.tp, c.tp + c.fn, confidence),
-        f1=kinds.f1(c.tp, c.fp, c.fn, confidence),
+        f1=kinds.f1(c, confidence),
         auc=areas.interval(it.placements, confidence),
         **resampled,
     )

@@ -74,6 +74,7 @@ def _results(results: Mapping[str, Any]) -> str:
         "F1, validation",
         "F1, as published",
         "F1, leak-free",
+        "at equal shares",
     ]
     header += ["accuracy", "AUC", "minutes", "commit", "times scored"]
     machines = sorted({_machine(run["machine"]) for run in results["runs"]})
@@ -114,6 +115,7 @@ def _row(of: Mapping[str, Any]) -> list[str]:
         f"{of['validation']['f1']:.4f}" if "validation" in of else NONE,
         _interval(of["f1_official"]),
         _interval(of["f1_leak_free"]),
+        _interval(of["f1_leak_free_equal_shares"]) if "f1_leak_free_equal_shares" in of else NONE,
         *(f"{of[score]:.4f}" if score in of else NONE for score in ("accuracy_official", "auc_official")),
         *measured,
     ]

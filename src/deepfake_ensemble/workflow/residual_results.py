@@ -70,6 +70,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "training_images": timed["training_images"],
                 "f1_official": official["intervals"][name]["f1"],
                 "f1_leak_free": leak_free["intervals"][name]["f1"],
+                "f1_leak_free_equal_shares": leak_free["f1_at_equal_shares"][name],
                 "accuracy_official": scores[name]["accuracy"],
                 "auc_official": scores[name]["auc"],
                 "validation": {of: official["validation"][name][of] for of in ("f1", "log_loss")},
@@ -112,6 +113,7 @@ def average(profile: str) -> list[dict[str, Any]]:
             "run": ENSEMBLE,
             "weights": shares,
             **{f"f1_{name}": of["intervals"][ENSEMBLE]["f1"] for name, of in found.items()},
+            "f1_leak_free_equal_shares": found["leak_free"]["f1_at_equal_shares"][ENSEMBLE],
             "accuracy_official": scores["accuracy"],
             "auc_official": scores["auc"],
         }
