@@ -28,7 +28,7 @@ SECTIONS = {
     "Kaggle": "What went wrong on the way is tried again with growing pauses before it is an error.",
     "ImageNet weights": "Fetched from where they are published, or from the folder that KERAS_WEIGHTS_MIRROR"
     " names (HF_ENDPOINT names a mirror of Hugging Face).",
-    "Archives of your own": "With `source: local`.",
+    "Archives of your own": "With `source: local`, or `source: folder` where they are unpacked.",
 }
 HEAD = """# What it says when something is wrong
 

@@ -12,6 +12,7 @@ from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.fetching import folder
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.sample import archives as sample
+from errors_page import Documented
 
 
 @pytest.fixture(scope="module", params=["faces", "cifake"])
@@ -86,28 +87,34 @@ def refused(source: Path, destination: Path) -> str:
     return message
 
 
-def test_no_folder_is_refused(tmp_path: Path) -> None:
-    source = tmp_path / "faces"
-    assert refused(source, tmp_path / "raw.zip") == (
+def test_no_folder_is_refused(tmp_path: Path, documented: Documented) -> None:
+    source = tmp_path / "data/local/faces"
+    message = refused(source, tmp_path / "raw.zip")
+    documented("Archives of your own", "unpacked, and missing", message)
+    assert message == (
         f"{source}: no such folder: put the unpacked data set there, or a link to it (ln -s /where/it/is"
         f" {source}); or choose another source in params.yaml"
     )
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    source = tmp_path / "faces"
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, documented: Documented) -> None:
+    source = tmp_path / "data/local/faces"
     (source / "train/REAL").mkdir(parents=True)
-    assert refused(source, tmp_path / "raw.zip") == (
+    message = refused(source, tmp_path / "raw.zip")
+    documented("Archives of your own", "unpacked, and something else", message)
+    assert message == (
         f"{source}: the folders of the publisher's archive are not in it, such as"
         " real_vs_fake/real-vs-fake/train/real/: put the data set there as it unpacks, or see data_sets in"
         " params.yaml for its layout"
     )
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    source = tmp_path / "faces"
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, documented: Documented) -> None:
+    source = tmp_path / "data/local/faces"
     for each in LAYOUTS["faces"].folders():
         (source / each).mkdir(parents=True)
     broken = source / "real_vs_fake/real-vs-fake/train/real/1.jpg"
     broken.symlink_to(tmp_path / "nothing")
-    assert str(broken) in refused(source, tmp_path / "raw.zip")
+    message = refused(source, tmp_path / "raw.zip")
+    documented("Archives of your own", "unpacked, and a file that cannot be read", message)
+    assert str(broken) in message

@@ -67,10 +67,12 @@ def test_an_edit_of_the_copy_leaves_the_users_file_alone(source, destination):
     assert source.read_bytes() == before
 
 
-def test_a_folder_in_its_place_is_refused_with_what_to_do(source, destination):
+def test_a_folder_in_its_place_is_refused_with_what_to_do(source, destination, documented):
     source.unlink()
     source.mkdir()
-    assert failure(source, destination) == (
+    message = failure(source, destination)
+    documented("Archives of your own", "a folder in its place", message)
+    assert message == (
         f"{source}: is a folder, not the zip that Kaggle gives: put that there as it came, or name the folder"
         f" {source.with_suffix('')} and set source: folder in params.yaml"
     )

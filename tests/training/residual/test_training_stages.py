@@ -47,6 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, extent in sample["runs"].items():
         extent["epochs"] = 1 if name in RUNS else 0
     params["recipes"]["paper"]["accumulation"] = 1
+    params["tracking"] = ["tensorboard", "wandb", "mlflow"]
     params["recipes"]["fast_15"]["batch_size"] = 16
     assert CHECK.problems(json.loads(json.dumps(params))) == []
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
@@ -94,7 +95,9 @@ def run(folder: Path, *command: str, **environment: str) -> str:
     ran = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env=os.environ | {"PYTHONHASHSEED": "42", "PYTHONPATH": path} | environment,
+        env=os.environ
+        | {"PYTHONHASHSEED": "42", "PYTHONPATH": path, "WANDB_MODE": "offline", "HOME": str(folder)}
+        | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -139,6 +142,27 @@ def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) ->
         lines = (home / "predictions" / name / f"{split}.csv").read_text(encoding="utf-8").splitlines()
         assert len(lines) == images + 1
     assert not (home / "models/checkpoints" / name).exists()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_tracker_has_followed_each_run(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves = read_json(home / "models/trained" / name / "curves.json")
+    figures = {"learning_rate", "loss", "val_accuracy", "val_f1", "val_log_loss"}
+    (folder,) = (home / "tracking/tensorboard/residual").glob(f"{name}-[0-9a-f]*")
+    shown = EventAccumulator(str(folder))
+    shown.Reload()
+    assert figures <= set(shown.Tags()["scalars"])
+    assert [event.step for event in shown.Scalars("val_f1")] == curves["batch"]
+    assert list((home / "tracking/wandb").rglob(f"run-{name}-*.wandb"))
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    client = MlflowClient((home / "tracking/mlflow").as_uri())
+    experiment = client.get_experiment_by_name("deepfake-ensemble-residual")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.`mlflow.runName` = '{name}'")
+    assert figures <= run.data.metrics.keys()
 
 
 def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
