@@ -102,7 +102,7 @@ def test_detectors_that_rank_alike_cannot_be_tested_and_need_not_rank_others_ali
     labels = np.repeat([0, 1], 100)
     p = np.linspace(0, 1, 200)[np.random.default_rng(0).permutation(200)]
     got = areas.test(placements(labels, p), placements(labels, p**2))
-    assert (got.p_value, got.reason) == (None, "both rank the images alike")
+    assert (got.p_value, got.reason) == (None, "both rank all pairs of a fake and a real alike")
     assert got.difference.value == 0 and got.difference.ends[1] == pytest.approx(1 - 0.05 ** (1 / 100))
 
 

@@ -9,6 +9,7 @@ from scipy.special import expit
 from deepfake_ensemble.comparison.calibration import with_temperature
 from deepfake_ensemble.comparison.comparison import compare, cross_data_set
 from deepfake_ensemble.comparison.intervals import METRICS, wilson
+from deepfake_ensemble.comparison.paired import holm
 from deepfake_ensemble.evaluation.metrics import log_losses, metrics
 from deepfake_ensemble.evaluation.predictions import Predictions, aligned
 from deepfake_ensemble.evaluation.weighting import combine, weights
@@ -154,6 +155,9 @@ def test_subsets_are_weighted_by_their_own_shares_of_accuracy(four):
     assert everyone == got["detectors"]["ensemble"] == got["weightings"]["accuracy"]["metrics"]
     rest = found["resnet50+xception+efficientnet_b4"]["metrics"]
     adds = got["complementarity"]["member_adds"]["cnn"]
+    tests = [of["accuracy"]["contrast"] for of in got["complementarity"]["member_tests"].values()]
+    assert [of["p_holm"] for of in tests] == pytest.approx(holm([of["p_value"] for of in tests]), rel=1e-8)
+    assert {of["family"] for of in tests} == {4}
     assert adds["auc"]["value"] == pytest.approx(everyone["auc"]["value"] - rest["auc"]["value"], abs=1e-9)
 
 
@@ -236,7 +240,9 @@ def test_all_right_all_wrong_and_all_alike_give_answers_without_nan():
     assert "neither AUC varies" in got["pairs"]["right_vs_wrong"]["delong"]["reason"]
     assert got["pairs"]["right_vs_wrong"]["odds_ratio"]["reason"]
     assert got["pairs"]["right_vs_other"]["mcnemar"]["p_value"] is None
-    assert got["pairs"]["right_vs_other"]["delong"]["reason"] == "both rank the images alike"
+    assert (
+        got["pairs"]["right_vs_other"]["delong"]["reason"] == "both rank all pairs of a fake and a real alike"
+    )
     assert all(
         of["p_holm"] is None for of in (got["pairs"]["right_vs_other"][t] for t in ("mcnemar", "delong"))
     )

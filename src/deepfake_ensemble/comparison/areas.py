@@ -102,7 +102,7 @@ def test(a: Placements, b: Placements, confidence: float = CONFIDENCE) -> AucTes
             bounds = independent(interval(a, confidence), interval(b, confidence))
             return AucTest(bounds, None, "neither AUC varies, so there is nothing to compare it with")
         half = 1 - (1 - confidence) ** (1 / a.pairs)
-        return AucTest(Interval(0.0, -half, half), None, "both rank the images alike")
+        return AucTest(Interval(0.0, -half, half), None, "both rank all pairs of a fake and a real alike")
     error = sqrt(found)
     half = quantile(confidence) * error
     return AucTest(Interval(value, value - half, value + half), erfc(abs(value) / error / sqrt(2)))

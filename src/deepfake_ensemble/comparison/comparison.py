@@ -4,7 +4,7 @@ What is not defined is None, with a reason beside it or in the docstring of its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Literal, get_args
@@ -166,6 +166,8 @@ class Complementarity:
         oracle_of_coins: of one over as many coins.
         member_adds: the ensemble by accuracy shares less the same without this member; None where accuracies
             give no weights.
+        member_tests: what follows of each member that adds anything, by metric; Holm's correction is for all
+            members.
         subsets: by the members' names with + between.
     """
 
@@ -174,6 +176,7 @@ class Complementarity:
     oracle_accuracy: Interval
     oracle_of_coins: float
     member_adds: dict[str, Figures | None]
+    member_tests: dict[str, dict[Tested, Finding]]
     subsets: dict[str, Subset | NoSubset]
 
 
@@ -422,7 +425,7 @@ def compare(
             best_weights=_found_best(halves, measured, settings),
             pairs=pairs,
             cochrans_q=_cochrans_q(on_test, threshold),
-            complementarity=_complementarity(on_test, shares, measured, confidence, threshold),
+            complementarity=_complementarity(on_test, shares, measured, settings),
             weightings=_effect_of_weighting(on_test, weightings, measured, settings),
             calibration=calibrations,
             operating_points={
@@ -565,6 +568,25 @@ def _against(of: Sample, first: str, second: str, level: Level) -> dict[Tested, 
     }
 
 
+def _as_family(
+    tests: Mapping[str, dict[Tested, Finding]], confidence: float
+) -> dict[str, dict[Tested, Finding]]:
+    """Return findings with Holm's correction for all of them, each metric by itself."""
+    corrected = {
+        metric: dict(zip(tests, holm([of[metric].contrast.p_value for of in tests.values()]), strict=True))
+        for metric in TESTED
+    }
+    return {
+        name: {
+            metric: found(
+                replace(of[metric].contrast, p_holm=corrected[metric][name], family=len(tests)), confidence
+            )
+            for metric in TESTED
+        }
+        for name, of in tests.items()
+    }
+
+
 def _best_weights(
     test: Aligned, settings: Settings, data_set: str
 ) -> tuple[list[dict[str, float]], np.ndarray]:
@@ -641,9 +663,9 @@ def _complementarity(
     test: Aligned,
     shares: Mapping[str, dict[str, float] | None],
     of_all: Sample,
-    confidence: float,
-    threshold: float,
+    settings: Settings,
 ) -> Complementarity:
+    confidence, threshold = settings.confidence, settings.threshold
     labels, members = test.labels, list(test.p_fake)
     called = {name: (p >= threshold).astype(np.int64) for name, p in test.p_fake.items()}
     right = [called[name] == labels for name in members]
@@ -651,12 +673,14 @@ def _complementarity(
 
     everyone = "+".join(members)
     adds: dict[str, Figures | None] = {}
+    tests: dict[str, dict[Tested, Finding]] = {}
     for name in members if len(members) > 1 else []:
         rest = "+".join(other for other in members if other != name)
-        known = shares[everyone] and shares[rest]
-        adds[name] = (
-            differences(of_all, f"subset {everyone}", f"subset {rest}", confidence) if known else None
-        )
+        subsets_of_all = f"subset {everyone}", f"subset {rest}"
+        tested = _against(of_all, *subsets_of_all, settings.level)
+        adds[name] = differences(of_all, *subsets_of_all, confidence) if tested else None
+        if tested:
+            tests[name] = tested
     return Complementarity(
         pairs={f"{a}_vs_{b}": pair(labels, called[a], called[b]) for a, b in combinations(members, 2)},
         images_by_wrong_models={
@@ -666,6 +690,7 @@ def _complementarity(
         oracle_accuracy=wilson(someone_right, len(labels), confidence),
         oracle_of_coins=oracle_of_coins(len(members)),
         member_adds=adds,
+        member_tests=_as_family(tests, confidence),
         subsets={
             name: Subset(of, intervals(of_all, f"subset {name}", confidence))
             if of
