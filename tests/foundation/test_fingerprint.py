@@ -145,7 +145,7 @@ def test_only_the_libraries_in_use_are_in_it(clone: Path) -> None:
     assert set(account_of(clone)["versions"]) == {"numpy"}
 
 
-@pytest.mark.parametrize("module", ["reading/order.py", PROBE, "foundation/files.py", "__init__.py"])
+@pytest.mark.parametrize("module", ["reading/order.py", PROBE, "foundation/files.py"])
 def test_an_edit_to_any_module_in_use_changes_it(clone: Path, module: str) -> None:
     before = account_of(clone)
     with (clone / "src" / PACKAGE.name / module).open("a") as file:
@@ -153,6 +153,14 @@ def test_an_edit_to_any_module_in_use_changes_it(clone: Path, module: str) -> No
     after = account_of(clone)
     assert after["code"] != before["code"]
     assert after["digest"] != before["digest"]
+
+
+def test_an_edit_to_what_a_package_says_of_itself_does_not_change_it(clone: Path) -> None:
+    before = account_of(clone)
+    for module in ("__init__.py", "foundation/__init__.py"):
+        with (clone / "src" / PACKAGE.name / module).open("a") as file:
+            file.write("\n# edited\n")
+    assert account_of(clone) == before
 
 
 def test_an_edit_to_another_module_does_not(clone: Path) -> None:

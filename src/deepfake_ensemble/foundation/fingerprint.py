@@ -33,9 +33,9 @@ def fingerprint(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, An
         data: the files and folders that were read.
 
     Returns:
-        `params`, `code` (one digest over this package's modules loaded so far and their
-        templates), `data` (digests by path),
-        `versions` (of the libraries loaded so far) and `digest`.
+        `params`, `code` (one digest over this package's modules loaded so far and their templates,
+        without the `__init__` files), `data` (digests by path), `versions` (of the libraries loaded so
+        far) and `digest`.
     """
     account: dict[str, Any] = {
         "params": {path: _plain(value) for path, value in params.items()},
@@ -58,8 +58,10 @@ def _code() -> str:
             # The stage itself was loaded as `__main__`; what it was found as says its real name.
             found_as = module.__spec__
             if found_as is not None and found_as.name.startswith(package) and found_as.origin is not None:
-                digests[found_as.name] = sha256(Path(found_as.origin))
-                if found_as.submodule_search_locations is not None:  # a package may have templates
+                if found_as.submodule_search_locations is None:
+                    digests[found_as.name] = sha256(Path(found_as.origin))
+                else:
+                    # No stage depends on a package's own file, which computes nothing; templates count.
                     folder = Path(found_as.origin).parent / "templates"
                     digests |= {f"{found_as.name}/{it.name}": sha256(it) for it in folder.glob("*")}
     return _digest(json.dumps(digests, sort_keys=True).encode())

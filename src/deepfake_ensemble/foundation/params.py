@@ -1,6 +1,6 @@
 """Read params.yaml strictly: whatever is unknown, missing, of the wrong type or out of range is refused.
 
-The loader knows no section by itself. A wing declares its section (see `section.py`), and a stage asks for
+The loader knows no section by itself. A room declares its section (see `section.py`), and a stage asks for
 it here: `read("training", Recipe)`.
 """
 

@@ -1,4 +1,4 @@
-"""How a wing declares its section of params.yaml, and the types of keys that several sections share."""
+"""How a room declares its section of params.yaml, and the types of keys that several sections share."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar, dataclass_transform
@@ -30,6 +30,6 @@ def section(cls: type[T]) -> type[T]:
     stand in the types, as `Annotated[int, Ge(1)]`, and choices as `Literal["a", "b"]`.
     """
     cls = dataclass(frozen=True, kw_only=True)(cls)
-    # Pydantic's own name for its settings on a plain dataclass; so wings need not import pydantic.
+    # Pydantic's own name for its settings on a plain dataclass; so rooms need not import pydantic.
     cls.__pydantic_config__ = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # type: ignore[attr-defined]
     return cls

@@ -1,1 +1,1 @@
-"""The detectors: one file for each architecture, how they are saved, and the session that they compute in."""
+"""The detectors: how one is defined, built and saved, and the session that it computes in."""
