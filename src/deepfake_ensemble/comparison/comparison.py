@@ -502,7 +502,11 @@ def best_by(metric: Tested, of: Mapping[str, Metrics]) -> str:
 def _notes(figures: Mapping[str, Figures]) -> list[str]:
     notes = []
     for name, of in figures.items():
-        fixed = [metric for metric, figure in vars(of).items() if figure and figure.ci_low is None]
+        fixed = [
+            metric.replace("_", " ")
+            for metric, figure in vars(of).items()
+            if figure and figure.ci_low is None
+        ]
         if fixed:
             notes.append(
                 f"{name}: these images cannot tell how certain its {' and '.join(fixed)} "
