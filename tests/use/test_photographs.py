@@ -1,6 +1,7 @@
 """What is classified is what is seen: formats, transparency, colour profiles, orientation; and the bounds."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +237,59 @@ def test_a_grey_image_with_a_profile_for_colours_is_read():
     image = picture(1).convert("L")
     found = open_photograph(encoded(image, "PNG", icc_profile=SRGB))
     assert found.note is None and same(found.image, image.convert("RGB"))
+
+
+def grey_profile(gamma: int) -> bytes:
+    """Return the profile of a grey image whose values were raised to 1 / gamma."""
+    white = (63190).to_bytes(4) + (65536).to_bytes(4) + (54061).to_bytes(4)
+    tags = {
+        b"desc": b"desc" + bytes(4) + (5).to_bytes(4) + b"grey\0" + bytes(79),
+        b"wtpt": b"XYZ " + bytes(4) + white,
+        b"kTRC": b"curv" + bytes(4) + (1).to_bytes(4) + (256 * gamma).to_bytes(2) + bytes(2),
+    }
+    table, body = len(tags).to_bytes(4), b""
+    for name, data in tags.items():
+        table += name + (132 + 12 * len(tags) + len(body)).to_bytes(4) + len(data).to_bytes(4)
+        body += data
+    size = (128 + len(table) + len(body)).to_bytes(4)
+    head = size + b"lcms\2\x10\0\0mntrGRAYXYZ " + bytes(12) + b"acsp" + bytes(28) + white
+    return head.ljust(128, b"\0") + table + body
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_a_grey_image_has_a_profile_of_its_own(mode):
+    image = {
+        "L": Image.new("L", (8, 8), 128),
+        "LA": Image.new("LA", (8, 8), (128, 255)),
+        "I;16": Image.fromarray(np.full((8, 8), 128 * 257, np.uint16)),
+    }[mode]
+    found = open_photograph(encoded(image, "TIFF", icc_profile=grey_profile(1)))
+    assert found.note is None
+    assert abs(found.image.getpixel((4, 4))[0] - 188) <= 1  # half the light is 188 in sRGB
+    wrong = open_photograph(encoded(image.convert("L").convert("RGB"), "TIFF", icc_profile=grey_profile(1)))
+    assert wrong.note == "its colour profile is for other colours than its own: not used"
+
+
+@pytest.mark.parametrize(
+    ("channels", "colour_type", "seen_as"),
+    [
+        (1, 0, (156, 156, 156)),
+        (2, 4, (225, 225, 225)),
+        (3, 2, (156, 78, 39)),
+        (4, 6, (210, 174, 156)),
+    ],
+)
+def test_sixteen_bits_a_channel_are_read_with_their_opacity(channels, colour_type, seen_as):
+    pixel = b"".join(value.to_bytes(2) for value in (40_000, 20_000, 10_000, 30_000)[:channels])
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    header = (4).to_bytes(4) * 2 + bytes([16, colour_type, 0, 0, 0])
+    data = (
+        chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress((b"\0" + 4 * pixel) * 4)) + chunk(b"IEND", b"")
+    )
+    assert open_photograph(b"\x89PNG\r\n\x1a\n" + data).image.getpixel((1, 1)) == seen_as
 
 
 # Orientation

@@ -382,7 +382,9 @@ async function inArchive(name, file) {
 }
 
 async function addFiles(files) {
-  for (const [name, file] of files) add(name.toLowerCase().endsWith(".zip") ? await inArchive(name, file) : [fileAs(name, file)]);
+  const found = [];
+  for (const [name, file] of files) found.push(...(name.toLowerCase().endsWith(".zip") ? await inArchive(name, file) : [fileAs(name, file)]));
+  add(found);
 }
 
 /** Return the files below what was dropped, by their paths. */
