@@ -43,7 +43,7 @@ def commands(name: str) -> list[str]:
     """Return what the lines that begin with ! run, one by one."""
     lines = [line.lstrip() for source in code(name) for line in source.splitlines()]
     shell = [line.removeprefix("!") for line in lines if line.startswith("!")]
-    return [part.strip() for line in shell for part in re.split(r"&&|\|\|", line)]
+    return [part.strip() for line in shell for part in re.split(r"&&|\|+", line)]
 
 
 @each
@@ -76,6 +76,15 @@ def test_its_dvc_commands_are_ones_that_dvc_knows_with_stages_that_exist(command
         stage, _, item = target.partition("@")
         assert stage in STAGES or target in ("{name}", "{KEPT}")
         assert not item or (item == "{model}" and STAGES[stage]["foreach"] == "${models}")
+
+
+@each
+def test_no_command_waits_for_an_answer(name: str) -> None:
+    # It has a terminal, so DVC would ask.
+    source = "\n".join(code(name))
+    asking = re.findall(r"!(.*?)dvc (?:repro|pull)", source)
+    assert asking
+    assert all(before.startswith("yes | ") for before in asking)
 
 
 @each
