@@ -27,6 +27,7 @@ $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@echo "setup: installing $$(grep -c == $(REQUIREMENTS)) pinned packages from $(REQUIREMENTS); a few minutes"
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(REQUIREMENTS)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m deepfake_ensemble.workflow.vega
 	@touch $@
 	@echo "setup: done; for dvc by hand: source .venv/bin/activate"
 
