@@ -93,7 +93,8 @@ def test_no_folder_is_refused(tmp_path: Path, documented: Documented) -> None:
     documented("Archives of your own", "unpacked, and missing", message)
     assert message == (
         f"{source}: no such folder: put the unpacked data set there, or a link to it (ln -s /where/it/is"
-        f" {source}); or choose another source in params.yaml"
+        f" {source}; `dvc exp run --temp` and `--queue` leave it behind: add `-C {source.parent}`); or choose"
+        " another source in params.yaml"
     )
 
 

@@ -92,7 +92,8 @@ def test_a_missing_archive_is_answered_by_which_file_to_put_where(destination, d
     message = failure(Path("data/local/cifake.zip"), destination)
     assert message == (
         "data/local/cifake.zip: no such file: put your copy of the cifake archive there, the zip that Kaggle "
-        "gives (a browser calls it archive.zip), named cifake.zip; or choose another source in params.yaml"
+        "gives (a browser calls it archive.zip), named cifake.zip (`dvc exp run --temp` and `--queue` leave"
+        " it behind: add `-C data/local`); or choose another source in params.yaml"
     )
     documented("Archives of your own", "missing", message)
 

@@ -78,14 +78,13 @@ def test_a_missing_original_says_how_to_get_it(tmp_path):
     assert "dvc pull" in how_different(tmp_path / "gone.csv", theirs)
 
 
-def test_both_sides_say_where_they_come_from(tmp_path):
-    file = tmp_path / "sample.json"
-    assert verify.committed_side({"keras": "3.15"}, file) == (
-        f"the committed run: keras 3.15; its machine is not known, {file} is missing"
+def test_the_committed_side_says_its_own_processor_or_that_it_does_not_know():
+    run = {"predictions": {"cnn": {"versions": {"keras": "3.15"}}}}
+    assert verify.committed_side(run) == (
+        "the committed run: keras 3.15; its processor is not known, reports/run.json does not say it"
     )
-    file.write_text('{"machine": {"cpu": "A", "cores": 2, "gpu": null}, "commit": "abc"}')
-    assert verify.committed_side({"keras": "3.15"}, file) == (
-        "the committed run: keras 3.15; measured on cpu A, cores 2 (at commit abc)"
+    assert verify.committed_side(run | {"processor": "AMD EPYC"}) == (
+        "the committed run: keras 3.15; its report on AMD EPYC"
     )
 
 

@@ -29,7 +29,8 @@ def fetch(source: Path, root: str, classes: Sequence[str], destination: Path) ->
     if not source.is_dir():
         raise UserError(
             f"{source}: no such folder: put the unpacked data set there, or a link to it"
-            f" (ln -s /where/it/is {source}); or choose another source in params.yaml"
+            f" (ln -s /where/it/is {source}; `dvc exp run --temp` and `--queue` leave it behind: add"
+            f" `-C {source.parent}`); or choose another source in params.yaml"
         )
     files = _files(source, root, classes)
     destination.parent.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,8 @@ def fetch(source: Path, destination: Path) -> None:
     if not source.is_file():
         raise UserError(
             f"{source}: no such file: put your copy of the {source.stem} archive there, the zip that Kaggle "
-            f"gives (a browser calls it archive.zip), named {source.name}; or choose another source in "
-            "params.yaml"
+            f"gives (a browser calls it archive.zip), named {source.name} (`dvc exp run --temp` and `--queue`"
+            f" leave it behind: add `-C {source.parent}`); or choose another source in params.yaml"
         )
     try:
         if not zipfile.is_zipfile(source):

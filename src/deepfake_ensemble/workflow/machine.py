@@ -2,15 +2,14 @@
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation.fingerprint import VERSIONED
+from deepfake_ensemble.studies.common.hardware import processor_model
 
 LIBRARIES = (*VERSIONED, "dvc")
 
@@ -22,12 +21,8 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """Return processor, cores, memory, GPU and system of this machine."""
-    info = Path("/proc/cpuinfo")
-    model = (
-        re.search(r"^model name\s*: (.*)$", info.read_text(), flags=re.MULTILINE) if info.exists() else None
-    )
     return {
-        "cpu": model[1] if model else platform.processor() or platform.machine(),
+        "cpu": processor_model(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": _gpu(),

@@ -1,4 +1,4 @@
-"""Write Vega's scripts beside the environment's, so that `dvc plots` draws without the internet: `make setup`.
+"""Write Vega's scripts into the environment, so that `dvc plots` draws without the internet: `make setup`.
 
 `.dvc/page.html`, which DVC fills, looks for them there.
 """

@@ -21,7 +21,6 @@ import yaml
 
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.workflow.machine import machine, versions
-from deepfake_ensemble.workflow.results import MEASUREMENTS
 
 LOCK = Path("dvc.lock")
 RUN = Path("reports/run.json")
@@ -195,8 +194,6 @@ def main() -> None:
     overrides = parser.parse_args().set
     committed = yaml.safe_load(_committed(LOCK))
     run = json.loads(_committed(RUN))
-    made_with = next(iter(run["predictions"].values()))["versions"]
-    measured = MEASUREMENTS / f"{run['profile']}.json"
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         again, ran = rerun(Path(scratch) / "clone", overrides)
         found = compared(outs(committed), outs(again), Path.cwd(), Path(scratch) / "clone")
@@ -205,24 +202,20 @@ def main() -> None:
     trained = sum(stage.startswith("train@") for stage in ran)
     print(f"verify: {same} of {len(found)} results are the same bytes")
     print(f"verify: {len(ran)} stages ran, {trained} of them trainings")
-    print(f"verify: {committed_side(made_with, measured)}")
+    print(f"verify: {committed_side(run)}")
     print(f"verify: this run: {provenance(machine(), versions())}")
     if same < len(found):
         sys.exit(1)
 
 
-def committed_side(made_with: Mapping[str, str], measurement: Path) -> str:
-    """Say what the committed results were made with, and on which machine the profile was measured last.
-
-    Args:
-        made_with: versions of libraries, as the results hold them.
-        measurement: the file that benchmarks/measured_run.py wrote of the profile.
-    """
-    line = f"the committed run: {provenance({}, made_with)}"
-    if not measurement.exists():
-        return f"{line}; its machine is not known, {measurement} is missing"
-    run = json.loads(measurement.read_text(encoding="utf-8"))
-    return f"{line}; measured on {provenance(run['machine'], {})} (at commit {run['commit']})"
+def committed_side(run: Mapping[str, Any]) -> str:
+    """Say what the committed results were made with, and where, as far as their reports/run.json tells."""
+    made_with = next(iter(run["predictions"].values()))["versions"]
+    processor = run.get("processor")
+    where = (
+        f"its report on {processor}" if processor else f"its processor is not known, {RUN} does not say it"
+    )
+    return f"the committed run: {provenance({}, made_with)}; {where}"
 
 
 def provenance(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:

@@ -41,6 +41,7 @@ class Run:
 
     Attributes:
         profile: its name.
+        processor: the model of that on which the report was written.
         params: all that shape the results.
         code: a digest, see `foundation.fingerprint`, as of what follows.
         data: digests by path.
@@ -50,6 +51,7 @@ class Run:
     """
 
     profile: str
+    processor: str
     params: dict[str, Any]
     code: str
     data: dict[str, str]

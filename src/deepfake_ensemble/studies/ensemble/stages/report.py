@@ -23,6 +23,7 @@ def main() -> None:
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.section import ImageSize, Interpolation
     from deepfake_ensemble.pages.rendering import write
+    from deepfake_ensemble.studies.common.hardware import processor_model
     from deepfake_ensemble.studies.ensemble.report import method_figures, model_card, page, study
 
     # Everything that shapes the results, shown as it stands in params.yaml.
@@ -39,6 +40,7 @@ def main() -> None:
     made = fingerprint(shown, [*study.inputs(reports, data_sets), *predictions.values()])
     run = study.Run(
         profile=profile.rpartition(".")[2],
+        processor=processor_model(),
         **made,
         predictions={model: read_result(path, study.Provenance) for model, path in predictions.items()},
     )
