@@ -344,7 +344,7 @@ def test_what_a_stage_imports_while_it_runs_is_what_dvc_watches(whole_run, here)
         # Python reports neither the module that it was started with nor one that is imported by its name.
         started = re.findall(r"-m (deepfake_ensemble[\w.]+)", locked[name]["cmd"])
         imported |= {source_of(here, module) for module in started}
-        if "deepfake_ensemble.models.architecture" in modules:
+        if item and "deepfake_ensemble.models.architecture" in modules:
             imported.add(source_of(here, f"deepfake_ensemble.architectures.{item}"))
         deps = [here / dep["path"] for dep in locked[name]["deps"] if dep["path"].startswith("src/")]
         watched = {str(file.relative_to(here.folder)) for dep in deps for file in modules_at(dep)}
