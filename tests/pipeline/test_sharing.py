@@ -1,18 +1,31 @@
 """Results travel through git and a folder that is DVC's remote, from clone to clone, without a training.
 
-The commands here are those of docs/sharing.md.
+The commands are taken from docs/sharing.md.
 """
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clones import Clone, ran, restored
-from tiny_run import NETWORKS, RATE, Experiment, Run
+import markdown
+from clones import ROOT, Clone, ran, restored
+from tiny_run import MODELS, NETWORKS, RATE, Experiment, Run
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
+
+PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
+SEND, FETCH, TAKE, RELEASE = markdown.blocks(PAGE, "bash")
+(FROM_PYTHON,) = markdown.blocks(PAGE, "python")
+
+
+def as_shown(block: str, there: Clone, **names: object) -> str:
+    """Run a block's commands, with what the page leaves open filled in, and return what they printed."""
+    for name, value in {"/mnt/drive/deepfake-ensemble": names.pop("store", ""), **names}.items():
+        block = block.replace(name, str(value))
+    return "".join(there.run("bash", "-ec", line) for line in block.splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +39,8 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
     there.git("remote", "set-url", "origin", str(server))  # it was cloned from the project
     there.git("push", "--quiet", "origin", "main")
-    there.dvc("push")
-    there.dvc("exp", "push", "origin", lower_rate.name)
+    as_shown(SEND, there, store=whole_run.store, NAME=lower_rate.name)
+    as_shown(RELEASE, there)
 
     there.dvc("exp", "branch", lower_rate.name, "lower-rate")
     there.git("push", "--quiet", "origin", "lower-rate")
@@ -66,10 +79,9 @@ def test_a_clone_that_pulls_has_nothing_to_run(elsewhere):
     assert there.changed() == ""
 
 
-def test_an_experiment_travels_with_its_models(elsewhere, lower_rate):
+def test_what_the_page_shows_brings_results_and_an_experiment_with_its_models(elsewhere, lower_rate):
     there = elsewhere("main")
-    there.dvc("exp", "pull", "origin", lower_rate.name)
-    there.dvc("exp", "apply", lower_rate.name)
+    assert networks(as_shown(FETCH, there, NAME=lower_rate.name)) == []
     assert there.yaml("params.yaml")["models"]["resnet50"]["learning_rate"] == 2e-5
     assert ran(there.dvc("repro")) == []
 
@@ -96,3 +108,31 @@ def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
     assert ["reports/metrics/cnn.json", "weight"] in changed
     assert ["reports/metrics/ensemble.json", "internal.log_loss"] in changed
     assert ["reports/metrics/cnn.json", "internal.log_loss"] not in changed
+
+
+def test_one_model_is_taken_from_another_repository(server, whole_run, tmp_path):
+    there = Clone(tmp_path)
+    there.git("init", "--quiet")
+    there.dvc("init", "--quiet")
+    as_shown(TAKE, there, URL=server)
+    for name in ("ensemble.onnx", "xception.keras", "ensemble.keras", "cnn.keras"):
+        assert (there / name).read_bytes() == (whole_run.clone / "models" / name).read_bytes()
+    assert (there / "xception.keras.dvc").is_file()
+
+
+def test_python_reads_metrics_params_and_a_model_of_another_repository(server, whole_run):
+    found: dict[str, Any] = {}
+    exec(FROM_PYTHON.replace("URL", str(server)), found)
+    assert found["rate"] == 5e-5
+    assert found["model"] == (whole_run.clone / "models/ensemble.onnx").read_bytes()
+    assert found["metrics"]["reports/metrics/ensemble.json:internal"].keys() == {
+        "accuracy",
+        "f1",
+        "auc",
+        "log_loss",
+    }
+
+
+def test_every_member_of_the_ensemble_is_an_artifact(whole_run):
+    named = whole_run.clone.yaml("models/dvc.yaml")["artifacts"].values()
+    assert [it["path"] for it in named] == [f"{model}.keras" for model in MODELS]
