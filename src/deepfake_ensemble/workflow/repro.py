@@ -174,8 +174,8 @@ def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any], changed
     return f"""\
 {differ}
 {why}
-`dvc metrics diff` compares them. To keep these: git add --all && git commit -m 'Results of this machine'
-or, beside the commit: dvc exp save --name NAME (docs/varying.md)."""
+`dvc metrics diff` compares them, and docs/varying.md says more. To keep these:
+  git add --all && git commit -m 'Results of this machine'"""
 
 
 def _git(*arguments: str) -> str:
