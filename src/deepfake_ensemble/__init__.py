@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.use.inputs import StorageFault
-    from deepfake_ensemble.use.library import Detector, Prediction, Predictions, load
+    from deepfake_ensemble.use.library import Detector, FacePrediction, Prediction, Predictions, load
 
-__all__ = ["Detector", "Prediction", "Predictions", "StorageFault", "UserError", "__version__", "load"]
+__all__ = [
+    "Detector",
+    "FacePrediction",
+    "Prediction",
+    "Predictions",
+    "StorageFault",
+    "UserError",
+    "__version__",
+    "load",
+]
 
 __version__: str
 

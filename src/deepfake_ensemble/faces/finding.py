@@ -18,7 +18,7 @@ SMALLEST = 32
 """Pixels of the smallest face that is looked for, from the forehead to the chin, after that."""
 CERTAIN = 0.9
 """A face less sure than this is none."""
-MOST = 100
+MOST = 64
 """Faces that one image may have, the largest."""
 
 _STEP = 0.709  # from one size of the image to the next: half the area
@@ -26,6 +26,7 @@ _WINDOW = 12  # what the first network sees
 _CANDIDATES = 500  # at each size, and of all: noise has tens of thousands
 
 Boxes = NDArray[np.float64]  # (n, 5): left, top, right, bottom, how likely it is a face
+Points = NDArray[np.float64]  # (n, 5, 2)
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,25 @@ def _refined(image: Image.Image, boxes: Boxes) -> Boxes:
     return _distinct(_moved(boxes, p, edges)[p > 0.7], 0.7)
 
 
-def _with_landmarks(image: Image.Image, boxes: Boxes) -> list[tuple[Boxes, Boxes]]:
+def _with_landmarks(image: Image.Image, boxes: Boxes) -> list[tuple[Boxes, Points]]:
     """Return the boxes (5,) that are certain, each with its landmarks (5, 2)."""
     boxes = _squares(boxes)
-    p, edges, places = networks.landmarks(_patches(image, boxes, 48))
-    points = boxes[:, None, :2] + places * (boxes[:, None, 2:4] - boxes[:, None, :2])
-    both = np.column_stack([_moved(boxes, p, edges), points.reshape(-1, 10)])
-    kept = _distinct(both[p > CERTAIN], 0.7, nested=True)
-    return [(each[:5], each[5:].reshape(5, 2)) for each in kept]
+    p, edges, _ = networks.landmarks(_patches(image, boxes, 48))
+    boxes = _distinct(_moved(boxes, p, edges)[p > CERTAIN], 0.7, nested=True)
+    return list(zip(boxes, _landmarks(image, _squares(boxes)), strict=True))
+
+
+def _landmarks(image: Image.Image, boxes: Boxes) -> Points:
+    """Return landmarks (n, 5, 2), the mean of those of faces and of those of their mirror images.
+
+    MTCNN takes those that its last network sees before the box is moved; these lie nearer to where they are.
+    """
+    patches = _patches(image, boxes, 48)
+    places = networks.landmarks(patches)[2]
+    mirrored = networks.landmarks(patches[:, :, ::-1])[2][:, [1, 0, 2, 4, 3]]
+    mirrored[:, :, 0] = 1 - mirrored[:, :, 0]
+    sides = boxes[:, None, 2:4] - boxes[:, None, :2]
+    return boxes[:, None, :2] + sides * (places + mirrored) / 2
 
 
 def _patches(image: Image.Image, boxes: Boxes, side: int) -> NDArray[np.float32]:

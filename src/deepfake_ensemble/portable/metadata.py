@@ -84,6 +84,7 @@ class ModelMetadata:
         models: the SHA-256 of each member's `.keras` file.
         profile: of params.yaml.
         demonstration: whether it was trained on synthesised images, to show that everything works.
+        faces: whether it was trained on faces, aligned as FFHQ's are, and is to be shown nothing else.
         trained_on: the data, in words.
         operating_points: thresholds by detector and name; null where validation is too small for one.
         measured: the internal test first.
@@ -101,6 +102,7 @@ class ModelMetadata:
     models: dict[str, str]
     profile: str
     demonstration: bool
+    faces: bool
     trained_on: str
     operating_points: dict[str, dict[str, float | None]]
     measured: tuple[DataSetResults, ...]

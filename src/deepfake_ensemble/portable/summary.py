@@ -26,7 +26,7 @@ LICENCE = (
 )
 LIMITS = (
     "It tells apart images like those it was trained on; on others its errors are others, and mostly more.",
-    "It looks at the whole image, scaled down: it searches for no faces, and details get lost.",
+    "It looks at a whole face, or a whole image, scaled down: details get lost.",
     "A high P(fake) is no proof and a low one no certificate: it is not for decisions about people.",
     "In a collection where fakes are rarer than in the test, more of what it calls fake is real.",
     "Changes made to deceive it are likely to.",

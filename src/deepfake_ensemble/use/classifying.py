@@ -1,16 +1,19 @@
-"""Many images, a few at a time: read, decoded and scored by threads while the networks run."""
+"""Many images, a few at a time: read, decoded, searched and scored by threads while the networks run."""
 
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.faces.alignment import Square, aligned
 from deepfake_ensemble.portable import out_of_distribution
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.metadata import ModelMetadata
@@ -22,29 +25,48 @@ BATCH = 32  # images that the networks see at once
 _THREADS = 8  # each may hold an image of 64 megapixels
 
 
+NO_FACE = "no face found"
+
+FacesMode: TypeAlias = Literal["auto", "whole", "only"]
+"""What is classified: faces where the models were trained on faces, whole images always, or faces always."""
+
+
 @dataclass(frozen=True)
 class Decoded:
-    """An image as the networks see it.
+    """An image, or a face in it, as the networks see it.
 
     Attributes:
         name: of the image.
         pixels: RGB, (size, size, 3).
         score: how unlike those of training it is.
         note: what of its file was not used; None if nothing.
+        size: width and height of the image, upright.
+        box: of the face, in pixels of the image: left, top, right, bottom; None if faces were not looked for.
+        around: what was cut out around the face; None if this is the whole image.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     score: float
-    note: str | None = None
+    note: str | None
+    size: tuple[int, int]
+    box: tuple[int, int, int, int] | None = None
+    around: Square | None = None
 
 
 @dataclass(frozen=True)
 class Classified:
-    """An image and its P(fake) by each detector."""
+    """An image, or a face in it, and its P(fake) by each detector.
+
+    Attributes:
+        image: what the networks saw; of an image with faces, the one that is most likely fake.
+        p_fake: of that.
+        faces: all of them, the largest first; None if they were not looked for.
+    """
 
     image: Decoded
     p_fake: Mapping[str, float]
+    faces: "tuple[Classified, ...] | None" = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,7 @@ def classify(
     classifier: Classifier,
     inputs: Iterable[Input],
     detectors: Sequence[str] | None = None,
+    faces: FacesMode = "auto",
     batch: int = BATCH,
 ) -> Iterator[Classified | Failed]:
     """Yield what becomes of each input, in order; three batches are held at most, however many there are.
@@ -67,6 +90,7 @@ def classify(
         classifier: the open model file.
         inputs: the images.
         detectors: whose probabilities are wanted; all by default.
+        faces: whether faces are looked for.
         batch: images that the networks see at once.
 
     Raises:
@@ -74,23 +98,25 @@ def classify(
     """
     remaining = iter(inputs)
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
-    pending: deque[list[Future[Decoded | Failed]]] = deque()
+    pending: deque[list[Future[list[Decoded] | Failed]]] = deque()
     try:
         while True:
             while len(pending) < 2 and (following := list(islice(remaining, batch))):
-                pending.append([pool.submit(_attempt, it, classifier.metadata) for it in following])
+                pending.append([pool.submit(_attempt, it, classifier.metadata, faces) for it in following])
             if not pending:
                 return
             attempts, fault = _results(pending.popleft())
-            yield from _classified(classifier, attempts, detectors)
+            yield from _classified(classifier, attempts, detectors, batch)
             if fault:
                 raise fault
     finally:
         pool.shutdown(cancel_futures=True)  # who interrupts does not wait for what is queued
 
 
-def decode(name: str, data: bytes | Image.Image, metadata: ModelMetadata) -> Decoded:
-    """Decode an image as it is seen, bring it to the networks' size, and score it.
+def decode(
+    name: str, data: bytes | Image.Image, metadata: ModelMetadata, faces: FacesMode = "auto"
+) -> list[Decoded]:
+    """Decode an image as it is seen, bring it or the faces in it to the networks' size, and score them.
 
     An image without transparency, colour profile and orientation, as all of the data sets are, gives the
     pixels that the detectors were trained on.
@@ -99,19 +125,32 @@ def decode(name: str, data: bytes | Image.Image, metadata: ModelMetadata) -> Dec
         name: of the image.
         data: its file's bytes, or Pillow's image.
         metadata: of the model file: the networks' input, and what is usual in training.
+        faces: whether faces are looked for.
+
+    Returns:
+        The whole image, or the faces in it, the largest first.
 
     Raises:
-        BadImage: saying why it cannot be used, as `photographs.open_photograph`.
+        BadImage: saying why it cannot be used, as `photographs.open_photograph`, or that no face was found.
     """
     photograph = open_photograph(data) if isinstance(data, bytes) else seen(data)
-    pixels = np.asarray(resize(photograph.image, metadata.image_size, metadata.interpolation))
-    score = out_of_distribution.scores(out_of_distribution.features(pixels)[None], metadata.typical)
-    return Decoded(name, pixels, float(score[0]), photograph.note)
+    image = photograph.image
+
+    def shown(part: Image.Image, box: tuple[int, int, int, int] | None, around: Square | None) -> Decoded:
+        pixels = np.asarray(resize(part, metadata.image_size, metadata.interpolation))
+        score = out_of_distribution.scores(out_of_distribution.features(pixels)[None], metadata.typical)
+        return Decoded(name, pixels, float(score[0]), photograph.note, image.size, box, around)
+
+    if faces == "whole" or (faces == "auto" and not metadata.faces):
+        return [shown(image, None, None)]
+    if found := [shown(each.image, each.box, each.around) for each in aligned(image)]:
+        return found
+    raise BadImage(NO_FACE + (": these detectors know faces only" if metadata.faces else ""))
 
 
-def _attempt(each: Input, metadata: ModelMetadata) -> Decoded | Failed:
+def _attempt(each: Input, metadata: ModelMetadata, faces: FacesMode) -> list[Decoded] | Failed:
     try:
-        return decode(each.name, each.read(), metadata)
+        return decode(each.name, each.read(), metadata, faces)
     except BadImage as error:
         return Failed(each.name, str(error))
     except MemoryError:
@@ -119,8 +158,8 @@ def _attempt(each: Input, metadata: ModelMetadata) -> Decoded | Failed:
 
 
 def _results(
-    batch: Iterable[Future[Decoded | Failed]],
-) -> tuple[list[Decoded | Failed], StorageFault | None]:
+    batch: Iterable[Future[list[Decoded] | Failed]],
+) -> tuple[list[list[Decoded] | Failed], StorageFault | None]:
     """Return what became of a batch, up to the first fault of storage."""
     attempts = []
     for each in batch:
@@ -132,14 +171,41 @@ def _results(
 
 
 def _classified(
-    classifier: Classifier, attempts: Sequence[Decoded | Failed], detectors: Sequence[str] | None
+    classifier: Classifier,
+    attempts: Sequence[list[Decoded] | Failed],
+    detectors: Sequence[str] | None,
+    batch: int,
 ) -> Iterator[Classified | Failed]:
-    images = [each.pixels for each in attempts if isinstance(each, Decoded)]
-    p_fake = classifier.p_fake(np.stack(images), detectors) if images else {}
-    row = 0
+    shown = [part for each in attempts if not isinstance(each, Failed) for part in each]
+    parts = iter(classified_parts(classifier, shown, detectors, batch))
     for each in attempts:
-        if isinstance(each, Failed):
-            yield each
-        else:
-            yield Classified(each, {name: float(p[row]) for name, p in p_fake.items()})
-            row += 1
+        yield each if isinstance(each, Failed) else one_result(list(islice(parts, len(each))))
+
+
+def classified_parts(
+    classifier: Classifier,
+    shown: Sequence[Decoded],
+    detectors: Sequence[str] | None = None,
+    batch: int = BATCH,
+) -> list[Classified]:
+    """Classify images or faces, `batch` of them at once."""
+    found = []
+    for first in range(0, len(shown), batch):
+        some = shown[first : first + batch]
+        p_fake = classifier.p_fake(np.stack([each.pixels for each in some]), detectors)
+        found += [
+            Classified(each, {name: float(p[row]) for name, p in p_fake.items()})
+            for row, each in enumerate(some)
+        ]
+    return found
+
+
+def one_result(parts: Sequence[Classified]) -> Classified:
+    """Return the result of an image from its only part, the whole, or from those of its faces.
+
+    The face that is most likely fake decides, by the ensemble if that was asked.
+    """
+    if parts[0].image.box is None:
+        return parts[0]
+    most = max(parts, key=lambda each: each.p_fake.get(ENSEMBLE, max(each.p_fake.values())))
+    return replace(most, faces=tuple(parts))

@@ -1,5 +1,10 @@
 """Classify images with the trained ensemble: real photographs or AI-made ones?"""
 
+import os
+
+# Photographs are looked at side by side; the threads of NumPy's products would be in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import argparse
 import io
 import itertools
@@ -19,8 +24,9 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Device
 from deepfake_ensemble.portable.metadata import DEFAULT
+from deepfake_ensemble.use.classifying import FacesMode
 from deepfake_ensemble.use.formats import ENDINGS, FORMATS, Format
-from deepfake_ensemble.use.inputs import StorageFault, storage_fault
+from deepfake_ensemble.use.inputs import Input, StorageFault, storage_fault
 from deepfake_ensemble.use.opening import MODEL_FILE
 
 if TYPE_CHECKING:
@@ -44,6 +50,7 @@ examples:
   deepfake-ensemble predict --format json --output results.json pictures.zip
   deepfake-ensemble predict --threshold youden --model xception photo.jpg
   deepfake-ensemble predict --explain heatmaps/ photo.jpg
+  deepfake-ensemble predict --whole drawing.png
   cat photo.jpg | deepfake-ensemble predict -
 
 JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF and JPEG 2000 up to 64 megapixels and 64 MiB; of an animation,
@@ -125,6 +132,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="T",
         help="from which P(fake) on an image is called fake: a multiple of 0.01, or one of the operating"
         " points default, youden, fpr_1_percent, fpr_1_permille",
+    )
+    predict.add_argument(
+        "--faces",
+        choices=get_args(FacesMode),
+        default="auto",
+        help="classify each face (only), the whole image (whole), or by default faces if the models were"
+        " trained on faces",
+    )
+    predict.add_argument(
+        "--whole", dest="faces", action="store_const", const="whole", help="the same as --faces whole"
     )
     predict.add_argument(
         "--explain",
@@ -222,7 +239,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.use import wording
-    from deepfake_ensemble.use.classifying import Classified, Failed, classify
+    from deepfake_ensemble.use.classifying import NO_FACE, Classified, Failed, classify
     from deepfake_ensemble.use.inputs import Inputs
     from deepfake_ensemble.use.opening import open_classifier
     from deepfake_ensemble.use.recognising import counted
@@ -243,46 +260,50 @@ def _predict(arguments: argparse.Namespace) -> int:
             print(wording.DEMONSTRATION, file=sys.stderr)
         if classifier.changed:
             print(wording.CHANGED, file=sys.stderr)
-    failed = heat_maps = 0
+    failed = faceless = heat_maps = 0
 
     with closing(Inputs(arguments.path)) as inputs, _destination(arguments.output, format_) as destination:
 
-        def results() -> "Iterator[Classified | Failed]":
-            nonlocal failed, heat_maps
+        def told() -> "Iterator[Classified | Failed]":
+            nonlocal failed, faceless, heat_maps
             with count_progress("classify", len(inputs)) as advance:
-                for result in classify(classifier, inputs, wanted):
+                results = classify(classifier, inputs, wanted, arguments.faces)
+                for each, result in zip(inputs, results, strict=True):
                     failed += isinstance(result, Failed)
+                    faceless += isinstance(result, Failed) and result.reason.startswith(NO_FACE)
                     if isinstance(result, Classified):
-                        heat_maps += explained(result)
+                        heat_maps += explained(each, result)
                     advance(1)
                     yield result
 
-        for text in FORMATS[format_](results(), metadata, by):
+        for text in FORMATS[format_](told(), metadata, by):
             destination.write(text)
     if arguments.output is not None:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
     if arguments.explain is not None:
         print(
-            f"deepfake-ensemble: {heat_maps:,} heat maps in {arguments.explain}, as the networks see the"
-            " image; bright spots speak the most for the verdict, in an all grey one nothing does",
+            f"deepfake-ensemble: {heat_maps:,} heat maps in {arguments.explain}, on what the networks see;"
+            " bright spots speak the most for the verdict, in an all grey one nothing does",
             file=sys.stderr,
         )
     if inputs.passed_over:
         print(f"deepfake-ensemble: passed over: {counted(inputs.passed_over)}", file=sys.stderr)
     if failed:
-        print(f"deepfake-ensemble: {failed:,} of {len(inputs):,} could not be used", file=sys.stderr)
+        hint = "; --whole classifies images without a face as they are" if faceless else ""
+        print(f"deepfake-ensemble: {failed:,} of {len(inputs):,} could not be used{hint}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _explainer(
     arguments: argparse.Namespace, metadata: "ModelMetadata", by: "DecisionRule"
-) -> "Callable[[Classified], int]":
+) -> "Callable[[Input, Classified], int]":
     """Return what writes the heat maps of an image, if they are wanted, and returns how many these are."""
     from deepfake_ensemble.use import heatmaps
+    from deepfake_ensemble.use.photographs import open_photograph, seen
 
     folder: Path | None = arguments.explain
     if folder is None:
-        return lambda result: 0
+        return lambda each, result: 0
     maker = heatmaps.Heatmaps(metadata, arguments.file.parent)
     if reason := maker.missing:
         raise UserError(f"--explain: {reason}")
@@ -290,11 +311,12 @@ def _explainer(
     numbers = itertools.count(1)
     detectors = metadata.detectors if by.detector == ENSEMBLE else [by.detector]
 
-    def write(result: "Classified") -> int:
-        towards_fake = by.verdict(result.p_fake[by.detector]) == "fake"
-        maps = maker.overlaid(result.image.pixels, towards_fake, detectors)
-        heatmaps.write(folder, next(numbers), result.image.name, maps)
-        return len(maps)
+    def write(each: "Input", result: "Classified") -> int:
+        data = each.read()  # once more: to keep photographs would take memory
+        photograph = open_photograph(data) if isinstance(data, bytes) else seen(data)
+        pictures = maker.pictures(result, photograph.image, by, detectors)
+        heatmaps.write(folder, next(numbers), result.image.name, pictures)
+        return len(pictures)
 
     return write
 

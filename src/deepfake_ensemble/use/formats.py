@@ -17,17 +17,15 @@ Format = Literal["table", "csv", "json", "jsonl"]
 
 Results = Iterable[Classified | Failed]
 
+_EDGES = ("left", "top", "right", "bottom")
+
 
 def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
     p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
     known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "meaning"))
     if isinstance(result, Classified):
-        known = {
-            "verdict": rule.verdict(p_fake[rule.detector]),
-            "unlike_training": result.image.score > metadata.typical.limit,
-            "meaning": wording.meaning(metadata, rule.detector, p_fake[rule.detector]),
-        }
+        known = _known(result, metadata, rule)
     return {
         "image": result.name if isinstance(result, Failed) else result.image.name,
         **{name: p_fake.get(name) for name in metadata.detectors},
@@ -39,6 +37,32 @@ def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionR
         "demonstration": metadata.demonstration,
         "note": None if isinstance(result, Failed) else result.image.note,
         "error": result.reason if isinstance(result, Failed) else None,
+        "size": None if isinstance(result, Failed) else list(result.image.size),
+        "faces": None if isinstance(result, Failed) else _faces(result, metadata, rule),
+    }
+
+
+def _faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> list[dict[str, Any]] | None:
+    """Return the faces of an image; None if they were not looked for."""
+    if result.faces is None:
+        return None
+    return [
+        {
+            "box": list(face.image.box or ()),
+            "angle": round(face.image.around.angle, 1) if face.image.around else 0.0,
+            **{name: face.p_fake.get(name) for name in metadata.detectors},
+            **_known(face, metadata, rule),
+        }
+        for face in result.faces
+    ]
+
+
+def _known(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
+    p_fake = result.p_fake[rule.detector]
+    return {
+        "verdict": rule.verdict(p_fake),
+        "unlike_training": result.image.score > metadata.typical.limit,
+        "meaning": wording.meaning(metadata, rule.detector, p_fake),
     }
 
 
@@ -66,17 +90,22 @@ def as_jsonl(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
 
 
 def as_csv(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Iterator[str]:
-    """Yield a header and a row for each record."""
+    """Yield a header and a row for each image and, under it, one for each of its faces."""
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
-    header = [name for name in record(Failed("", ""), metadata, rule) if name != "meaning"]  # a long sentence
+    left_out = ("meaning", "size", "faces")  # a long sentence, and what has columns of its own
+    header = [name for name in record(Failed("", ""), metadata, rule) if name not in left_out]
+    header[1:1] = ["face", *_EDGES, "angle"]
     writer.writerow(header)
     for result in results:
         yield line.getvalue()
         line.seek(0)
         line.truncate()
         it = record(result, metadata, rule)
-        writer.writerow([_cell(it[name]) for name in header])
+        for number, face in enumerate([{}, *(it["faces"] or [])]):
+            edges = dict(zip(_EDGES, face.get("box", ()), strict=False))
+            row = {**it, **face, **edges, "face": number or None}
+            writer.writerow([_cell(row.get(name)) for name in header])
     yield line.getvalue()
 
 
@@ -94,25 +123,40 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
     widths = {name: max(len(name), 6) for name in shown}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
     yield f"{names}  verdict  unlike  image\n"
-    classified = flagged = False
-    for result in results:
-        it = record(result, metadata, rule)
+
+    def line(it: Mapping[str, Any], what: str) -> str:
         cells = "  ".join(
             f"{'' if it[name] is None else f'{it[name]:.4f}':>{width}}" for name, width in widths.items()
         )
         verdict, unlike = it["verdict"] or "-", {True: "yes", False: "no", None: "-"}[it["unlike_training"]]
+        return f"{cells}  {verdict:<7}  {unlike:<6}  {what}\n"
+
+    classified = flagged = several = False
+    for result in results:
+        it = record(result, metadata, rule)
+        faces = it["faces"] or []
+        found = f"the most likely fake of {len(faces)} faces" if len(faces) > 1 else "".join(map(_at, faces))
+        said = "; ".join(filter(None, (it["error"], it["note"], found)))
+        yield line(it, _printable(it["image"]) + (f"  ({said})" if said else ""))
+        if len(faces) > 1:
+            several = True
+            for number, face in enumerate(faces, start=1):
+                yield line(face, f"  {number}: {_at(face)}")
         classified |= isinstance(result, Classified)
-        flagged |= unlike == "yes"
-        said = it["error"] or it["note"]
-        remark = f"  ({said})" if said else ""
-        yield f"{cells}  {verdict:<7}  {unlike:<6}  {_printable(it['image'])}{remark}\n"
+        flagged |= any(each["unlike_training"] for each in (it, *faces))
     if classified:
         yield "\n"
     for sentence in (
+        *([wording.SEVERAL] if several else ()),
         *(wording.errors(rule) if classified else ()),
         *([wording.unlike(metadata)] if flagged else ()),
     ):
         yield textwrap.fill(sentence, 110) + "\n"
+
+
+def _at(face: Mapping[str, Any]) -> str:
+    left, top, right, bottom = face["box"]
+    return f"face from {left}, {top} to {right}, {bottom}"
 
 
 def _printable(name: str) -> str:

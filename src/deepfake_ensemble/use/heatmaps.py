@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.faces.alignment import Square
 from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.portable.metadata import ModelMetadata
+from deepfake_ensemble.use.classifying import Classified
+from deepfake_ensemble.use.verdicts import DecisionRule
 
 _PACKAGES = ("keras", "tensorflow", "matplotlib")
 _SIDE = 256  # pixels of a picture, if the network sees fewer
+_PHOTOGRAPH = 1024  # of the longer side of one that shows a photograph, at most
 
 
 class Heatmaps:
@@ -30,6 +34,30 @@ class Heatmaps:
         self._metadata = metadata
         self._folder = folder
         self._members: dict[str, object] = {}
+
+    def pictures(
+        self, result: Classified, photograph: Image.Image, rule: DecisionRule, detectors: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Return a picture's file by detector: the heat over an image, or over the faces in a photograph.
+
+        Args:
+            result: of the image.
+            photograph: the image, RGB and upright.
+            rule: by which it got its verdict, which the heat is for.
+            detectors: as for `overlaid`.
+        """
+        parts = result.faces or (result,)
+        maps = [
+            self.overlaid(part.image.pixels, rule.verdict(part.p_fake[rule.detector]) == "fake", detectors)
+            for part in parts
+        ]
+        if parts[0].image.around is None:  # the whole image
+            return {name: as_png(Image.fromarray(pixels)) for name, pixels in maps[0].items()}
+        squares = [part.image.around for part in parts if part.image.around]
+        return {
+            name: as_png(_on_photograph(photograph, squares, [each[name] for each in maps]))
+            for name in detectors
+        }
 
     def overlaid(
         self, pixels: NDArray[np.uint8], towards_fake: bool, detectors: Sequence[str]
@@ -75,17 +103,33 @@ def _missing(metadata: ModelMetadata, folder: Path) -> str | None:
     return None
 
 
-def as_png(pixels: NDArray[np.uint8]) -> bytes:
+def _on_photograph(
+    photograph: Image.Image, squares: Sequence[Square], maps: Sequence[NDArray[np.uint8]]
+) -> Image.Image:
+    """Lay what is drawn on faces over the photograph in grey, where they were cut out, the largest first."""
+    scale = min(1, _PHOTOGRAPH / max(photograph.size))
+    size = max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale))
+    ground = photograph.resize(size).convert("L").convert("RGB")
+    for around, pixels in zip(squares, maps, strict=True):
+        side = max(1, round(min(around.side * scale, 2 * _PHOTOGRAPH)))
+        face = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC).convert("RGBA")
+        face = face.rotate(-around.angle, Image.Resampling.BICUBIC, expand=True)
+        corner = round(around.x * scale - face.width / 2), round(around.y * scale - face.height / 2)
+        ground.paste(face.convert("RGB"), corner, face.getchannel("A"))
+    return ground
+
+
+def as_png(image: Image.Image) -> bytes:
     """Return a picture's file, large enough to see something."""
-    image = Image.fromarray(pixels)
-    side = max(_SIDE, image.width)
+    enlarge = max(1, _SIDE / image.width)
     out = io.BytesIO()
-    image.resize((side, side), Image.Resampling.BICUBIC).save(out, "PNG")
+    size = round(image.width * enlarge), max(1, round(image.height * enlarge))
+    image.resize(size, Image.Resampling.BICUBIC).save(out, "PNG")
     return out.getvalue()
 
 
-def write(folder: Path, number: int, name: str, maps: Mapping[str, NDArray[np.uint8]]) -> None:
+def write(folder: Path, number: int, name: str, pictures: Mapping[str, bytes]) -> None:
     """Write the pictures of one image, called after it and numbered, since names may repeat."""
     stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in Path(name).name)[:80]
-    for detector, pixels in maps.items():
-        (folder / f"{number:05}-{stem}.{detector}.png").write_bytes(as_png(pixels))
+    for detector, file in pictures.items():
+        (folder / f"{number:05}-{stem}.{detector}.png").write_bytes(file)

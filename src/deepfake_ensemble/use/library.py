@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.classifier import Classifier, Device
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
-from deepfake_ensemble.use.classifying import Classified, Failed, classify
+from deepfake_ensemble.use.classifying import Classified, FacesMode, Failed, classify
 from deepfake_ensemble.use.formats import record
 from deepfake_ensemble.use.inputs import Input, StorageFault, file_at
 from deepfake_ensemble.use.opening import open_classifier
@@ -28,6 +28,27 @@ __all__ = ["Detector", "Prediction", "Predictions", "StorageFault", "UserError",
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """An image's path, its file's bytes, Pillow's image, or an array (height, width, 3) or (height, width)."""
+
+
+@dataclass(frozen=True)
+class FacePrediction:
+    """What the detectors say of one face.
+
+    Attributes:
+        box: around it, in pixels of the upright image: left, top, right, bottom.
+        angle: by which it is turned, in degrees, clockwise as seen.
+        p_fake: P(fake) by detector, the ensemble's included.
+        verdict: "fake" or "real".
+        unlike_training: as of an image.
+        meaning: as of an image.
+    """
+
+    box: tuple[int, int, int, int]
+    angle: float
+    p_fake: Mapping[str, float]
+    verdict: str
+    unlike_training: bool
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,9 @@ class Prediction:
         demonstration: whether the models only show that everything works.
         note: what of the image's file was not used.
         error: why the image could not be used.
+        size: width and height of the image, upright.
+        faces: those that were found, the largest first; the one that is most likely fake gave the image its
+            verdict. None if faces were not looked for.
     """
 
     image: str
@@ -69,6 +93,8 @@ class Prediction:
     demonstration: bool
     note: str | None
     error: str | None
+    size: tuple[int, int] | None
+    faces: tuple[FacePrediction, ...] | None
 
 
 class Predictions(list[Prediction]):
@@ -101,7 +127,12 @@ class Detector:
         self.metadata: ModelMetadata = classifier.metadata
 
     def predict(
-        self, images: Iterable[Picture], *, model: str = ENSEMBLE, threshold: str | float = DEFAULT
+        self,
+        images: Iterable[Picture],
+        *,
+        model: str = ENSEMBLE,
+        threshold: str | float = DEFAULT,
+        faces: FacesMode = "auto",
     ) -> Predictions:
         """Classify images; one that cannot be used costs only its own result.
 
@@ -110,6 +141,8 @@ class Detector:
             model: which detector decides.
             threshold: from which P(fake) on an image is called fake: a multiple of 0.01, or the name of an
                 operating point: default, youden, fpr_1_percent, fpr_1_permille.
+            faces: what is classified: faces where the models were trained on faces (auto), the whole image
+                (whole), or faces in any case (only).
 
         Raises:
             UserError: if there is no such detector or threshold.
@@ -120,7 +153,7 @@ class Detector:
         rule = decision_rule(self.metadata, model, str(threshold))
         wanted = None if model == ENSEMBLE else [model]
         inputs = (_input(number, each) for number, each in enumerate(images))
-        results = classify(self._classifier, inputs, wanted)
+        results = classify(self._classifier, inputs, wanted, faces)
         return Predictions(_prediction(each, self.metadata, rule) for each in results)
 
 
@@ -166,5 +199,15 @@ def _prediction(result: Classified | Failed, metadata: ModelMetadata, rule: Deci
     fields = record(result, metadata, rule)
     for name in metadata.detectors:
         del fields[name]
-    p_fake = {} if isinstance(result, Failed) else dict(result.p_fake)
-    return Prediction(p_fake=p_fake, **fields)
+    if isinstance(result, Failed):
+        return Prediction(p_fake={}, **fields)
+    fields["size"] = result.image.size
+    if result.faces is not None:
+        told = zip(result.faces, fields["faces"], strict=True)
+        fields["faces"] = tuple(_face(each, of, metadata) for each, of in told)
+    return Prediction(p_fake=dict(result.p_fake), **fields)
+
+
+def _face(result: Classified, fields: dict[str, Any], metadata: ModelMetadata) -> FacePrediction:
+    others = {name: value for name, value in fields.items() if name not in metadata.detectors}
+    return FacePrediction(p_fake=dict(result.p_fake), **others | {"box": tuple(fields["box"])})

@@ -1,10 +1,11 @@
 """The description of the page's endpoints, for people and programs (OpenAPI 3.1)."""
 
 import importlib.metadata
-from typing import Any
+from typing import Any, get_args
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
+from deepfake_ensemble.use.classifying import FacesMode
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _MAYBE_SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
@@ -32,7 +33,7 @@ _WHY = {
     "408": "The image did not come within its time.",
     "413": "The image is too large.",
     "415": "The content is declared as something else than an image.",
-    "422": "These bytes are no image that can be used; the reason is told.",
+    "422": "These bytes are no image that can be used, or no face is in it; the reason is told.",
     "429": "Too many images from this address; Retry-After says when to go on.",
     "501": "The training packages or the models they made are not here; the reason is told.",
     "503": "Too many images at once; Retry-After says when to go on.",
@@ -59,6 +60,11 @@ def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
             "From which P(fake) on an image is called fake: a multiple of 0.01, or an operating point.",
         ),
     ]
+    faces = _query(
+        "faces",
+        {"type": "string", "enum": list(get_args(FacesMode)), "default": "auto"},
+        "What is classified: faces where the models know faces only, the whole image, or faces in any case.",
+    )
     name = _query("name", {"type": "string", "maxLength": 255, "default": ""}, "What to call the image.")
     return {
         "openapi": "3.1.0",
@@ -80,7 +86,7 @@ def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
                     "How likely an image is fake",
                     {"application/json": {"schema": _record(metadata)}},
                     failures=("400", "403", "408", "413", "415", "422", "429", "503"),
-                    parameters=[name, *rule],
+                    parameters=[name, faces, *rule],
                     requestBody=upload,
                 )
             },
@@ -90,7 +96,7 @@ def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
                     "Where a detector looks (Grad-CAM)",
                     {"image/png": {"schema": {"type": "string", "format": "binary"}}},
                     failures=("400", "403", "408", "413", "415", "422", "429", "501", "503"),
-                    parameters=rule,
+                    parameters=[faces, *rule],
                     requestBody=upload,
                 )
             },
@@ -127,6 +133,24 @@ def _object() -> dict[str, Any]:
     return {"application/json": {"schema": {"type": "object"}}}
 
 
+def _face(metadata: ModelMetadata) -> dict[str, Any]:
+    fields: dict[str, dict[str, Any]] = {
+        "box": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "Left, top, right, bottom, in pixels of the upright image.",
+        },
+        "angle": {"type": "number"},
+        **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
+        "verdict": {"enum": list(metadata.labels.values())},
+        "unlike_training": {"type": "boolean"},
+        "meaning": {"type": "string"},
+    }
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
 def _record(metadata: ModelMetadata) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         "image": {"type": "string"},
@@ -140,5 +164,7 @@ def _record(metadata: ModelMetadata) -> dict[str, Any]:
         "demonstration": {"type": "boolean"},
         "note": {"type": ["string", "null"]},
         "error": {"type": "null"},
+        "size": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        "faces": {"type": ["array", "null"], "items": _face(metadata)},
     }
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}

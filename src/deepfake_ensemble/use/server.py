@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import anyio
 import uvicorn
@@ -32,7 +32,7 @@ from deepfake_ensemble.portable.classifier import Classifier, Device
 from deepfake_ensemble.portable.metadata import DEFAULT, as_plain
 from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import heatmaps, wording
-from deepfake_ensemble.use.classifying import Classified, decode
+from deepfake_ensemble.use.classifying import FacesMode, classified_parts, decode, one_result
 from deepfake_ensemble.use.formats import record
 from deepfake_ensemble.use.guards import LOOPBACK, RateLimit, TrustedHosts, host_name, require_same_origin
 from deepfake_ensemble.use.openapi import description
@@ -109,27 +109,26 @@ class Service:
         )
 
     async def classify(self, request: Request) -> Response:
-        by, name = self._rule(request), request.query_params.get("name", "")
+        by, faces, name = self._rule(request), _faces(request), request.query_params.get("name", "")
         if len(name) > 255:
             raise HTTPException(400, "name: longer than 255 characters")
 
         def work(data: bytes) -> dict[str, Any]:
-            image = decode(name, data, self._metadata)
-            p_fake = {key: float(p[0]) for key, p in self._classifier.p_fake(image.pixels[None]).items()}
-            return record(Classified(image, p_fake), self._metadata, by)
+            parts = classified_parts(self._classifier, decode(name, data, self._metadata, faces))
+            return record(one_result(parts), self._metadata, by)
 
         return JSONResponse(await self._with_image(request, work, self._in_memory))
 
     async def explain(self, request: Request) -> Response:
-        by = self._rule(request)
+        by, faces = self._rule(request), _faces(request)
         if reason := self.heatmaps.missing:
             raise HTTPException(501, reason)
 
         def work(data: bytes) -> bytes:
-            image = decode("", data, self._metadata)
-            p_fake = float(self._classifier.p_fake(image.pixels[None], [by.detector])[by.detector][0])
-            maps = self.heatmaps.overlaid(image.pixels, by.verdict(p_fake) == "fake", [by.detector])
-            return heatmaps.as_png(maps[by.detector])
+            photograph = open_photograph(data).image
+            shown = decode("", photograph, self._metadata, faces)
+            result = one_result(classified_parts(self._classifier, shown, [by.detector]))
+            return self.heatmaps.pictures(result, photograph, by, [by.detector])[by.detector]
 
         return Response(await self._with_image(request, work, self._explained), media_type="image/png")
 
@@ -211,6 +210,14 @@ class Service:
             raise HTTPException(408, f"the image did not come within {_PATIENCE:.0f} s") from None
         except ClientDisconnect:
             raise HTTPException(400, "the image broke off") from None  # nobody is there to read it
+
+
+def _faces(request: Request) -> FacesMode:
+    asked = request.query_params.get("faces", "auto")
+    for known in get_args(FacesMode):
+        if asked == known:
+            return known
+    raise HTTPException(400, f"faces: one of {', '.join(get_args(FacesMode))} is wanted")
 
 
 def _right_call(request: Request) -> str:

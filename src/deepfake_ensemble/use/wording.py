@@ -19,6 +19,12 @@ CHANGED = (
 )
 
 
+SEVERAL = (
+    "The row of an image with several faces is that of the face most likely fake; the more faces there are,"
+    " the likelier it is that a real one among them is called fake. The rates are those of single faces."
+)
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 

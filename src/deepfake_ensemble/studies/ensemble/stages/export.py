@@ -76,6 +76,7 @@ def main() -> None:
         models={model: sha256(file) for model, file in files.items()},
         profile=profile.rpartition(".")[2],
         demonstration=source == "sample",
+        faces=data_sets[INTERNAL].layout == "faces" and source != "sample",
         trained_on=summary.description(data_sets[INTERNAL], source),
         operating_points=summary.operating_points(compared[INTERNAL]),
         measured=tuple(
