@@ -345,8 +345,9 @@ def test_all_formats_say_the_same(folder):
     assert [json.loads(line) for line in lines] == found
     table = run(folder, "predict", "--format", "csv", "pictures").stdout.decode()
     for row, record in zip(csv.DictReader(io.StringIO(table)), found, strict=True):
+        faces = {"face", "left", "top", "right", "bottom", "angle"}  # that nobody looked for
         for name, text in row.items():
-            value = record[name]
+            value = None if name in faces else record[name]
             assert text == (
                 "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
             )
@@ -405,7 +406,7 @@ def test_no_image_at_all_gives_an_empty_list_never_a_broken_one(folder):
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("x.csv", "image,cnn"), ("x.json", "["), ("x.ndjson", '{"image"'), ("x.txt", "Demo"), ("x", "Demo")],
+    [("x.csv", "image,face,"), ("x.json", "["), ("x.ndjson", '{"image"'), ("x.txt", "Demo"), ("x", "Demo")],
 )
 def test_the_format_of_a_file_is_as_it_ends(tmp_path, folder, name, begins):
     assert run(folder, "predict", "--output", tmp_path / name, "pictures").returncode == 0

@@ -43,8 +43,8 @@ def test_a_model_that_is_absent_or_another_is_named(stand_ins):
 
 
 def test_pictures_are_called_after_their_image_and_numbered(tmp_path):
-    maps = {"cnn": np.zeros((32, 32, 3), np.uint8)}
-    heatmaps.write(tmp_path, 7, "folder/../a b\n/<x>.jpg", maps)
+    pictures = {"cnn": heatmaps.as_png(Image.new("RGB", (32, 32)))}
+    heatmaps.write(tmp_path, 7, "folder/../a b\n/<x>.jpg", pictures)
     (file,) = tmp_path.iterdir()
     assert file.name == "00007-_x_.jpg.cnn.png"
     assert Image.open(file).size == (256, 256)
