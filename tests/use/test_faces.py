@@ -149,7 +149,7 @@ def test_a_table_has_a_row_for_each_of_several_faces(folder):
     assert "two.png  (the most likely fake of 2 faces)" in lines[1]
     assert "1: face from" in lines[2] and "2: face from" in lines[3]
     assert "one.png  (face from" in lines[4]
-    assert "The row of an image with several faces" in done.stdout
+    assert "Of several faces in an image" in done.stdout
 
 
 def test_csv_has_a_row_for_each_face_under_that_of_the_image(folder, found):

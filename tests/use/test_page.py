@@ -12,6 +12,7 @@ from PIL import Image
 
 import model_file
 from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.sample import photographs
 from pictures import encoded, picture
 from serving import served
 
@@ -447,3 +448,36 @@ def _contrast(one: list[float], other: list[float]) -> float:
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_faces_have_boxes_and_cards_and_who_insists_has_the_whole_image(opened, tmp_path):
+    model_file.write(tmp_path / "models/ensemble.onnx", model_file.metadata(faces=True, demonstration=False))
+    astronaut = Image.fromarray(photographs.read("skimage/data/astronaut.png").pixels)
+    face = astronaut.crop((120, 20, 320, 200))
+    two = Image.new("RGB", (400, 180), "grey")
+    two.paste(face, (0, 0))
+    two.paste(face.point(lambda value: round(value * 0.8)), (200, 0))
+    with served(tmp_path) as (address, _):
+        page = opened(address)
+        page.set_input_files(
+            "#files",
+            [
+                {"name": "two.png", "mimeType": "image/png", "buffer": encoded(two, "PNG")},
+                {"name": "none.png", "mimeType": "image/png", "buffer": encoded(picture(1), "PNG")},
+            ],
+        )
+        page.wait_for_selector(".boxes rect")
+        assert page.locator(".boxes rect").count() == 2
+        assert page.locator(".boxes text").all_text_contents() == ["1", "2"]
+        assert page.locator(".faces li").count() == 2
+        assert "of the face most likely fake" in page.locator(".card", has_text="two.png").inner_text()
+        drawn, shown = (
+            page.locator(".boxes").bounding_box(),
+            page.locator(".picture img").first.bounding_box(),
+        )
+        assert drawn == shown
+        none = page.locator(".card", has_text="none.png")
+        none.get_by_text("no face found: these detectors know faces only.").wait_for()
+        none.get_by_role("button", name="Classify the whole image").click()
+        none.locator(".verdict", has_text="Called").wait_for()
+        assert page.locator(".boxes").count() == 1

@@ -32,7 +32,7 @@ from deepfake_ensemble.portable.classifier import Classifier, Device
 from deepfake_ensemble.portable.metadata import DEFAULT, as_plain
 from deepfake_ensemble.reading.images import BadImage
 from deepfake_ensemble.use import heatmaps, wording
-from deepfake_ensemble.use.classifying import FacesMode, classified_parts, decode, one_result
+from deepfake_ensemble.use.classifying import NO_FACE, FacesMode, classified_parts, decode, one_result
 from deepfake_ensemble.use.formats import record
 from deepfake_ensemble.use.guards import LOOPBACK, RateLimit, TrustedHosts, host_name, require_same_origin
 from deepfake_ensemble.use.openapi import description
@@ -92,6 +92,8 @@ class Service:
                 "demonstration_note": wording.DEMONSTRATION if self._metadata.demonstration else None,
                 "changed_note": wording.CHANGED if classifier.changed else None,
                 "unlike_note": wording.unlike(self._metadata),
+                "several_note": wording.SEVERAL,
+                "no_face": NO_FACE,
                 "explains": self.heatmaps.missing is None,
                 "explains_not_because": self.heatmaps.missing,
                 "largest": LARGEST,

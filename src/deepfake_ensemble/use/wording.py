@@ -20,8 +20,8 @@ CHANGED = (
 
 
 SEVERAL = (
-    "The row of an image with several faces is that of the face most likely fake; the more faces there are,"
-    " the likelier it is that a real one among them is called fake. The rates are those of single faces."
+    "Of several faces in an image, the one most likely fake decides; the more faces there are, the likelier"
+    " it is that a real one among them is called fake. The error rates are those of single faces."
 )
 
 

@@ -42,6 +42,8 @@ const verdictOf = (image) => (image.p ? (image.p.ensemble >= threshold ? "fake" 
 // Models that only show that everything works colour nothing.
 const shadeOf = (image) => (model.demonstration ? "none" : (verdictOf(image) ?? "none"));
 const wordsOf = (image) => (model.demonstration ? "demonstration: no verdict" : `called ${verdictOf(image)}`);
+/** Return the faces of an image, each like an image of its own; none if they were not looked for. */
+const facesOf = (image) => image.faces ?? [];
 
 // The head: what model this is.
 
@@ -107,17 +109,19 @@ function cardOf(image) {
     const { p } = image;
     const shade = shadeOf(image);
     const unlike = image.unlike ? element("p", {}, element("span", { class: "flag" }, "⚠ unlike training")) : null;
+    const several = facesOf(image).length > 1;
     answer.append(
       element("p", { class: `verdict ${shade}` }, wordsOf(image)[0].toUpperCase() + wordsOf(image).slice(1)),
       element("h3", { class: "name" }, image.name),
-      element("p", {}, "P(fake) ", element("strong", {}, p.ensemble.toFixed(2)), `; called fake from ${threshold.toFixed(2)} on`),
+      element("p", {}, "P(fake) ", element("strong", {}, p.ensemble.toFixed(2)), `${several ? ", of the face most likely fake" : ""}; called fake from ${threshold.toFixed(2)} on`),
       barOf(p.ensemble, shade),
-      ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), lookOf(image), foldedOf(image)].filter(Boolean),
+      ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), several && faceCards(image), lookOf(image), foldedOf(image)].filter(Boolean),
     );
   } else {
     const words = image.error ? "Not classified" : "…";
     answer.append(element("p", { class: "verdict none" }, words), element("h3", { class: "name" }, image.name));
     if (image.error) answer.append(element("p", {}, `${image.error}.`));
+    if (image.error?.startsWith(model.no_face)) answer.append(element("p", {}, element("button", { type: "button", onclick: () => insist(image) }, "Classify the whole image")));
   }
   image.card.replaceChildren(...[pictureOf(image), heatOf(image), answer].filter(Boolean));
   return image.card;
@@ -125,7 +129,35 @@ function cardOf(image) {
 
 function pictureOf(image) {
   if (!image.picture) return null;
-  return element("figure", { class: "picture" }, element("img", { src: image.picture, alt: "" }));
+  const figure = element("figure", { class: "picture" }, element("img", { src: image.picture, alt: "" }));
+  if (facesOf(image).length) figure.append(boxesOn(image));
+  return figure;
+}
+
+/** Draw the faces' boxes over an image, numbered where there are several. */
+function boxesOn(image) {
+  const [width, height] = image.shape;
+  const faces = facesOf(image);
+  const text = Math.max(width, height) / 12;
+  const boxes = drawn("svg", { class: "boxes", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  for (const [number, face] of faces.entries()) {
+    const [left, top, right, bottom] = face.box;
+    boxes.append(drawn("rect", { class: shadeOf(face), x: left, y: top, width: right - left, height: bottom - top }));
+    if (faces.length > 1) boxes.append(drawn("text", { x: left, y: Math.max(top, text), "font-size": text }, String(number + 1)));
+  }
+  return boxes;
+}
+
+/** Return a card for each face of an image that has several. */
+function faceCards(image) {
+  const cards = element("ol", { class: "faces", "aria-label": `Faces in ${image.name}` });
+  for (const face of facesOf(image)) {
+    const shade = shadeOf(face);
+    const words = element("p", {}, element("strong", { class: shade }, wordsOf(face)), `, P(fake) ${face.p.ensemble.toFixed(2)}`);
+    if (face.unlike) words.append(" ", element("span", { class: "flag" }, "⚠ unlike training"));
+    cards.append(element("li", {}, words, barOf(face.p.ensemble, shade)));
+  }
+  return element("div", {}, cards, element("p", { class: "small" }, model.several_note));
 }
 
 function heatOf(image) {
@@ -225,12 +257,20 @@ byId("view").addEventListener("click", () => {
   show();
 });
 
+/** Classify an image in which no face was found as it is. */
+function insist(image) {
+  Object.assign(image, { whole: true, error: null });
+  queue.push(image);
+  update(image);
+  start();
+}
+
 async function explain(image) {
   const explained = verdictOf(image); // the slider may move meanwhile
   image.looking = true;
   update(image);
   try {
-    const answer = await post(`api/explain?threshold=${encodeURIComponent(query)}`, await image.read());
+    const answer = await post(`api/explain?threshold=${encodeURIComponent(query)}${partOf(image)}`, await image.read());
     if (answer.ok) {
       image.heatFor = explained;
       image.heat = URL.createObjectURL(await answer.blob());
@@ -265,12 +305,20 @@ function add(found) {
     queue.push(image);
   }
   show();
+  start();
+}
+
+function start() {
   tell();
   while (sending < AT_ONCE && queue.length) {
     sending += 1;
     send();
   }
 }
+
+/** Return what a request says of the part of an image that is classified. */
+const partOf = (image) => (image.whole ? "&faces=whole" : "");
+const probabilities = (result) => Object.fromEntries(detectors.map((name) => [name, result[name]]));
 
 async function send() {
   for (let image = queue.shift(); image; image = queue.shift()) {
@@ -291,11 +339,12 @@ async function classify(image) {
   const bytes = await image.read();
   const name = encodeURIComponent(Array.from(image.name.toWellFormed()).slice(-255).join(""));
   while (images.includes(image)) {
-    const answer = await post(`api/classify?name=${name}`, bytes);
+    const answer = await post(`api/classify?name=${name}${partOf(image)}`, bytes);
     const result = await answer.json();
     if (answer.ok) {
-      image.p = Object.fromEntries(detectors.map((name) => [name, result[name]]));
-      Object.assign(image, { unlike: result.unlike_training, meaning: result.meaning, note: result.note });
+      image.p = probabilities(result);
+      Object.assign(image, { unlike: result.unlike_training, meaning: result.meaning, note: result.note, shape: result.size });
+      image.faces = result.faces?.map((face) => ({ box: face.box, p: probabilities(face), unlike: face.unlike_training }));
       update(image);
       image.picture = await preview(bytes);
       return;
