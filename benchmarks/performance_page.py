@@ -24,6 +24,7 @@ SECTIONS = {
     "precision": "Precision and XLA",
     "turnaround": "Waiting for a result",
     "use": "Classifying images",
+    "faces": "Finding faces",
 }
 HEAD = """\
 # Performance

@@ -52,7 +52,7 @@ from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.use.classifying import BATCH, decode
 classifier = Classifier(Path(sys.argv[1]))
 files = sorted(Path(sys.argv[2]).iterdir())[:512]
-images = [decode("", file.read_bytes(), classifier.metadata).pixels for file in files]
+images = [decode("", file.read_bytes(), classifier.metadata, "whole")[0].pixels for file in files]
 batches = [np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
 classifier.p_fake(batches[0])
 start, used, done = time.perf_counter(), time.process_time(), 0
@@ -96,7 +96,7 @@ def files(file: Path, count: int, repeats: int = 5) -> dict[str, Any]:
         for number in range(count):
             (Path(folder) / f"{number:06}.jpg").write_bytes(images[number % len(images)])
         bare = [sys.executable, "-c", BARE, str(file), folder, str(min(count, 2048))]
-        command = [*COMMAND, "predict", "--file", str(file), "--format", "jsonl", folder]
+        command = [*COMMAND, "predict", "--whole", "--file", str(file), "--format", "jsonl", folder]
         before = _two_numbers(bare)
         for _ in range(repeats):
             start = time.perf_counter()
@@ -170,7 +170,7 @@ def parity(file: Path) -> dict[str, Any]:
             for number in range(len(images)):
                 (Path(folder) / f"{number:06}.jpg").write_bytes(images[number])
             done = subprocess.run(
-                [*COMMAND, "predict", "--file", str(file), "--format", "csv", folder],
+                [*COMMAND, "predict", "--whole", "--file", str(file), "--format", "csv", folder],
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
