@@ -24,7 +24,6 @@ SECTIONS = {
     "precision": "Precision and XLA",
     "turnaround": "Waiting for a result",
     "use": "Classifying images",
-    "faces": "Finding faces",
 }
 HEAD = """\
 # Performance

@@ -15,10 +15,10 @@ from PIL import Image
 
 from deepfake_ensemble.faces.finding import Face, find
 
-MARGIN = 0.982
+MARGIN = 0.984
 """Of the square's side, as a share of FFHQ's: four times the distance between the eyes, or 3.6 times that
 from the eyes to the mouth, whichever is longer."""
-CENTRE = 0.116
+CENTRE = 0.118
 """Where the square's centre lies on the line from the eyes to the mouth, as a share of it; FFHQ's is 0.1."""
 FRAME = 0.1
 """How far the square's corners may lie from an image's own, as a share of its sides, if the image is one."""
