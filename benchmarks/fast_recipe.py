@@ -85,9 +85,9 @@ def main() -> None:
 
     run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
     recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
-    extent = params.check("extent", profile["runs"][asked.run], settings.Extent)
+    extent = params.check("extent", profile["runs"][asked.run], settings.ProfileRun)
     size, interpolation = profile["image_size"], whole["resizing"]["interpolation"]
-    adaptation = params.check("training", profile["training"], settings.Adaptation)
+    adaptation = params.check("training", profile["training"], settings.ProfileTraining)
     session.start(whole["seed"], adaptation.precision)
     built = built_as(
         run,

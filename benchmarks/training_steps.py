@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.models import architecture, detector
-from deepfake_ensemble.training.ensemble.recipe import Adaptation
+from deepfake_ensemble.training.ensemble.recipe import ProfileTraining
 
 if TYPE_CHECKING:
     import keras
@@ -30,16 +30,16 @@ def built(name: str, size: int) -> "keras.Model":
     return detector.build(name, registered, image_size=size, input_scaling="unit", network=network)
 
 
-def started(precision: str | None = None) -> Adaptation:
+def started(precision: str | None = None) -> ProfileTraining:
     """Start TensorFlow as the active profile trains, or with another precision; return its settings."""
     from deepfake_ensemble.models import session
 
-    adaptation = params.read(f"{params.active_profile()}.training", Adaptation)
+    adaptation = params.read(f"{params.active_profile()}.training", ProfileTraining)
     session.start(0, precision or adaptation.precision, adaptation.optimize_graph)
     return adaptation
 
 
-def timed(name: str, size: int, steps: int, adaptation: Adaptation) -> Timed:
+def timed(name: str, size: int, steps: int, adaptation: ProfileTraining) -> Timed:
     """Train a detector on one batch, over and over; the same arguments give the same weights."""
     import keras
     import numpy as np

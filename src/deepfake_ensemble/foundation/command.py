@@ -97,7 +97,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 def pin_processor(profile: str) -> processor.Processor:
     """Pin the processor as the active profile says, before anything that computes is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings hide what matters
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its notes of what is missing hide what matters
     settings = params.read(f"{profile}.processor", processor.Processor)
     processor.pin(settings)
     return settings

@@ -16,8 +16,8 @@ class Purpose(IntEnum):
     ORDER = 0
     FLIP = 1
     CROP = 2
-    TURN = 3
-    CUT = 4
+    TRANSFORM = 3
+    CUT_MIX = 4
 
 
 def permutation(count: int, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -202,7 +202,8 @@ def run(options: Sequence[str], pipeline: Sequence[Known], pace: Pace, *, everyt
         pace: how long stages took before; learns how long they take now.
         everything: print all that DVC and the stages print.
     """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+    # Stages keep TensorFlow from saying what it lacks, unless they are told otherwise.
+    environment = ({"TF_CPP_MIN_LOG_LEVEL": "0"} if everything else {}) | os.environ
     with subprocess.Popen(
         ["dvc", "repro", *options],
         env=environment,

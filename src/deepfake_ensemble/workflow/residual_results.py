@@ -24,7 +24,7 @@ from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
 from deepfake_ensemble.inference.left_out import why_empty
 from deepfake_ensemble.inference.predictor import scored
-from deepfake_ensemble.training.residual.settings import MEASURED, Extent, Runs
+from deepfake_ensemble.training.residual.settings import MEASURED, ProfileRun, Runs
 from deepfake_ensemble.workflow.machine import commit, machine
 
 RESULTS = Path("results.json")
@@ -54,7 +54,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
         timed = _timed(name)
         if timed is None:
             continue
-        extent = params.read(f"{profile}.runs.{name}", Extent)
+        extent = params.read(f"{profile}.runs.{name}", ProfileRun)
         entries.append(
             {
                 "run": name,

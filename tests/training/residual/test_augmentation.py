@@ -18,13 +18,13 @@ from deepfake_ensemble.training.residual.augmentation import (
     RATIO,
     AugmentedReader,
     crop,
-    cuts,
-    mixed,
+    cut_mix_boxes,
+    cut_mixed,
     random_numbers,
-    turned,
-    turns,
+    random_transforms,
+    transformed,
 )
-from deepfake_ensemble.training.residual.settings import TURNS, Symmetry
+from deepfake_ensemble.training.residual.settings import TRANSFORMS, Symmetry
 
 COUNT = 23
 
@@ -122,35 +122,35 @@ def test_half_of_the_images_are_mirrored(images: PackedImages) -> None:
 def test_all_turns_are_drawn_alike_and_leave_the_pixels(
     images: PackedImages, symmetry: Symmetry, count: int
 ) -> None:
-    drawn = Counter(turns(1000 * count, 1, 0, symmetry))
+    drawn = Counter(random_transforms(1000 * count, 1, 0, symmetry))
     assert len(drawn) == count and min(drawn.values()) > 900
-    assert turns(50, 1, 0, symmetry) != turns(50, 1, 1, symmetry)
+    assert random_transforms(50, 1, 0, symmetry) != random_transforms(50, 1, 1, symmetry)
     batch = taken(reader(images, crop_scale=None, symmetry=symmetry), 1)[0][0]
     for row, position in enumerate(order.permutation(COUNT, 1, 0)[:5]):
-        turn = turns(COUNT, 1, 0, symmetry)[position]
-        assert np.array_equal(batch[row], turned(pixels(images[int(position)], 32), turn))
+        turn = random_transforms(COUNT, 1, 0, symmetry)[position]
+        assert np.array_equal(batch[row], transformed(pixels(images[int(position)], 32), turn))
 
 
 def test_without_symmetry_no_image_is_turned() -> None:
-    assert set(turns(50, 1, 0, "none")) == {(False, False, False)}
+    assert set(random_transforms(50, 1, 0, "none")) == {(False, False, False)}
 
 
 def test_a_rectangle_has_the_four_of_them_that_keep_rows_rows() -> None:
     image = np.arange(6).reshape(2, 3, 1)
-    its = {turned(image, turn).tobytes() for turn in TURNS["rectangle"]}
+    its = {transformed(image, turn).tobytes() for turn in TRANSFORMS["rectangle"]}
     assert its == {each.tobytes() for each in (image, image[:, ::-1], image[::-1], image[::-1, ::-1])}
 
 
 def test_the_eight_turns_are_all_that_a_square_has() -> None:
     image = np.arange(9).reshape(3, 3, 1)
-    assert len({turned(image, turn).tobytes() for turn in TURNS["square"]}) == 8
+    assert len({transformed(image, turn).tobytes() for turn in TRANSFORMS["square"]}) == 8
     rotations = {np.rot90(image, n).tobytes() for n in range(4)}
-    assert rotations <= {turned(image, turn).tobytes() for turn in TURNS["square"]}
-    assert np.array_equal(turned(image, TURNS["mirror"][1]), image[:, ::-1])
+    assert rotations <= {transformed(image, turn).tobytes() for turn in TRANSFORMS["square"]}
+    assert np.array_equal(transformed(image, TRANSFORMS["mirror"][1]), image[:, ::-1])
 
 
 def test_cuts_are_of_whole_blocks_of_all_sizes_everywhere_but_never_the_whole_image() -> None:
-    boxes = cuts(20_000, seed=3, epoch=0, share=0.3, size=32)
+    boxes = cut_mix_boxes(20_000, seed=3, epoch=0, share=0.3, size=32)
     assert (boxes % BLOCK == 0).all() and boxes.min() == 0 and boxes.max() == 32
     left, upper, right, lower = boxes[boxes.any(axis=1)].T
     assert len(left) == pytest.approx(6000, rel=0.05)
@@ -160,19 +160,19 @@ def test_cuts_are_of_whole_blocks_of_all_sizes_everywhere_but_never_the_whole_im
 
 
 def test_none_or_all_of_the_images_are_cut_where_that_is_asked_for() -> None:
-    assert not cuts(100, 1, 0, share=0.0, size=32).any()
-    assert cuts(100, 1, 0, share=1.0, size=32).any(axis=1).all()
+    assert not cut_mix_boxes(100, 1, 0, share=0.0, size=32).any()
+    assert cut_mix_boxes(100, 1, 0, share=1.0, size=32).any(axis=1).all()
 
 
 def test_what_is_beyond_the_last_whole_block_stays() -> None:
-    assert cuts(1000, 1, 0, share=1.0, size=39).max() == 32
+    assert cut_mix_boxes(1000, 1, 0, share=1.0, size=39).max() == 32
 
 
 def test_a_box_holds_what_the_image_before_has_there_and_the_label_is_weighted_by_area() -> None:
     batch = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 16, 16, 3), np.uint8)
     labels = np.array([[0], [1], [1]], np.float32)
     boxes = np.array([(8, 0, 16, 8), (0, 0, 0, 0), (0, 0, 8, 16)])
-    images, shares = mixed(batch, labels, boxes)
+    images, shares = cut_mixed(batch, labels, boxes)
     assert (images[0, :8, 8:] == 2).all() and (images[0] == 2).sum() == 3 * 8 * 8
     assert (images[1] == 1).all()
     assert (images[2, :, :8] == 1).all() and (images[2, :, 8:] == 2).all()
@@ -181,16 +181,16 @@ def test_a_box_holds_what_the_image_before_has_there_and_the_label_is_weighted_b
 
 def test_a_neighbour_gives_what_it_had_before_it_was_cut_itself() -> None:
     batch = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 16, 16, 3), np.uint8)
-    images, _ = mixed(batch, np.zeros((3, 1), np.float32), np.array([(0, 0, 8, 16)] * 3))
+    images, _ = cut_mixed(batch, np.zeros((3, 1), np.float32), np.array([(0, 0, 8, 16)] * 3))
     assert [sorted(set(image.flat)) for image in images] == [[0, 2], [0, 1], [1, 2]]
 
 
 def test_images_are_turned_before_they_are_cut(images: PackedImages) -> None:
     plain, cut = (taken(reader(images, crop_scale=None, cut_mix=share), 5) for share in (0.0, 0.5))
-    boxes = cuts(COUNT, 1, 0, 0.5, 32)
+    boxes = cut_mix_boxes(COUNT, 1, 0, 0.5, 32)
     visited = order.permutation(COUNT, 1, 0)
     for number, (of, found) in enumerate(zip(plain, cut, strict=True)):
-        expected = mixed(*of, boxes[visited[5 * number : 5 * number + 5]])
+        expected = cut_mixed(*of, boxes[visited[5 * number : 5 * number + 5]])
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
     assert {label for _, labels in plain for label in labels.flat} == {0.0, 1.0}
     assert len({label for _, labels in cut for label in labels.flat}) > 2
@@ -200,11 +200,11 @@ def test_another_numpy_gives_the_same_crops_turns_and_cuts() -> None:
     # As test_order.py has it of the order and of mirroring: other values would be other trained weights.
     drawn = random_numbers(1000, 42, 3)
     assert hashlib.sha256(drawn.astype("<f8").tobytes()).hexdigest()[:16] == "e1abd72ef4cb9bfb"
-    eight = [TURNS["square"].index(turn) for turn in turns(16, 42, 0, "square")]
+    eight = [TRANSFORMS["square"].index(turn) for turn in random_transforms(16, 42, 0, "square")]
     assert eight == [5, 4, 0, 5, 5, 4, 3, 5, 4, 7, 1, 3, 4, 3, 0, 4]
-    four = [TURNS["rectangle"].index(turn) for turn in turns(16, 42, 0, "rectangle")]
+    four = [TRANSFORMS["rectangle"].index(turn) for turn in random_transforms(16, 42, 0, "rectangle")]
     assert four == [2, 2, 0, 2, 2, 2, 1, 2, 2, 3, 0, 1, 2, 1, 0, 2]
-    boxes = cuts(1000, 42, 3, 0.5, 32)
+    boxes = cut_mix_boxes(1000, 42, 3, 0.5, 32)
     assert hashlib.sha256(boxes.astype("<i8").tobytes()).hexdigest()[:16] == "03a5323dbe14c298"
 
 

@@ -9,8 +9,8 @@ import pytest
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.residual import complexity
 from deepfake_ensemble.training.residual import network
-from deepfake_ensemble.training.residual.augmentation import turned
-from deepfake_ensemble.training.residual.settings import TURNS, Model
+from deepfake_ensemble.training.residual.augmentation import transformed
+from deepfake_ensemble.training.residual.settings import TRANSFORMS, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
@@ -67,7 +67,9 @@ def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
 def test_the_mean_over_turns_is_that_of_the_turned_images(symmetry: Any) -> None:
     model = built("bird_lotfi")
     mean = network.mean_over(model, symmetry)
-    answers = [np.asarray(model(np.stack([turned(i, turn) for i in IMAGES]))) for turn in TURNS[symmetry]]
+    answers = [
+        np.asarray(model(np.stack([transformed(i, turn) for i in IMAGES]))) for turn in TRANSFORMS[symmetry]
+    ]
     assert np.std(answers, axis=0).max() > 1e-4
     assert np.allclose(np.asarray(mean(IMAGES)), np.mean(answers, axis=0), atol=1e-6)
     assert mean.name == model.name and mean.input_shape == model.input_shape

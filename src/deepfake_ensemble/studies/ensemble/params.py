@@ -16,7 +16,7 @@ from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.conditions import Robustness, conditions
 from deepfake_ensemble.studies.common import params as common
-from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
+from deepfake_ensemble.training.ensemble.recipe import Decoded, ProfileTraining, Recipe
 from deepfake_ensemble.training.shared.settings import Resume
 
 
@@ -25,7 +25,7 @@ class Profile(common.Profile):
     """The section `profiles.NAME`."""
 
     initial_weights: InitialWeights
-    training: Adaptation
+    training: ProfileTraining
     perturbed_images: Annotated[int, Ge(0)]
 
 

@@ -14,9 +14,9 @@ from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
 from deepfake_ensemble.training.residual.settings import (
-    Adaptation,
-    Extent,
     Model,
+    ProfileRun,
+    ProfileTraining,
     Recipe,
     Runs,
     why_left_out,
@@ -29,8 +29,8 @@ class Profile(common.Profile):
     """The section `profiles.NAME`."""
 
     imagenet: bool
-    training: Adaptation
-    runs: dict[str, Extent]
+    training: ProfileTraining
+    runs: dict[str, ProfileRun]
 
 
 @section

@@ -44,7 +44,7 @@ class LearningRateMultiplier:
 
 
 @section
-class Adaptation:
+class ProfileTraining:
     """The section `profiles.NAME.training`: what depends on the initial weights and the machine.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Random resized crops, turns and cuts, as pure functions of (seed, epoch, image).
+"""Random resized crops, flips and CutMix, as pure functions of (seed, epoch, image).
 
 What fills a cut is of the image before it in its batch.
 """
@@ -21,7 +21,7 @@ from deepfake_ensemble.reading.buffers import BufferPool
 from deepfake_ensemble.reading.images import BadImage, decode, resize
 from deepfake_ensemble.reading.order import Purpose, generator
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.residual.settings import TURNS, Symmetry, Turn
+from deepfake_ensemble.training.residual.settings import TRANSFORMS, Symmetry, Transform
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
@@ -46,26 +46,26 @@ def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
     return generator(seed, epoch, Purpose.CROP).random((count, ATTEMPTS, 4))
 
 
-def turns(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Turn]:
-    """Return the turn of each of `count` images in an epoch.
+def random_transforms(count: int, seed: int, epoch: int, symmetry: Symmetry) -> list[Transform]:
+    """Return the flip or transposition of each of `count` images in an epoch.
 
     Args:
         count: of the images, by their position in the split.
         seed: of the training.
         epoch: from 0.
-        symmetry: the turns to draw from; mirror is drawn as in the first study.
+        symmetry: the transforms to draw from; mirror is drawn as in the first study.
     """
-    group = TURNS[symmetry]
+    group = TRANSFORMS[symmetry]
     if symmetry == "mirror":
         drawn = order.flips(count, seed, epoch).astype(np.int64)
     else:
-        drawn = generator(seed, epoch, Purpose.TURN).integers(0, len(group), count)
+        drawn = generator(seed, epoch, Purpose.TRANSFORM).integers(0, len(group), count)
     return [group[number] for number in drawn.tolist()]
 
 
-def turned(image: NDArray[Any], turn: Turn) -> NDArray[Any]:
-    """Return a view of an image (height, width, channels), turned."""
-    transpose, upside_down, mirror = turn
+def transformed(image: NDArray[Any], transform: Transform) -> NDArray[Any]:
+    """Return a view of an image (height, width, channels), transposed, upside down or mirrored as told."""
+    transpose, upside_down, mirror = transform
     if transpose:
         image = image.swapaxes(0, 1)
     return image[:: -1 if upside_down else 1, :: -1 if mirror else 1]
@@ -101,8 +101,8 @@ def crop(sides: Sides, scale: Sequence[float], drawn: NDArray[np.float64]) -> Bo
     return left, upper, left + across, upper + down
 
 
-def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[np.int64]:
-    """Return the part of each of `count` images whose place another image's takes in an epoch.
+def cut_mix_boxes(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[np.int64]:
+    """Return the box of each of `count` images whose place another image's takes in an epoch.
 
     After CutMix (Yun et al. 2019), which draws the area, cuts at any pixel, and mixes all images of a batch
     or none. Here the height and the width are drawn, in blocks, evenly and apart from each other; where both
@@ -118,7 +118,7 @@ def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[
     Returns:
         Boxes (count, 4), as `Box`; all zeros where the image stays as it is.
     """
-    random = generator(seed, epoch, Purpose.CUT)
+    random = generator(seed, epoch, Purpose.CUT_MIX)
     blocks = size // BLOCK
     is_cut = random.random(count) < share
     sides = random.integers(1, blocks + 1, (count, 2))
@@ -127,7 +127,7 @@ def cuts(count: int, seed: int, epoch: int, share: float, size: int) -> NDArray[
     return np.where(is_cut[:, None], BLOCK * np.hstack([corners, corners + sides]), 0)
 
 
-def mixed(
+def cut_mixed(
     images: NDArray[np.uint8], labels: NDArray[np.float32], boxes: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Fill the box of each image with what the image before it in the batch has there.
@@ -137,7 +137,7 @@ def mixed(
     Args:
         images: (batch, size, size, 3); changed in place.
         labels: (batch, 1).
-        boxes: (batch, 4), of `cuts`.
+        boxes: (batch, 4), of `cut_mix_boxes`.
 
     Returns:
         The images, and as labels the means of both images' (batch, 1), weighted by their areas.
@@ -196,7 +196,7 @@ class AugmentedReader:
 
         Args:
             batch_size: images; the last batch of an epoch may have fewer.
-            seed: of order, crops, turns and cuts.
+            seed: of order, crops, flips and CutMix.
             first_epoch: in which to begin, counted from 0.
             first_batch: of that epoch, counted from 0.
         """
@@ -206,7 +206,7 @@ class AugmentedReader:
         while True:
             visited = order.permutation(len(self), seed, epoch)
             change = self._changes(seed, epoch)
-            boxes = cuts(len(self), seed, epoch, self._cut_mix, self.size) if self._cut_mix else None
+            boxes = cut_mix_boxes(len(self), seed, epoch, self._cut_mix, self.size) if self._cut_mix else None
             for start in range(batch * batch_size, len(self), batch_size):
                 positions = visited[start : start + batch_size]
                 yield self._begin(positions, change, None if boxes is None else boxes[positions])
@@ -214,7 +214,7 @@ class AugmentedReader:
 
     def _changes(self, seed: int, epoch: int) -> Callable[[int], NDArray[np.uint8]]:
         """Return what an epoch makes of an image, by its position in the split."""
-        turn_of = turns(len(self), seed, epoch, self._symmetry)
+        transforms = random_transforms(len(self), seed, epoch, self._symmetry)
         drawn = None if self._scale is None else random_numbers(len(self), seed, epoch)
 
         def change(position: int) -> NDArray[np.uint8]:
@@ -224,7 +224,7 @@ class AugmentedReader:
                 if self._scale is not None and drawn is not None:
                     image = image.crop(crop(image.size, self._scale, drawn[position]))
                 pixels = np.asarray(resize(image, self.size, self._interpolation))
-            return turned(pixels, turn_of[position])
+            return transformed(pixels, transforms[position])
 
         return change
 
@@ -246,7 +246,7 @@ class AugmentedReader:
         def finished() -> Batch:
             list(filled)
             labels = self._labels[positions, None].astype(np.float32)
-            return (batch, labels) if boxes is None else mixed(batch, labels, boxes)
+            return (batch, labels) if boxes is None else cut_mixed(batch, labels, boxes)
 
         return finished
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.models import architecture, detector
 from deepfake_ensemble.training.residual import surgery
-from deepfake_ensemble.training.residual.settings import TURNS, Connections, Model, Stem, Symmetry
+from deepfake_ensemble.training.residual.settings import TRANSFORMS, Connections, Model, Stem, Symmetry
 
 if TYPE_CHECKING:
     import keras
@@ -75,7 +75,7 @@ def mean_over(trained: "keras.Model", symmetry: Symmetry) -> "keras.Model":
         return trained
     image = keras.Input(trained.input_shape[1:], name="image", dtype="float32")
     answers = []
-    for transpose, upside_down, mirror in TURNS[symmetry]:
+    for transpose, upside_down, mirror in TRANSFORMS[symmetry]:
         x = keras.ops.transpose(image, (0, 2, 1, 3)) if transpose else image
         axes = [axis for axis, flipped in ((1, upside_down), (2, mirror)) if flipped]
         answers.append(trained(keras.ops.flip(x, axis=axes) if axes else x))

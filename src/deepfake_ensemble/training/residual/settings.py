@@ -18,13 +18,13 @@ Optimizer = Literal["adamw", "muon"]
 Shape = Literal["linear", "cosine", "constant"]
 # A network's first layers: as published, or such that they do not shrink the image.
 Stem = Literal["imagenet", "small"]
-# Turns of a square image: none; left to right; also upside down, four in all; also transposed, eight in all.
+# Transforms of a square image: none; mirrored; also upside down, four in all; also transposed, eight in all.
 Symmetry = Literal["none", "mirror", "rectangle", "square"]
-# Of each symmetry, its turns: whether an image is transposed, turned upside down, mirrored left to right.
+# Of each symmetry, its transforms: whether an image is transposed, turned upside down, mirrored sideways.
 # None of them moves the borders of JPEG's blocks of 8 pixels in an image whose sides they divide. Transposing
 # exchanges the quantisation of horizontal and of vertical frequencies, which JPEG's tables treat differently.
-Turn = tuple[bool, bool, bool]
-TURNS: dict[Symmetry, tuple[Turn, ...]] = {
+Transform = tuple[bool, bool, bool]
+TRANSFORMS: dict[Symmetry, tuple[Transform, ...]] = {
     "none": ((False, False, False),),
     "mirror": ((False, False, False), (False, False, True)),
     "rectangle": tuple((False, bool(n & 2), bool(n & 1)) for n in range(4)),
@@ -60,8 +60,8 @@ class Recipe:
         crop_scale: the least and the greatest share of an image's area that is cut out and scaled up; null:
             none.
         cut_mix: the share of images that get a part of another one, and of its label as much.
-        symmetry: the turns of which each image gets one at random; mirror is the paper's flip.
-        mean_over: the turns of an image over which the finished model's answer is the mean.
+        symmetry: the transforms of which each image gets one at random; mirror is the paper's flip.
+        mean_over: the transforms of an image over which the finished model's answer is the mean.
     """
 
     epochs: Count
@@ -107,7 +107,7 @@ class Runs:
 
 
 @section
-class Extent:
+class ProfileRun:
     """The section `profiles.NAME.runs.RUN`: how much of a run a profile does.
 
     Attributes:
@@ -120,7 +120,7 @@ class Extent:
 
 
 @section
-class Multiplier:
+class LearningRateMultiplier:
     """Times a recipe's learning rate, by the initial weights."""
 
     random: Annotated[float, Gt(0)]
@@ -132,7 +132,7 @@ class Multiplier:
 
 
 @section
-class Adaptation:
+class ProfileTraining:
     """The section `profiles.NAME.training`: what depends on the size of a run and on the machine.
 
     Attributes:
@@ -145,7 +145,7 @@ class Adaptation:
         jit_compile: let XLA compile the step of networks without max pooling; for GPUs.
     """
 
-    learning_rate_multiplier: Multiplier
+    learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     evaluate_every: Count
     checkpoint_every: Count
@@ -154,7 +154,7 @@ class Adaptation:
     jit_compile: bool
 
 
-def why_left_out(weights: InitialWeights, extent: Extent, imagenet: bool) -> str | None:
+def why_left_out(weights: InitialWeights, extent: ProfileRun, imagenet: bool) -> str | None:
     """Return why a profile leaves a run out; None if it does not.
 
     Args:

@@ -7,7 +7,7 @@ from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.section import Seed32
 from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.training.ensemble import curves
-from deepfake_ensemble.training.ensemble.recipe import Adaptation, Decoded, Recipe
+from deepfake_ensemble.training.ensemble.recipe import Decoded, ProfileTraining, Recipe
 from deepfake_ensemble.training.shared.settings import Resume
 
 
@@ -26,7 +26,7 @@ def main(model: str) -> None:
 
     seed = params.read("seed", Seed32)
     recipe = params.read("training", Recipe)
-    adaptation = params.read(f"{profile}.training", Adaptation)
+    adaptation = params.read(f"{profile}.training", ProfileTraining)
     settings = params.read(f"models.{model}", detector.ModelParams)
     size = params.read(f"{profile}.image_size", ImageSize)
     initial = params.read(f"{profile}.initial_weights", architecture.InitialWeights)

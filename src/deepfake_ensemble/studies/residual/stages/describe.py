@@ -6,7 +6,7 @@ from typing import Any
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.training.residual import network
-from deepfake_ensemble.training.residual.settings import Extent, Model, Runs
+from deepfake_ensemble.training.residual.settings import Model, ProfileRun, Runs
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
 
     size = params.read(f"{profile}.image_size", ImageSize)
     models = params.read("models", dict[str, Model])
-    extents = params.read(f"{profile}.runs", dict[str, Extent])
+    extents = params.read(f"{profile}.runs", dict[str, ProfileRun])
     session.start(seed=0)  # no number of a weight matters here
     costs: dict[tuple[str, str, str], complexity.Cost] = {}
     found = {}

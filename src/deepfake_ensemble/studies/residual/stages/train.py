@@ -15,7 +15,7 @@ from deepfake_ensemble.training.shared.settings import Resume
 def main(weights: InitialWeights, run: str) -> None:
     profile = params.active_profile()
     planned = params.read(f"runs.{weights}.{run}", settings.Run)
-    extent = params.read(f"{profile}.runs.{run}", settings.Extent)
+    extent = params.read(f"{profile}.runs.{run}", settings.ProfileRun)
     imagenet = weights == "imagenet" and params.read(f"{profile}.imagenet", bool)
     reason = settings.why_left_out(weights, extent, imagenet)
     if reason:
@@ -25,7 +25,7 @@ def main(weights: InitialWeights, run: str) -> None:
 
 
 def train(
-    weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.Extent
+    weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.ProfileRun
 ) -> None:
     processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
@@ -40,7 +40,7 @@ def train(
 
     seed = params.read("seed", Seed32)
     recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)
-    adaptation = params.read(f"{profile}.training", settings.Adaptation)
+    adaptation = params.read(f"{profile}.training", settings.ProfileTraining)
     model = params.read(f"models.{planned.model}", settings.Model)
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
