@@ -191,8 +191,43 @@ def test_unit_and_native_see_different_things_with_the_same_weights(name: str) -
     assert [w.shape for w in unit.get_weights()] == [w.shape for w in native.get_weights()]
 
 
+@pytest.mark.parametrize(
+    ("scaling", "red"),
+    [
+        ("unit", [0.0, 0.502, 1.0]),
+        ("native", [-2.118, 0.074, 2.249]),
+        ("literal", [-2.118, -2.109, -2.101]),
+    ],
+)
+def test_what_reaches_the_stem_of_efficientnet_by_scaling(scaling: str, red: list[float]) -> None:
+    images = np.zeros((3, SIZE, SIZE, 3), np.float32)
+    images[..., 0] = np.array([0, 128, 255])[:, None, None]
+    seen = backbone_input(shared("efficientnet_b4", scaling), images)
+    assert np.allclose(seen[:, 0, 0, 0], red, rtol=0, atol=5e-4)
+
+
+def test_literal_scaling_is_keras_own_model_shown_divided_images() -> None:
+    import keras
+
+    whole = keras.applications.EfficientNetB4(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    normalized = next(layer for layer in whole.layers if isinstance(layer, keras.layers.Normalization))
+    normalized.mean, normalized.variance = [
+        np.array(of, np.float32).reshape(1, 1, 1, 3)
+        for of in ([0.485, 0.456, 0.406], [0.229**2, 0.224**2, 0.225**2])
+    ]
+    stem = keras.Model(whole.input, normalized.output)
+    for scaling, images in (("native", IMAGES), ("literal", IMAGES / 255)):
+        seen = backbone_input(shared("efficientnet_b4", scaling), IMAGES)
+        assert np.allclose(seen, np.asarray(stem(images.astype(np.float32))), rtol=0, atol=1e-5)
+
+
+def test_only_what_keras_scales_itself_can_be_scaled_twice() -> None:
+    with pytest.raises(UserError, match=r"^models\.xception\.input_scaling: .literal. .* or 'native'$"):
+        build("xception", input_scaling="literal")
+
+
 def test_a_network_without_published_weights_has_no_native_scaling() -> None:
-    with pytest.raises(UserError, match=r"^models\.cnn\.input_scaling: native, but .* allowed is unit$"):
+    with pytest.raises(UserError, match=r"^models\.cnn\.input_scaling: .native. is not .* 'unit'$"):
         build("cnn", input_scaling="native")
 
 

@@ -26,6 +26,7 @@ ARCHITECTURE = Architecture(
     layers=383,
     backbone=backbone,
     native=TORCH,
+    scales_itself=True,
     imagenet=WeightsFile(
         url="https://storage.googleapis.com/keras-applications/efficientnetb3_notop.h5",
         checksum="md5:af6d107764bb5b1abb91932881670226",

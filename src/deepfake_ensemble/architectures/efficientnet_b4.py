@@ -13,8 +13,8 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
     """Build EfficientNet-B4 up to its global average pooling: 1,792 features.
 
     Keras puts a division by 255 and a normalisation in front of the stem, and one more rescaling when it
-    loads the ImageNet weights by itself. All three are cut off: every image is scaled once, by the
-    detector, and what its ImageNet weights were trained with is `native`.
+    loads the ImageNet weights by itself. All three are cut off: the detector scales every image, once where
+    its scaling is `native` (the first two), as the study literally has it where that is `literal`.
     """
     import keras
 
@@ -28,6 +28,7 @@ ARCHITECTURE = Architecture(
     layers=473,
     backbone=backbone,
     native=TORCH,
+    scales_itself=True,
     imagenet=WeightsFile(
         url="https://storage.googleapis.com/keras-applications/efficientnetb4_notop.h5",
         checksum="md5:ebc24e6d6c33eaebbd558eafbeedf1ba",

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ from deepfake_ensemble.models import saved
 if TYPE_CHECKING:
     import keras
 
-InputScaling = Literal["unit", "native"]
+InputScaling = Literal["unit", "native", "literal"]
 InitialWeights = Literal["random", "imagenet"]
 
 
@@ -35,6 +35,8 @@ class Scaling:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     channels: Literal["rgb", "bgr"] = "rgb"
 
+
+UNIT = Scaling(scale=(1 / 255,) * 3)
 
 # How most published networks were shown ImageNet's images; who fine-tunes their weights does the same.
 
@@ -78,6 +80,8 @@ class Architecture:
         native: the scaling its ImageNet weights were trained with; None where there are none.
         imagenet: its ImageNet weights; None where there are none.
         layers: of its backbone, which is as many as can be frozen; None where none can.
+        scales_itself: whether Keras' own model begins with its native scaling, so that who divides images by
+            255 before it has them scaled twice; our backbones begin after it.
     """
 
     network: type
@@ -85,6 +89,34 @@ class Architecture:
     native: Scaling | None = None
     imagenet: WeightsFile | None = None
     layers: int | None = None
+    scales_itself: bool = False
+
+    def scaling(self, wanted: InputScaling) -> Scaling | None:
+        """Return how pixels of 0–255 are scaled; None where this network has no such scaling.
+
+        Args:
+            wanted: unit divides by 255; native is what the published weights were trained with; literal
+                divides by 255 and then does what Keras' own model does to pixels of 0–255.
+        """
+        if wanted == "unit":
+            return UNIT
+        if wanted == "native" or self.native is None:
+            return self.native
+        if not self.scales_itself:
+            return None
+        return replace(self.native, scale=tuple(scale / 255 for scale in self.native.scale))
+
+    def why_not(self, name: str, wanted: InputScaling) -> str:
+        """Say why the network called `name` has no such scaling, and which it has."""
+        if self.native is None:
+            return (
+                f'"{wanted}" is not allowed: {name} has no published weights whose scaling could be used; it'
+                " should be 'unit'"
+            )
+        return (
+            f"\"{wanted}\" is not allowed: Keras' {name} does not scale its input itself; it should be 'unit'"
+            " or 'native'"
+        )
 
 
 @section

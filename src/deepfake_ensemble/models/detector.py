@@ -8,12 +8,10 @@ from annotated_types import Gt
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.section import section
-from deepfake_ensemble.models.architecture import Architecture, InputScaling, Scaling
+from deepfake_ensemble.models.architecture import Architecture, InputScaling
 
 if TYPE_CHECKING:
     import keras
-
-UNIT = Scaling(scale=(1 / 255,) * 3)
 
 
 @section
@@ -22,7 +20,7 @@ class ModelParams:
 
     Attributes:
         learning_rate: where the study fine-tunes published weights or trains the paper's own network.
-        input_scaling: unit brings pixels to 0–1; native is what the published weights were trained with.
+        input_scaling: as `Architecture.scaling` has them.
         network: read by the architecture's own dataclass.
     """
 
@@ -55,17 +53,14 @@ def build(
         The model: (n, image_size, image_size, 3) RGB of 0–255, uint8 or float32 → (n, 1) P(fake), float32.
 
     Raises:
-        UserError: if `input_scaling` is native and the architecture has no native scaling.
+        UserError: if the architecture has no such scaling.
     """
     import keras
     from keras import layers
 
-    if input_scaling == "native" and architecture.native is None:
-        raise UserError(
-            f"models.{name}.input_scaling: native, but {name} has no published weights whose scaling could be"
-            " used; allowed is unit"
-        )
-    scaling = UNIT if input_scaling == "unit" or architecture.native is None else architecture.native
+    scaling = architecture.scaling(input_scaling)
+    if scaling is None:
+        raise UserError(f"models.{name}.input_scaling: {architecture.why_not(name, input_scaling)}")
     # Scaling and probability stay in float32 whatever the precision of the network.
     image = x = keras.Input((image_size, image_size, 3), name="image", dtype="float32")
     if scaling.channels == "bgr":

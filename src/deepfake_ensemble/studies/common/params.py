@@ -205,11 +205,8 @@ def _wrong_data_sets(data_sets: Mapping[str, DataSet]) -> Iterator[str]:
 def _wrong_models(models: Mapping[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         registered = architecture.find(name)
-        if model.input_scaling == "native" and registered.native is None:
-            yield (
-                f'models.{name}.input_scaling: "native" is not allowed: {name} has no published weights whose'
-                " scaling could be used; it should be 'unit'"
-            )
+        if registered.scaling(model.input_scaling) is None:
+            yield f"models.{name}.input_scaling: {registered.why_not(name, model.input_scaling)}"
         frozen = model.network.get("frozen_layers", 0)
         if registered.layers is not None and frozen > registered.layers:
             yield (
