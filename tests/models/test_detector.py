@@ -211,6 +211,7 @@ def test_literal_scaling_is_keras_own_model_shown_divided_images() -> None:
 
     whole = keras.applications.EfficientNetB4(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
     normalized = next(layer for layer in whole.layers if isinstance(layer, keras.layers.Normalization))
+    # What its normalisation and the rescaling it adds to ImageNet weights do together.
     normalized.mean, normalized.variance = [
         np.array(of, np.float32).reshape(1, 1, 1, 3)
         for of in ([0.485, 0.456, 0.406], [0.229**2, 0.224**2, 0.225**2])

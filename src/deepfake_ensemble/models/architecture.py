@@ -104,7 +104,8 @@ class Architecture:
             return self.native
         if not self.scales_itself:
             return None
-        return replace(self.native, scale=tuple(scale / 255 for scale in self.native.scale))
+        red, green, blue = self.native.scale
+        return replace(self.native, scale=(red / 255, green / 255, blue / 255))
 
     def why_not(self, name: str, wanted: InputScaling) -> str:
         """Say why the network called `name` has no such scaling, and which it has."""
