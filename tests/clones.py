@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
     **os.environ,
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    "DVC_NO_ANALYTICS": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
     **{f"GIT_{who}_NAME": "A tester" for who in ("AUTHOR", "COMMITTER")},

@@ -66,6 +66,7 @@ class Experiment:
 def run(folder: Path) -> Run:
     """Run the pipeline for all four detectors: one epoch, 32 pixels."""
     there, store = clone(folder / "clone"), folder / "store"
+    there.git("switch", "--quiet", "--force-create", "main")  # whatever branch the project is on
     there.set_params(TINY)
     there.dvc("remote", "add", "--quiet", "--default", "store", str(store))
     log = there.dvc("repro", environment={"PYTHONPROFILEIMPORTTIME": "1"})

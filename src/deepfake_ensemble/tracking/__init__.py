@@ -1,1 +1,1 @@
-"""What follows a training while it runs (TensorBoard, Weights & Biases, MLflow), and decides nothing."""
+"""What follows a training while it runs (TensorBoard, W&B, MLflow, DVCLive), and decides nothing."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
-Tracker = Literal["tensorboard", "wandb", "mlflow"]
+Tracker = Literal["tensorboard", "wandb", "mlflow", "dvclive"]
 Follow = Callable[[int, Mapping[str, float]], None]
 
 FOLDER = Path("tracking")
@@ -159,8 +159,29 @@ def _mlflow(training: Followed) -> Iterator[Follow]:
     client.set_terminated(run)
 
 
+@contextmanager
+def _dvclive(training: Followed) -> Iterator[Follow]:
+    from dvclive import Live
+
+    folder = FOLDER / "dvclive" / training.run  # of whatever digest, so that DVC compares a run's trainings
+    shown = folder / "dvc.yaml"
+    text = f"# {training.digest}\nmetrics: [metrics.json]\nplots: [{{plots/metrics: {{x: step}}}}]\n"
+    goes_on = shown.is_file() and shown.read_text(encoding="utf-8") == text
+    with Live(str(folder), resume=goes_on, save_dvc_exp=False, dvcyaml=None) as live:
+        shown.write_text(text, encoding="utf-8")
+
+        def log(step: int, figures: Mapping[str, float]) -> None:
+            live.step = step
+            for figure, value in figures.items():
+                live.log_metric(figure, value)
+            live.next_step()
+
+        yield log
+
+
 OPEN: Mapping[str, Callable[[Followed], AbstractContextManager[Follow]]] = {
     "tensorboard": _tensorboard,
     "wandb": _wandb,
     "mlflow": _mlflow,
+    "dvclive": _dvclive,
 }

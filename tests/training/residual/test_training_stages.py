@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from clones import ROOT
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual.params import CHECK
+from deepfake_ensemble.tracking.following import Tracker
 from deepfake_ensemble.workflow import residual_page as document
 from file_server import serve
 
@@ -47,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, extent in sample["runs"].items():
         extent["epochs"] = 1 if name in RUNS else 0
     params["recipes"]["paper"]["accumulation"] = 1
-    params["tracking"] = ["tensorboard", "wandb", "mlflow"]
+    params["tracking"] = list(get_args(Tracker))
     params["recipes"]["fast_15"]["batch_size"] = 16
     assert CHECK.problems(json.loads(json.dumps(params))) == []
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
@@ -163,6 +164,10 @@ def test_every_tracker_has_followed_each_run(home: Path, name: str, monkeypatch:
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id], f"tags.`mlflow.runName` = '{name}'")
     assert figures <= run.data.metrics.keys()
+    live = home / "tracking/dvclive" / name
+    last = read_json(live / "metrics.json")
+    assert last["step"] == curves["batch"][-1] and last["val_f1"] == pytest.approx(curves["val_f1"][-1])
+    assert figures <= {file.stem for file in (live / "plots/metrics").iterdir()}
 
 
 def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
