@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.archives.audit_report import Baseline, Baselines, LogisticBaseline
@@ -37,14 +38,18 @@ def features(file_size: int, image: Image.Image) -> Features:
         image: RGB or grey, any size; under 3 pixels on a side it has sharpness 0.
     """
     grey = np.asarray(image.convert("L"), dtype=np.int16)
-    brightness = int(grey.sum(dtype=np.int64)) / grey.size
+    return Features(file_size, int(grey.sum(dtype=np.int64)) / grey.size, sharpness(grey))
+
+
+def sharpness(grey: NDArray[np.int16]) -> float:
+    """Return the variance of the Laplacian of grey values (height, width), see `Features`."""
     if min(grey.shape) < 3:
-        return Features(file_size, brightness, 0.0)
+        return 0.0
     laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
     n = laplacian.size
     total = int(laplacian.sum(dtype=np.int64))
     squares = int(np.square(laplacian, dtype=np.int32).sum(dtype=np.int64))
-    return Features(file_size, brightness, (n * squares - total * total) / (n * n))
+    return (n * squares - total * total) / (n * n)
 
 
 def baselines(rows: Sequence[Features], labels: Sequence[int], seed: int) -> Baselines:

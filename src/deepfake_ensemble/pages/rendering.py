@@ -113,7 +113,11 @@ def _environment(module: str, *, html: bool) -> Environment:
         "title": titles.title,
     }
     # Also by name, for macros and filters that are told how to show a figure.
-    environment.globals |= _NUMBERS | {"METHODS": titles.METHODS, "TEST_SETS": titles.TEST_SETS}
+    environment.globals |= _NUMBERS | {
+        "MEASURES": titles.MEASURES,
+        "METHODS": titles.METHODS,
+        "TEST_SETS": titles.TEST_SETS,
+    }
     return environment
 
 

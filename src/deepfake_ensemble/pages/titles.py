@@ -35,6 +35,14 @@ _MARKS = {
 # What people read for `ensemble.weighting`.
 METHODS = {"accuracy": "validation accuracy", "uniform": "equal weights", "log_loss": "least log loss"}
 
+# What is measured of the look of images, as `mistakes.measures` names it.
+MEASURES = {
+    "saturation": "saturation",
+    "warmth": "hue, from azure to orange",
+    "detail": "local detail",
+    "border_variation": "variation along the border",
+}
+
 # The second study's test sets, after "the test set".
 TEST_SETS = {"official": "as published", "leak_free": "leak-free"}
 

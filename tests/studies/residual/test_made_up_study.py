@@ -35,7 +35,7 @@ DONE = {
     "bird_lotfi_random": 1.0,
     "fast_15": 2.5,
 }
-ARITHMETIC = ("evaluate official test", "evaluate leak_free leak_free", "curves", "report")
+ARITHMETIC = ("evaluate official test", "evaluate leak_free leak_free", "curves", "mistakes", "report")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive(folder / "data/raw/internal.zip")
     run(folder, "deepfake_ensemble.studies.common.stages.audit internal", blocked=False)
     run(folder, "deepfake_ensemble.studies.residual.stages.split")
+    run(folder, "deepfake_ensemble.studies.common.stages.pack internal")
     everything = [*params["runs"]["imagenet"], *params["runs"]["random"]]
     for name in everything:
         if name in DONE:
@@ -215,6 +216,25 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
     assert f'<data value="{f1!r}">' in text
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None
+
+
+def test_the_look_of_mistakes_is_told_of_the_best_run_and_of_resnet152(home: Path) -> None:
+    found = read(home, "mistakes.json")["runs"]
+    compared = read(home, "evaluation/official/comparison.json")
+    assert list(found) == list(dict.fromkeys([compared["best"], "resnet152_random"]))
+    for name, of in found.items():
+        counts = compared["confusion"][name]
+        assert {kind: group["wrong"] for kind, group in of["classes"].items()} == {
+            "real": counts["fp"],
+            "fake": counts["fn"],
+        }
+        assert len(of["subjects"]) == 10
+    text = html.unescape((home / "reports/report.html").read_text(encoding="utf-8"))
+    for claim in paper.MISTAKES:
+        assert text.count(f"That {claim.text} ") == len(found)
+    assert (home / "reports/mistakes/index.html").read_text(encoding="utf-8").count("<h3>") == len(
+        found
+    ) * 4 * 4
 
 
 def test_the_same_inputs_give_the_same_bytes(home: Path) -> None:

@@ -10,6 +10,7 @@ from annotated_types import MinLen
 
 from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation.section import INTERNAL, section
+from deepfake_ensemble.mistakes.settings import Mistakes
 from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
@@ -42,6 +43,7 @@ class Params(common.Params):
     runs: Runs
     resume: Resume
     pictures: Pictures
+    mistakes: Mistakes
     profiles: dict[str, Profile]
 
     @property

@@ -7,8 +7,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from deepfake_ensemble.mistakes.contrasts import FIFTHS, Look
 from deepfake_ensemble.pages.drawing import FULL, HALF, INK, PlotStyle, empty, plot_styles, styled, svg
-from deepfake_ensemble.pages.titles import run_title
+from deepfake_ensemble.pages.titles import MEASURES, run_title
 from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.training.residual.curves import Curves
 
@@ -84,6 +85,35 @@ def confusion(name: str, run: str, of: Confusion) -> str:
         for spine in axes.spines.values():
             spine.set_visible(False)
         return svg(drawing, f"confusion-{name}-{run}")
+
+
+def wrong_by_fifth(run: str, of: Look) -> str:
+    """Draw the shares of real and of fake images that a run gets wrong, by fifths of each measure."""
+    with styled():
+        drawing, panels = empty(FULL, 2.5, ncols=len(MEASURES), sharey=True)
+        drawn = plot_styles(list(of.wrong_by_fifth))
+        for axes, measure in zip(panels, MEASURES, strict=True):
+            for shift, (kind, style) in zip((-0.08, 0.08), drawn.items(), strict=True):
+                shares = of.wrong_by_fifth[kind][measure]
+                values = [share.value for share in shares]
+                axes.errorbar(
+                    [fifth + 1 + shift for fifth in range(len(shares))],
+                    values,
+                    yerr=[
+                        [v - s.ends[0] for v, s in zip(values, shares, strict=True)],
+                        [s.ends[1] - v for v, s in zip(values, shares, strict=True)],
+                    ],
+                    color=style.colour,
+                    linestyle=style.dashes,
+                    linewidth=style.width,
+                    marker=style.marker,
+                    label=kind,
+                )
+            axes.set(xlabel="fifth", title=MEASURES[measure], xticks=range(1, FIFTHS + 1))
+        panels[0].set(ylabel="share got wrong")
+        panels[0].set_ylim(bottom=0)
+        panels[0].legend()
+        return svg(drawing, f"wrong-by-fifth-{run}")
 
 
 def blocks() -> str:

@@ -15,7 +15,7 @@ from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import TEST_SETS, run_title, title
 from deepfake_ensemble.studies.residual.complexity import Cost
-from deepfake_ensemble.studies.residual.report import figures, paper
+from deepfake_ensemble.studies.residual.report import figures, look_of_mistakes, paper
 from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
@@ -37,6 +37,7 @@ def render(study: Study) -> str:
             Section("Is it more than chance?", "tests.html"),
             Section("The schedule", "schedule.html", _schedule(study)),
             Section("Mistakes", "mistakes.html", _mistakes(study)),
+            look_of_mistakes.section(study),
             Section("All runs", "all_runs.html", _all_runs(study)),
             Section("Data", "data.html"),
             Section("Where the paper contradicts itself", "contradictions.html"),

@@ -167,8 +167,49 @@ CONTRADICTIONS = (
         "The parameter counts are those of the stock networks with 1,000 classes.",
         at=("table 2: parameters",),
     ),
+    Contradiction(
+        "DenseNet and Inception are announced as networks to compare with, and are in no table.",
+        at=("table 2",),
+    ),
+    Contradiction(
+        "Evaluations are said to come every 600 steps (section 2.4), and those of figures 7 and 8 at other"
+        " intervals, which the text says itself; ours come as this profile's evaluate_every has it.",
+        at=("figures 7 and 8",),
+    ),
+    Contradiction(
+        "Loss and F1 are said to go together: the lower the loss, the higher the F1. In table 7 ResNet18 in"
+        " scenario 2 has loss 0.532 and F1 0.498, ResNet152 in scenario 1 the higher loss 0.558 and the"
+        " higher F1 0.574.",
+        at=("tables 6 and 7",),
+    ),
 )
 
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says that mistakes look like (section 4, on figure 10).
+
+    Attributes:
+        text: what it says.
+        measure: what shows it.
+        wrong_has_more: of each class that it is about, whether its wrong images have more of that, or less.
+    """
+
+    text: str
+    measure: str
+    wrong_has_more: dict[str, bool]
+
+
+# Its conclusion names the same three: colour, texture, background.
+MISTAKES = (
+    Claim("images in striking colours are got wrong", "saturation", {"real": True, "fake": True}),
+    Claim("real images without detailed texture are called fake", "detail", {"real": False}),
+    Claim(
+        "images with a plain background are called real",
+        "border_variation",
+        {"real": True, "fake": False},
+    ),
+)
 
 # The F1 that is printed for what one of our runs repeats.
 F1 = {

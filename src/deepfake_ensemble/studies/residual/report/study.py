@@ -11,6 +11,7 @@ from deepfake_ensemble.comparison.runs import RunComparison
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.mistakes.contrasts import Looks
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.titles import TEST_SETS
 from deepfake_ensemble.studies.residual.complexity import Cost, Networks
@@ -35,6 +36,7 @@ class Study:
         networks: what each run's costs by its shape.
         audit: of the data.
         splits: what each holds.
+        looks: what the images look like that runs get wrong.
     """
 
     profile: str
@@ -46,6 +48,7 @@ class Study:
     networks: Mapping[str, Cost]
     audit: AuditReport
     splits: Mapping[str, Contents]
+    looks: Looks
 
     @property
     def is_sample(self) -> bool:
@@ -99,4 +102,5 @@ def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> S
         networks=read_result(folder / "networks.json", Networks).runs,
         audit=read_result(folder / f"data/{INTERNAL}.json", AuditReport),
         splits=read_result(folder / "data/splits.json", dict[str, Contents]),
+        looks=read_result(folder / "mistakes.json", Looks),
     )

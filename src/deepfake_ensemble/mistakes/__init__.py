@@ -1,0 +1,1 @@
+"""What the images that detectors get wrong look like, beside those that they get right."""
