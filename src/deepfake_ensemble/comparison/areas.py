@@ -33,7 +33,12 @@ class Placements:
 
 
 def placements(labels: np.ndarray, scores: np.ndarray) -> Placements:
-    """Return the placements of n images of both classes, in O(n log n) (Sun & Xu 2014)."""
+    """Return the placements of n images of both classes, in O(n log n) (Sun & Xu 2014).
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        scores: (n,), higher for what is likelier fake.
+    """
     fakes, reals = scores[labels == 1], scores[labels == 0]
     return Placements(_share_below(fakes, np.sort(reals)), 1 - _share_below(reals, np.sort(fakes)))
 
@@ -45,7 +50,12 @@ def _share_below(scores: np.ndarray, ordered: np.ndarray) -> np.ndarray:
 
 def variance(of: Placements, less: Placements | None = None) -> float | None:
     """Return the variance of an AUC, or of its difference from another on the same images (DeLong, DeLong &
-    Clarke-Pearson 1988); None where a class has a single image."""
+    Clarke-Pearson 1988); None where a class has a single image.
+
+    Args:
+        of: of the detector.
+        less: of the one it is compared with, on the same images; None for the AUC alone.
+    """
     if of.pairs < 2:
         return None
     fakes = of.fakes if less is None else of.fakes - less.fakes
@@ -59,6 +69,10 @@ def interval(of: Placements, confidence: float = CONFIDENCE) -> Interval:
     Where nothing varies, all fakes score more than all reals, or less, or all the same: then the ends are
     exact for as many pairs of a fake and a real as share no image, all of which agree (Clopper & Pearson
     1934). None where a class has a single image that does not score the most or the least.
+
+    Args:
+        of: of the detector.
+        confidence: of the interval, between 0 and 1.
     """
     auc, found = of.auc, variance(of)
     if auc in (0, 1):
@@ -92,6 +106,11 @@ def test(a: Placements, b: Placements, confidence: float = CONFIDENCE) -> AucTes
     Where the difference does not vary, its ends are: for detectors that rank all images alike, how far apart
     they can be on others if none of the pairs of a fake and a real that share no image tells them apart;
     else those of both AUCs taken together.
+
+    Args:
+        a: of the first detector.
+        b: of the second, on the same images.
+        confidence: of the interval, between 0 and 1.
     """
     value = a.auc - b.auc
     found = variance(a, b)

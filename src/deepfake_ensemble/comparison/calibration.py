@@ -27,7 +27,14 @@ class Bin:
 def reliability_curve(
     labels: np.ndarray, p_fake: np.ndarray, bins: int = ECE_BINS, confidence: float = CONFIDENCE
 ) -> list[Bin]:
-    """Return the equal-width bins that hold images, from low to high P(fake)."""
+    """Return the equal-width bins that hold images, from low to high P(fake).
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        bins: how many of equal width.
+        confidence: of the interval, between 0 and 1.
+    """
     counts, fakes, p_sums = _binned(labels, p_fake, bins)
     return [
         Bin(int(counts[k]), float(p_sums[k] / counts[k]), wilson(int(fakes[k]), int(counts[k]), confidence))
@@ -57,6 +64,11 @@ def brier_decomposition(labels: np.ndarray, p_fake: np.ndarray, bins: int = ECE_
     His three terms add up to the score only where all probabilities of a bin are equal. For others the rest
     is the variance within bins less twice the covariance with the labels (Stephenson, Coelho & Jolliffe
     2008); it is computed as such and named, not hidden in the reliability.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        bins: how many of equal width.
     """
     n = len(labels)
     counts, fakes, p_sums = _binned(labels, p_fake, bins)
@@ -94,7 +106,15 @@ def ece_if_calibrated(
     confidence: float = CONFIDENCE,
 ) -> Chance:
     """Return the expected calibration error that probabilities would show if they were right: with so many
-    images it is not zero. Labels are drawn by them, `draws` times."""
+    images it is not zero. Labels are drawn by them, `draws` times.
+
+    Args:
+        p_fake: (n,), P(fake).
+        bins: how many of equal width.
+        draws: how often labels are drawn.
+        seed: of these draws.
+        confidence: of the interval, between 0 and 1.
+    """
     order = np.argsort(p_fake, kind="stable")
     p = p_fake[order].astype(np.float32)
     index = bin_indices(p_fake[order], bins)
@@ -111,7 +131,13 @@ def ece_if_calibrated(
 
 
 def in_the_large(labels: np.ndarray, p_fake: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Return the mean of P(fake) less the share of fakes (calibration in the large); Student's interval."""
+    """Return the mean of P(fake) less the share of fakes (calibration in the large); Student's interval.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        confidence: of the interval, between 0 and 1.
+    """
     return mean(p_fake - labels, confidence)
 
 
@@ -122,7 +148,13 @@ def certainty(p_fake: np.ndarray) -> np.ndarray:
 
 def too_sure(labels: np.ndarray, p_fake: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     """Return the mean certainty less the share of images whose likelier class is right, with Student's
-    interval; where both classes are as likely, fake is taken."""
+    interval; where both classes are as likely, fake is taken.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        confidence: of the interval, between 0 and 1.
+    """
     return mean(certainty(p_fake) - ((p_fake >= 0.5) == labels), confidence)
 
 
@@ -133,6 +165,11 @@ def fit_temperature(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SM
     The loss is convex in 1 / T, so T is where its derivative is zero. None if that is nowhere between a
     thousandth and a thousand: T falls to 0 if no image is on the wrong side of 0.5, and grows without end
     if the detector is no better than chance.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -149,7 +186,13 @@ def fit_temperature(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SM
 
 
 def with_temperature(p_fake: np.ndarray, temperature: float, smallest: float = SMALLEST) -> np.ndarray:
-    """Return sigmoid(logit(p) / temperature); what is called fake at 0.5 stays so."""
+    """Return sigmoid(logit(p) / temperature); what is called fake at 0.5 stays so.
+
+    Args:
+        p_fake: (n,), P(fake).
+        temperature: above 0; over 1 brings probabilities nearer to 0.5.
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
+    """
     from scipy.special import expit
 
     return expit(_logits(p_fake, smallest) / temperature)

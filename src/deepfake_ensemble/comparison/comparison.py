@@ -100,7 +100,13 @@ class Settings:
         return Level(self.confidence, self.comparing.power, vars(self.comparing.margins))
 
     def sample(self, of: Aligned, p_fake: Mapping[str, np.ndarray], name: str) -> Sample:
-        """Measure detectors on a data set, whose name gives the resamples their own random numbers."""
+        """Measure detectors on a data set, whose name gives the resamples their own random numbers.
+
+        Args:
+            of: the images, their labels in it.
+            p_fake: (n,) by detector.
+            name: of the data set; gives the resamples their own random numbers.
+        """
         return sample(
             of.labels,
             p_fake,
@@ -357,8 +363,15 @@ def compare(
 ) -> Comparison:
     """Compare the models and their ensemble on one data set; what is fitted or chosen, is so on validation.
 
-    `data_set` names the resamples' stream of random numbers, so that two data sets never share one. Raises
-    UserError if either split lacks a class.
+    Args:
+        on_test: the models' predictions of the data set.
+        on_val: those of the validation split.
+        ensemble_weights: by model.
+        settings: of params.yaml.
+        data_set: names the resamples' stream of random numbers, so that two data sets never share one.
+
+    Raises:
+        UserError: if either split lacks a class.
     """
     for split in (on_test, on_val):
         require_both_classes(split.labels)
@@ -449,8 +462,13 @@ def cross_data_set(
     """Return what detectors lose from the internal test to another data set, and what they do on each
     subject of the other.
 
-    `names` are the data sets' names as given to `compare`, whose intervals these repeat; `subjects` says what
-    each image of `outside` shows, None where its name does not say.
+    Args:
+        on_internal: predictions of the internal test.
+        on_outside: those of the other data set.
+        ensemble_weights: by model.
+        settings: of params.yaml.
+        names: the data sets' names as given to `compare`, whose intervals these repeat.
+        subjects: what each of the other data set's images shows; None where its name does not say.
     """
     if names[0] == names[1]:
         raise ValueError("two data sets of one name would share their resamples")
@@ -494,7 +512,12 @@ def _weighting(method: str) -> str:
 
 def best_by(metric: Tested, of: Mapping[str, Metrics]) -> str:
     """Return the detector that is the best by a metric; of equal ones that with the least log loss, then the
-    first."""
+    first.
+
+    Args:
+        metric: accuracy and AUC are best high, log loss low.
+        of: metrics by detector.
+    """
     sign = -1 if metric == "log_loss" else 1
     return max(of, key=lambda name: (sign * getattr(of[name], metric), -of[name].log_loss))
 

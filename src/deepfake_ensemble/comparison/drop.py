@@ -22,7 +22,13 @@ class Drop:
 
 
 def drops(internal: Sample, outside: Sample, confidence: float = CONFIDENCE) -> dict[str, ByMetric[Drop]]:
-    """Return each detector's drops by metric, from its figures on unlike images."""
+    """Return each detector's drops by metric, from its figures on unlike images.
+
+    Args:
+        internal: figures on the internal test.
+        outside: figures on other images.
+        confidence: of the interval, between 0 and 1.
+    """
     found = {}
     for name in internal.detectors:
         inside, out = intervals(internal, name, confidence), intervals(outside, name, confidence)
@@ -54,7 +60,18 @@ def by_subject(
     confidence: float = CONFIDENCE,
     smallest: float = SMALLEST,
 ) -> dict[str, Subject]:
-    """Return the metrics of each subject's images; `subjects` names what each of the n images shows."""
+    """Return the metrics of each subject's images; `subjects` names what each of the n images shows.
+
+    Args:
+        subjects: (n,), what each image shows.
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,) by detector.
+        resamples: behind each interval.
+        seed: of these resamples.
+        threshold: from which P(fake) an image is called fake.
+        confidence: of the interval, between 0 and 1.
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
+    """
     names, which = np.unique(np.array(subjects), return_inverse=True)
     found = {}
     for i, name in enumerate(names.tolist()):

@@ -77,6 +77,11 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     With one to three successes or failures (two for n up to 50), the end towards 0 or 1 is the Poisson
     distribution's (Brown, Cai & DasGupta 2001, section 4.1.1): Wilson's own holds the true share there in
     fewer cases than it says.
+
+    Args:
+        successes: from 0 to n.
+        n: at least 1.
+        confidence: of the interval, between 0 and 1.
     """
     z = quantile(confidence)
     share = successes / n
@@ -101,7 +106,13 @@ def _poisson_mean(count: int, tail: float) -> float:
 
 
 def bisected(below: Callable[[float], bool], low: float, high: float) -> float:
-    """Return where `below`, which is true at `low` and changes once, turns false."""
+    """Return where `below`, which is true at `low` and changes once, turns false.
+
+    Args:
+        below: true at `low`; changes once.
+        low: the lower end of the search.
+        high: its upper end.
+    """
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if below(middle) else (low, middle)
@@ -141,6 +152,10 @@ def independent(a: Interval, b: Interval) -> Interval:
 
     By squares of the distances to the ends: Newcombe's method 10 for shares (1998), Zou & Donner's (2008) for
     other figures. The ends are None where those of either are.
+
+    Args:
+        a: the one figure.
+        b: the other, of other images.
     """
     difference = a.value - b.value
     if a.ci_low is None or a.ci_high is None or b.ci_low is None or b.ci_high is None:
@@ -172,7 +187,14 @@ def tango_z(only_a: int, only_b: int, n: int, difference: float) -> float:
 
 
 def paired(only_a: int, only_b: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return the difference of two shares of the same n images with its score interval (Tango 1998)."""
+    """Return the difference of two shares of the same n images with its score interval (Tango 1998).
+
+    Args:
+        only_a: images with the property by the first measure alone.
+        only_b: by the second alone.
+        n: all images.
+        confidence: of the interval, between 0 and 1.
+    """
     z, value = quantile(confidence), (only_a - only_b) / n
     return Interval(
         value,
@@ -182,7 +204,12 @@ def paired(only_a: int, only_b: int, n: int, confidence: float = CONFIDENCE) -> 
 
 
 def mean(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Return a mean with Student's interval; the ends are None where the values do not vary."""
+    """Return a mean with Student's interval; the ends are None where the values do not vary.
+
+    Args:
+        values: (n,).
+        confidence: of the interval, between 0 and 1.
+    """
     from scipy.special import stdtrit
 
     n, value = len(values), float(values.mean())

@@ -33,6 +33,11 @@ def threshold_for_fpr(labels: np.ndarray, p_fake: np.ndarray, fpr: Fraction) -> 
     between the first real that is let off and the next probability above it.
 
     None if there are fewer reals than 1 / fpr, or more than that share have the probability 1.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        fpr: the share of reals that may be called fake.
     """
     reals = np.sort(p_fake[labels == 0])
     allowed = int(len(reals) * fpr)
@@ -49,6 +54,11 @@ def expected_rate(reals: int, fpr: Fraction, confidence: float = CONFIDENCE) -> 
 
     With k of m reals above the threshold, and the next one just below it, the true rate has the distribution
     Beta(k + 1, m - k), whatever the scores (Wilks 1941): its mean, and the middle part of it.
+
+    Args:
+        reals: how many the threshold was chosen on.
+        fpr: as `threshold_for_fpr` was given it.
+        confidence: of the interval, between 0 and 1.
     """
     from scipy.special import betaincinv
 
@@ -75,7 +85,13 @@ class PredictiveValues:
 
 def predictive_values(c: Confusion, prevalence: float, confidence: float = CONFIDENCE) -> PredictiveValues:
     """Return predictive values by Bayes' rule, with intervals on the scale of their logit (Mercaldo, Lau &
-    Zhou 2007); half an image is added to each count there, so that none is zero."""
+    Zhou 2007); half an image is added to each count there, so that none is zero.
+
+    Args:
+        c: counts at the threshold.
+        prevalence: the share of fakes in the collection.
+        confidence: of the interval, between 0 and 1.
+    """
     odds = prevalence / (1 - prevalence)
     return PredictiveValues(
         prevalence=prevalence,
@@ -173,7 +189,14 @@ class Selective:
 def selective(
     labels: np.ndarray, p_fake: np.ndarray, threshold: float, confidence: float = CONFIDENCE
 ) -> list[Selective]:
-    """Return the accuracy on the surest images, for each share of ANSWERED (El-Yaniv & Wiener 2010)."""
+    """Return the accuracy on the surest images, for each share of ANSWERED (El-Yaniv & Wiener 2010).
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        threshold: from which P(fake) an image is called fake.
+        confidence: of the interval, between 0 and 1.
+    """
     distance = np.abs(p_fake - threshold)
     right = (p_fake >= threshold) == labels
     found = []

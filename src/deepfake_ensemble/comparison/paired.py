@@ -39,6 +39,10 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
     """Compare two detectors' right answers, bool arrays (n,), by McNemar's test (1947), exact and two-sided.
 
     Without images that only one of the two gets right, there is nothing to test.
+
+    Args:
+        right_a: (n,) bool, where the first detector is right.
+        right_b: (n,) bool, where the second is.
     """
     from scipy.special import bdtr
 
@@ -65,7 +69,12 @@ class CorrectedMeanTest(MeanTest):
 
 
 def mean_test(differences: np.ndarray, confidence: float = CONFIDENCE) -> MeanTest:
-    """Test that a difference taken image by image, (n,), is zero on average."""
+    """Test that a difference taken image by image, (n,), is zero on average.
+
+    Args:
+        differences: (n,), one an image.
+        confidence: of the interval, between 0 and 1.
+    """
     found = intervals.mean(differences, confidence)
     if found.ci_low is None:
         return MeanTest(found, None)
@@ -199,6 +208,12 @@ def smallest_gain(discordant: int, n: int, alpha: float, power: float) -> float 
 
     With the share psi of such images, a difference d is found if z_alpha sqrt(psi) + z_power sqrt(psi - d^2)
     is at most d sqrt(n).
+
+    Args:
+        discordant: images that one of the two alone gets right.
+        n: all images.
+        alpha: of the two-sided test.
+        power: the chance to find the difference; above 0.5.
     """
     psi = discordant / n
     z_alpha, z_power = quantile(1 - alpha), quantile(2 * power - 1)
@@ -225,7 +240,13 @@ class OddsRatio:
 
 def odds_ratio(right_a: np.ndarray, right_b: np.ndarray, confidence: float = CONFIDENCE) -> OddsRatio:
     """Return McNemar's effect size, only_a / only_b, with its exact conditional interval: Clopper & Pearson's
-    for the share only_a / (only_a + only_b), as odds."""
+    for the share only_a / (only_a + only_b), as odds.
+
+    Args:
+        right_a: (n,) bool, where the first detector is right.
+        right_b: (n,) bool, where the second is.
+        confidence: of the interval, between 0 and 1.
+    """
     from scipy.special import betaincinv
 
     only_a, only_b = discordant(right_a, right_b)

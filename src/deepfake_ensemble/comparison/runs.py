@@ -94,6 +94,11 @@ def members(done: Collection[str], imagenet: Mapping[str, Run], random: Mapping[
     """Return the runs that the weighted average is over: each network of the paper as it is, once.
 
     It is the one that started from ImageNet weights where that was done, else the one from random weights.
+
+    Args:
+        done: runs that this profile does.
+        imagenet: runs that start from ImageNet weights.
+        random: runs that start from random ones.
     """
     chosen: dict[str, str] = {}
     for name, run in (*imagenet.items(), *random.items()):
@@ -103,7 +108,13 @@ def members(done: Collection[str], imagenet: Mapping[str, Run], random: Mapping[
 
 
 def ensemble_weights(val: Aligned, of: Collection[str], measuring: Measuring) -> dict[str, float]:
-    """Return the members' weights by the validation split; none where there are fewer than two."""
+    """Return the members' weights by the validation split; none where there are fewer than two.
+
+    Args:
+        val: predictions of the validation split.
+        of: the members.
+        measuring: how metrics are taken.
+    """
     if len(of) < 2:
         return {}
     return weights(
@@ -156,6 +167,14 @@ def compared(
 
     A neighbour is the run with the next lower F1 (the weighted average among them). Holm's correction is over
     all of these pairs.
+
+    Args:
+        test: predictions of the test set.
+        val: those of the validation split.
+        measuring: how metrics and intervals are taken.
+        test_set: its name, for the resamples' own random numbers.
+        shares: the weights of the average; none leaves it out.
+        left_out: why runs are not there, by run.
     """
     of_all = sample(
         test.labels,

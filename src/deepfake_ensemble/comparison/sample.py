@@ -110,7 +110,13 @@ def stream(seed: int, name: str) -> list[int]:
 
 def percentiles(value: float, resampled: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     """Return the percentile interval of a figure, from its values on resamples; those that are NaN do not
-    count. The ends are None where all resamples agree: these images cannot tell them."""
+    count. The ends are None where all resamples agree: these images cannot tell them.
+
+    Args:
+        value: on the images themselves.
+        resampled: (resamples,), the same figure on each.
+        confidence: of the interval, between 0 and 1.
+    """
     defined = resampled[~np.isnan(resampled)]
     if not len(defined) or np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
         return Interval(value, None, None)
@@ -120,7 +126,13 @@ def percentiles(value: float, resampled: np.ndarray, confidence: float = CONFIDE
 
 
 def intervals(of: Sample, detector: str, confidence: float = CONFIDENCE) -> Figures:
-    """Return all figures of one detector with their intervals."""
+    """Return all figures of one detector with their intervals.
+
+    Args:
+        of: the images.
+        detector: its name in it.
+        confidence: of the interval, between 0 and 1.
+    """
     it = of.detectors[detector]
     c = it.counts
     resampled = {
@@ -142,6 +154,12 @@ def differences(of: Sample, a: str, b: str, confidence: float = CONFIDENCE) -> F
 
     Precision's is None where either is undefined. Where all resamples agree on precision or F1, the ends
     follow from those of both figures, as if they were of unlike images.
+
+    Args:
+        of: the images.
+        a: the first detector.
+        b: the second.
+        confidence: of the interval, between 0 and 1.
     """
     first, second = of.detectors[a], of.detectors[b]
     alone = intervals(of, a, confidence), intervals(of, b, confidence)
@@ -180,7 +198,12 @@ def resampled_p(change: np.ndarray) -> float | None:
 
 
 def discordant(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int]:
-    """Return how many images only the first of two gets right, and only the second: bool arrays (n,)."""
+    """Return how many images only the first of two gets right, and only the second: bool arrays (n,).
+
+    Args:
+        right_a: (n,) bool, where the first is right.
+        right_b: (n,) bool, where the second is.
+    """
     return int(np.count_nonzero(right_a & ~right_b)), int(np.count_nonzero(right_b & ~right_a))
 
 

@@ -73,6 +73,10 @@ def two_levels(values: np.ndarray, confidence: float = CONFIDENCE) -> TwoLevels:
     many seeds or images, is taken together by squares (Graybill & Wang 1980): Hillis' degrees of freedom hold
     the true mean in fewer cases with three seeds. Seeds that agree on all images tell nothing of others: then
     the interval has no ends.
+
+    Args:
+        values: (seeds, images).
+        confidence: of the interval, between 0 and 1.
     """
     from scipy.special import stdtrit
 
@@ -97,7 +101,14 @@ def two_levels(values: np.ndarray, confidence: float = CONFIDENCE) -> TwoLevels:
 
 def by_image(of: Sample, first: str, second: str, metric: Tested) -> np.ndarray:
     """Return what each image contributes to the gain of one detector over another, (n,): their mean is the
-    gain. Of AUC these are the pseudo-values whose variance is DeLong's."""
+    gain. Of AUC these are the pseudo-values whose variance is DeLong's.
+
+    Args:
+        of: the images.
+        first: the detector that may gain.
+        second: the one it is compared with.
+        metric: of the gain.
+    """
     a, b = of.detectors[first], of.detectors[second]
     if metric == "accuracy":
         return a.right.astype(np.float64) - b.right

@@ -30,6 +30,10 @@ def verdict(of: Contrast, confidence: float) -> Verdict:
     that nothing could be shown to be better. equivalent: no difference is found, and the one-sided tests find
     that none is larger than the margin. same: both are right on the same images, or say the same of them.
     unclear: so many images cannot tell.
+
+    Args:
+        of: the comparison.
+        confidence: a p below what is left of 1 counts.
     """
     alpha = 1 - confidence
     small = of.p_equivalent is not None and of.p_equivalent < alpha
@@ -48,7 +52,13 @@ Scaling = Literal["helps", "hurts", "unclear"]
 
 
 def scaling(saved: Interval, p_value: float | None, confidence: float) -> Scaling:
-    """Return what a temperature does to log loss: saved is what it lowers it by, tested image by image."""
+    """Return what a temperature does to log loss: saved is what it lowers it by, tested image by image.
+
+    Args:
+        saved: what the temperature lowers log loss by; below 0 where it raises it.
+        p_value: of the paired test; None where nothing varies.
+        confidence: a p below what is left of 1 counts.
+    """
     if p_value is None or p_value >= 1 - confidence:
         return "unclear"
     return "helps" if saved.value > 0 else "hurts"

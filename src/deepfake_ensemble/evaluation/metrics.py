@@ -41,7 +41,16 @@ def metrics(
     `threshold` up.
 
     Precision is 0 where nothing is called fake, as scikit-learn has it; comparisons leave it undefined.
-    Raises UserError unless both classes occur.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        threshold: from which P(fake) an image is called fake.
+        ece_bins: equal-width bins of the calibration error.
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
+
+    Raises:
+        UserError: unless both classes occur.
     """
     require_both_classes(labels)
     c = confusion(labels, p_fake, threshold)
@@ -61,7 +70,13 @@ def metrics(
 
 
 def log_losses(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
-    """Return each image's -ln(probability given to its class), (n,); see `bounded`."""
+    """Return each image's -ln(probability given to its class), (n,); see `bounded`.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
+    """
     return scores.log_losses(labels, bounded(p_fake, smallest))
 
 
@@ -72,7 +87,13 @@ def bin_indices(p_fake: np.ndarray, bins: int) -> np.ndarray:
 
 def expected_calibration_error(labels: np.ndarray, p_fake: np.ndarray, bins: int = ECE_BINS) -> float:
     """Return the mean distance between the share of fakes and the mean P(fake) of equal-width bins, weighted
-    by the bins' numbers of images (Naeini, Cooper & Hauskrecht 2015, for the positive class)."""
+    by the bins' numbers of images (Naeini, Cooper & Hauskrecht 2015, for the positive class).
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        bins: how many of equal width.
+    """
     index = bin_indices(p_fake, bins)
     gaps = np.bincount(index, weights=labels - p_fake, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
@@ -82,8 +103,15 @@ def roc_curve(labels: np.ndarray, p_fake: np.ndarray, points: int = 200) -> tupl
     """Return false- and true-positive rates from (0, 0) to (1, 1), at most `points` of them.
 
     Points on the straight line between their neighbours are left out; what is too many is thinned evenly
-    along the curve, so every point returned lies on the full curve. Raises UserError unless both classes
-    occur.
+    along the curve, so every point returned lies on the full curve.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        points: at most so many are returned.
+
+    Raises:
+        UserError: unless both classes occur.
     """
     require_both_classes(labels)
     tps, fps = (np.concatenate(([0], counts)) for counts in _cumulative_counts(labels, p_fake))
@@ -95,7 +123,13 @@ def precision_recall_curve(
     labels: np.ndarray, p_fake: np.ndarray, points: int = 200
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return recalls and precisions from (0, 1), scikit-learn's starting point, to (1, share of fakes), at
-    most `points` of them; left out and thinned as in `roc_curve`."""
+    most `points` of them; left out and thinned as in `roc_curve`.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
+        points: at most so many are returned.
+    """
     require_both_classes(labels)
     tps, fps = _cumulative_counts(labels, p_fake)
     recall = np.concatenate(([0.0], tps / tps[-1]))

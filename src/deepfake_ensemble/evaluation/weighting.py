@@ -24,6 +24,14 @@ def weights(
 
     `accuracy`: shares of the accuracies at `threshold` (the paper's, eq. 2.24); `uniform`: all alike;
     `log_loss`: those that minimise the log loss of the weighted sum, of probabilities from `smallest` on.
+
+    Args:
+        method: `accuracy`: shares of the accuracies at `threshold` (the paper's, eq. 2.24); `uniform`: all
+            alike; `log_loss`: those that minimise the log loss of the weighted sum.
+        labels: of the validation split, (n,), 1 = fake.
+        p_fake: of the validation split, (n,) by model.
+        threshold: from which P(fake) an image is called fake.
+        smallest: what is nearer to 0 or 1 is taken as this far from it.
     """
     if method == "accuracy":
         right = {name: np.count_nonzero((p >= threshold) == labels) for name, p in p_fake.items()}
@@ -47,7 +55,12 @@ def accuracy_shares(accuracies: Mapping[str, float]) -> dict[str, float]:
 
 
 def combine(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the ensemble's P(fake), sum_i w_i * p_i (eq. 2.12), of members with arrays (n,)."""
+    """Return the ensemble's P(fake), sum_i w_i * p_i (eq. 2.12), of members with arrays (n,).
+
+    Args:
+        weights: by model, summing to 1.
+        p_fake: (n,) by model; more than the weighted ones may be there.
+    """
     if set(weights) != set(p_fake):
         ours, theirs = ", ".join(sorted(weights)), ", ".join(sorted(p_fake))
         raise UserError(f"weights are of {ours}, predictions of {theirs}; run the weigh stage again")
@@ -57,7 +70,12 @@ def combine(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> n
 
 
 def with_ensemble(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the members' P(fake) and, under the name ENSEMBLE, their weighted sum."""
+    """Return the members' P(fake) and, under the name ENSEMBLE, their weighted sum.
+
+    Args:
+        weights: by model, summing to 1.
+        p_fake: (n,) by model.
+    """
     return {**p_fake, ENSEMBLE: combine(weights, p_fake)}
 
 

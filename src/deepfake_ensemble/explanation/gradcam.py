@@ -69,13 +69,23 @@ def of_ensemble(heat: Mapping[str, NDArray[np.float32]], weights: Mapping[str, f
 
 
 def enlarged(heat: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return maps (n, height, width) at size x size pixels, bilinearly."""
+    """Return maps (n, height, width) at size x size pixels, bilinearly.
+
+    Args:
+        heat: (n, height, width).
+        size: in pixels.
+    """
     images = [Image.fromarray(each).resize((size, size), Image.Resampling.BILINEAR) for each in heat]
     return np.stack([np.asarray(image) for image in images])
 
 
 def overlaid(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return an image (size, size, 3) in grey, with its heat map (size, size) from 0 to 1 laid over it."""
+    """Return an image (size, size, 3) in grey, with its heat map (size, size) from 0 to 1 laid over it.
+
+    Args:
+        pixels: (size, size, 3), 0 to 255.
+        heat: (size, size), 0 to 1.
+    """
     import matplotlib as mpl
 
     grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float64)[:, :, None]
