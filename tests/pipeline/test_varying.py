@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -81,11 +82,12 @@ def start(request: pytest.FixtureRequest, workspace: Clone) -> Iterator[Clone]:
     workspace.dvc("exp", "remove", "--all-commits")
 
 
-def state(there: Clone) -> dict[str, str]:
-    """Return the digest of every file that a user could miss."""
-    files = [there / name for name in ("params.yaml", "dvc.lock", "README.md", "notes.txt")]
+def state(there: Clone) -> dict[str, Any]:
+    """Return the digest of every file that a user could miss, and what dvc.lock says, in whatever order."""
+    files = [there / name for name in ("params.yaml", "README.md", "notes.txt")]
     files += [file for folder in RESULTS for file in sorted((there / folder).rglob("*"))]
-    return {str(file): hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+    digests = {str(file): hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+    return {**digests, "dvc.lock": there.yaml("dvc.lock")}
 
 
 def trained(log: str) -> list[str]:
