@@ -29,6 +29,7 @@ _MARKS = {
     "imagenet": "ImageNet weights",
     "random": "random weights",
     "plain": "without residual connections",
+    "thinned": "one residual connection a stage removed",
     "constant": "constant learning rate",
 }
 

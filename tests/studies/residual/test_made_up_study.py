@@ -130,7 +130,7 @@ def test_every_run_that_was_done_is_scored_and_the_others_say_why_not(home: Path
     official = read(home, "evaluation/official/metrics.json")
     assert official.keys() == {*DONE, "ensemble"}
     compared = read(home, "evaluation/official/comparison.json")
-    assert len(compared["left_out"]) + len(DONE) == 27
+    assert len(compared["left_out"]) + len(DONE) == 30
     assert set(compared["left_out"].values()) == {"this profile leaves it out"}
 
 
@@ -213,6 +213,9 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     assert text.count("not run") > 20
     assert "These figures say nothing about CIFAKE" in text and paper.CITED in html.unescape(text)
     assert "Table 1: fine-tuning" in text
+    # The ablation in both readings: every connection, and one a stage.
+    assert "ResNet152, 2: only one connection a stage removed" in text
+    assert "Of each stage the first is removed from ResNet152, ImageNet weights" in text
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
     assert f'<data value="{f1!r}">' in text
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None

@@ -3,7 +3,7 @@
 Each section has a template; the functions that prepare what it shows stand in the order of the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,22 +132,30 @@ def _ablation(study: Study) -> Ablation:
             "Two blocks with their residual connections and without (figure 11).",
             wide=True,
         ),
-        rows=[
-            Ablated(
-                title=f"{title(network)}, {scenario}",
-                place=f"scenario {scenario[0]}",
-                printed=printed.get(network),
-                run=f"{network}_{marks}",
-            )
-            for scenario, (marks, printed) in paper.SCENARIOS.items()
-            for network in paper.RESNETS
-        ],
+        rows=[*_scenarios(), *_at_its_word(study.runs)],
         losses=[
             _losses(network, _with_and_without(study, network))
             for network in paper.RESNETS
             if any(f"{network}_{weights}_plain" in study.curves for weights in WEIGHTS)
         ],
     )
+
+
+def _scenarios() -> Iterator[Ablated]:
+    for scenario, (marks, printed) in paper.SCENARIOS.items():
+        for network in paper.RESNETS:
+            name = f"{title(network)}, {scenario}"
+            yield Ablated(name, f"scenario {scenario[0]}", printed.get(network), f"{network}_{marks}")
+
+
+def _at_its_word(runs: Runs) -> Iterator[Ablated]:
+    """Yield the scenarios in which one connection a stage is removed, of the networks that have such runs."""
+    for scenario, (marks, printed) in paper.SCENARIOS.items():
+        for network in paper.RESNETS:
+            run = f"{network}_{paper.AT_ITS_WORD.get(marks)}"
+            if run in runs.all:
+                name = f"{title(network)}, {scenario[0]}: only one connection a stage removed"
+                yield Ablated(name, f"scenario {scenario[0]}", printed[network], run)
 
 
 def _which_connections(runs: Runs) -> str:
