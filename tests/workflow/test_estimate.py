@@ -104,6 +104,28 @@ def test_hours_on_a_measured_gpu_follow_from_its_median_step():
     assert hours == pytest.approx((15 * 3125 * 0.02 + 360_000 * 0.02 / 32 / 3) / 3600)
 
 
+def test_a_t4_takes_as_long_as_its_published_rate_says_where_images_are_large():
+    whole = profile("paper", image_size=512)
+    hours = estimate.t4_hours("cnn", whole, ON_GPU, decoded=FAST)
+    assert hours == gpu_hours("cnn", whole, "T4", decoded=FAST)
+
+
+def test_a_t4_launches_no_step_faster_than_the_measured_gpu_in_float32():
+    whole = profile("quick", image_size=32)
+    assert whole.active.training.precision != "float32"
+    hours = estimate.t4_hours("cnn", whole, ON_GPU, decoded=FAST)
+    assert hours == pytest.approx((5 * 625 * 0.02 + 20_000 * 0.02 / 32 / 3) / 3600)
+
+
+def test_a_t4_is_to_a_v100_in_training_as_in_prediction():
+    t4, v100 = (PUBLISHED["efficientnet_b4"].trained[estimate.GPUS.index(gpu)] for gpu in ("T4", "V100"))
+    assert t4 == pytest.approx((v100[0] * 424 / 1252, v100[1] * 991 / 2706))
+
+
+def test_nothing_is_told_of_a_t4_where_no_rate_was_published():
+    assert estimate.t4_hours("vgg19", profile("quick"), ON_GPU, decoded=FAST) is None
+
+
 def test_hours_on_a_measured_gpu_are_those_of_the_setting():
     training = params.load()["profiles"]["paper"]["training"] | {"jit_compile": True}
     whole = profile("paper", training=training)
@@ -201,7 +223,7 @@ def test_archives_that_are_here_are_not_fetched():
     assert fetched > local + 3e9
 
 
-@pytest.mark.parametrize("name", ["sample", "small", "paper"])
+@pytest.mark.parametrize("name", ["sample", "small", "quick", "paper"])
 def test_the_page_names_the_profile_every_model_and_every_source(name: str):
     text = page(profile(name))
     assert " a GPU |" in text

@@ -4,6 +4,8 @@ What there is to do, and what its results take of the disk, is what `make plan` 
 from images a second that others have published for the networks; times and memory on processors from what
 benchmarks/training_cost.py measured and from the measured run of the sample. All of it is arithmetic: a rate
 is taken to fall with the number of pixels, and nothing is known of it where none was published or measured.
+A T4's step is taken to be no shorter than the one that was measured on a larger GPU, most of which is the
+launching of its operations.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from deepfake_ensemble.workflow.generated import table
 MEASURED = Path("docs/measurements/training_cost.json")
 ON_GPU = Path("docs/measurements/precision.json")
 SAMPLE = Path("docs/measurements/sample.json")
-GPUS = ("A100", "V100")
+GPUS = ("A100", "V100", "T4")
 PRECISIONS = ("float32", "mixed")  # float32 on an A100 is TensorFloat-32, as TensorFlow takes it by default
 _CONV_NETS = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/{}"
 SOURCES = {
@@ -36,6 +38,9 @@ SOURCES = {
     "Xception and VGG16 relative to ResNet50": "https://github.com/huggingface/pytorch-image-models/blob/main/"
     "results/benchmark-train-amp-nhwc-pt112-cu113-rtx3090.csv",
 }
+
+
+Rates = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +56,9 @@ class Published:
     """
 
     size: int
-    trained: tuple[tuple[float, float], tuple[float, float]]
-    predicted: tuple[tuple[float, float], tuple[float, float]]
-    alone: tuple[tuple[float, float], tuple[float, float]]
+    trained: Rates
+    predicted: Rates
+    alone: Rates
     xla: bool = False
 
     def relative(self, factor: float, size: int) -> "Published":
@@ -67,11 +72,22 @@ class Published:
         )
 
 
+# Of a T4 the page on ResNet50 has predictions only. What is not on it is taken to be to a V100's as these are.
+_PREDICTED_V100, _PREDICTED_T4 = (1252.0, 2706.0), (424.0, 991.0)
+_ALONE_V100, _ALONE_T4 = (5.79, 4.25), (7.34, 4.77)
+
+
+def _with_t4(rates: Rates, v100: tuple[float, float], t4: tuple[float, float]) -> Rates:
+    """Return rates of an A100 and a V100 with a T4's, which are to the V100's as `t4` to `v100`."""
+    float32, mixed = (rate * its / other for rate, its, other in zip(rates[-1], t4, v100, strict=True))
+    return (*rates, (float32, mixed))
+
+
 _RESNET50 = Published(
     size=224,
-    trained=((909, 2375), (412, 1270)),
-    predicted=((1794, 3570), (1252, 2706)),
-    alone=((5.26, 4.51), (5.79, 4.25)),
+    trained=_with_t4(((909, 2375), (412, 1270)), _PREDICTED_V100, _PREDICTED_T4),
+    predicted=((1794, 3570), _PREDICTED_V100, _PREDICTED_T4),
+    alone=((5.26, 4.51), _ALONE_V100, _ALONE_T4),
 )
 _RESNET50_RTX_3090, _XCEPTION_RTX_3090, _VGG16_RTX_3090 = 1218.0, 497.6, 546.1
 # The CNN is VGG's kind of network, and no one has published its rate: it is taken from VGG16's by the values
@@ -84,9 +100,9 @@ PUBLISHED: Mapping[str, Published] = {
     "xception": _RESNET50.relative(_XCEPTION_RTX_3090 / _RESNET50_RTX_3090, 299),
     "efficientnet_b4": Published(
         size=380,
-        trained=((165, 470), (79, 211)),
-        predicted=((715, 972), (372, 805)),
-        alone=((16.5, 16.3), (20.4, 18.0)),
+        trained=_with_t4(((165, 470), (79, 211)), _PREDICTED_V100, _PREDICTED_T4),
+        predicted=_with_t4(((715, 972), (372, 805)), _PREDICTED_V100, _PREDICTED_T4),
+        alone=_with_t4(((16.5, 16.3), (20.4, 18.0)), _ALONE_V100, _ALONE_T4),
         xla=True,
     ),
 }
@@ -207,25 +223,39 @@ def processor_hours(whole: Params, known: OnProcessor | None) -> float | None:
     return (known.start + images * known.at(whole.active.image_size, known.each)) / 3600
 
 
-def measured_gpu_hours(name: str, whole: Params, on_gpu: Mapping[str, Any]) -> float | None:
+def measured_gpu_hours(
+    name: str, whole: Params, on_gpu: Mapping[str, Any], precision: str | None = None
+) -> float | None:
     """Return hours of one model on the GPU that was measured; None if it was not at this precision.
 
     Args:
         name: the model.
         whole: params.yaml.
         on_gpu: what benchmarks/precision.py wrote of a GPU.
+        precision: another than the active profile's.
     """
     if name not in on_gpu["models"]:
         return None
     found, training = on_gpu["models"][name], whole.active.training
-    compiled = f"{training.precision}, XLA"
-    setting = compiled if training.jit_compile and compiled in found else training.precision
+    precision = precision or training.precision
+    compiled = f"{precision}, XLA"
+    setting = compiled if training.jit_compile and compiled in found else precision
     if setting not in found:
         return None
     # Smaller images do not make it shorter: it is what the processor needs to launch a step's operations.
     pixels = max(1.0, (whole.active.image_size / on_gpu["image_size"]) ** 2)
     step, todo = pixels * median(found[setting]["step_seconds"]), work(whole)
     return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
+
+
+def t4_hours(name: str, whole: Params, on_gpu: Mapping[str, Any], *, decoded: float) -> float | None:
+    """Return hours of one model on a T4: of its rate, or of launching the operations, whichever takes longer.
+
+    Launching takes as long as in float32 on the GPU that was measured, whose steps are short for it.
+    """
+    computed = gpu_hours(name, whole, "T4", decoded=decoded)
+    launched = measured_gpu_hours(name, whole, on_gpu, precision="float32")
+    return None if computed is None else max(computed, launched or 0.0)
 
 
 def gpu_memory(
@@ -284,9 +314,10 @@ def page(
         f"{gpu}{', published' if published else ''}": [
             gpu_hours(name, whole, gpu, decoded=decoded, as_published=published) for name in whole.models
         ]
-        for gpu in GPUS
+        for gpu in ("A100", "V100")
         for published in (True, False)
     }
+    ways["T4"] = [t4_hours(name, whole, on_gpu, decoded=decoded) for name in whole.models]
     gpu = on_gpu["machine"]["gpu"]
     ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.models]
     here = f"{measured['machine']['cores']} cores"
@@ -317,8 +348,10 @@ long) and for steps without XLA ({WITHOUT_XLA:.2f} times), which are those of al
 (all but EfficientNet-B4). No more images a second are seen than {cores} cores decode: {decoded:,.0f}, as
 measured on {here} ({measured["machine"]["cpu"]}), of which the last times are: they lie on the line through
 two measurements, at {_sides(known)} pixels. The times on {gpu} are of steps that were
-measured there (`benchmarks/precision.py`), repeatable as all are. Frozen layers take less, and early stopping
-may take most of it away.
+measured there (`benchmarks/precision.py`), repeatable as all are. A T4 is taken to launch a step's operations
+no faster than they were there in float32, and its rates in training are a V100's times what the source has of
+both in prediction. Frozen layers take less, early stopping may take most of it away, and compiling by XLA
+comes on top.
 
 - Disk: {disk(steps)}; packages {decimal(round(PACKAGES_BYTES))} (more with CUDA){_imagenet(whole)}.
 - Network: {decimal(round(network(whole)))}.
