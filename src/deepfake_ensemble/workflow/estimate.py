@@ -72,7 +72,7 @@ class Published:
         )
 
 
-# Of a T4 the page on ResNet50 has predictions only. What is not on it is taken to be to a V100's as these are.
+# Of a T4 the page on ResNet50 has predictions only. The rest is taken to be to a V100's as these are.
 _PREDICTED_V100, _PREDICTED_T4 = (1252.0, 2706.0), (424.0, 991.0)
 _ALONE_V100, _ALONE_T4 = (5.79, 4.25), (7.34, 4.77)
 
