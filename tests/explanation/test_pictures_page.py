@@ -9,7 +9,7 @@ from PIL import Image
 
 from deepfake_ensemble.explanation import pictures_page
 from deepfake_ensemble.explanation.feature_maps import Maps
-from deepfake_ensemble.explanation.pictures_page import Mistakes, Picture
+from deepfake_ensemble.explanation.pictures_page import Mistakes, Picture, Seen
 from page_parser import Page
 
 RNG = np.random.default_rng(1)
@@ -20,7 +20,7 @@ MISTAKES = [Mistakes("Real images called fake", 5, [SHOWN]), Mistakes("Fake imag
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return pictures_page.render("resnet18_random", SHOWN, MAPS, MISTAKES)
+    return pictures_page.render([Seen("resnet18_random", SHOWN, MAPS, MISTAKES)])
 
 
 def test_every_picture_is_inside_the_page_and_says_what_it_is(text):
@@ -39,8 +39,16 @@ def test_figures_are_shown_and_what_there_is_none_of_is_said(text):
     page = Page(text)
     assert "What ResNet18, random weights sees" in page.said
     assert "Fake images called real: none." in page.said
-    assert [float(value) for value, _ in page.figures] == [8, 8, 5, 0.75]
+    assert [float(value) for value, _ in page.figures] == [0.75, 8, 8, 5, 0.75]
+
+
+def test_the_paper_s_network_stands_beside_the_best_with_its_own_mistakes(text):
+    ours = Seen("fast_15", SHOWN, MAPS, [Mistakes("Real images called fake", 7, [SHOWN])])
+    both = Page(pictures_page.render([ours, Seen("resnet152_random", SHOWN, MAPS, MISTAKES)]))
+    assert "What compact network, 15 minutes and ResNet152, random weights see" in both.said
+    assert "Images misclassified by compact network, 15 minutes" in both.said
+    assert {7.0, 5.0} <= {float(value) for value, _ in both.figures}
 
 
 def test_the_page_is_the_same_again(text):
-    assert pictures_page.render("resnet18_random", SHOWN, MAPS, MISTAKES) == text
+    assert pictures_page.render([Seen("resnet18_random", SHOWN, MAPS, MISTAKES)]) == text

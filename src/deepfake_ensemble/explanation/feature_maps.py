@@ -1,6 +1,9 @@
-"""What five layers of a network make of an image (figure 5)."""
+"""What a network makes of an image, from its stem to its last stage (figure 5)."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-LAYERS = 5
+_STAGE_END = re.compile(r"conv(?P<stage>\d+)_block(?P<block>\d+)_out")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Maps:
 
 
 def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: int) -> list[Maps]:
-    """Return the maps of five layers at most, evenly from the first to the last that has maps.
+    """Return the maps of the layers that `stations` names.
 
     Args:
         detector: loaded from its file, so that each layer is called once.
@@ -33,10 +36,7 @@ def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: in
 
     once = _once(detector)
     backbone = once.get_layer("backbone")
-    mapped = [layer for layer in backbone.layers[1:] if len(layer.output.shape) == 4]
-    # A network of fewer layers shows each of them once.
-    places = dict.fromkeys(round(i) for i in np.linspace(0, len(mapped) - 1, LAYERS))
-    shown = [mapped[place] for place in places]
+    shown = [backbone.get_layer(name) for name in stations(backbone)]
     # Along the graph, in which the order of colours may be turned by what is no layer.
     scaled = keras.Model(once.inputs[0], once.get_layer("scaling").output)
     seen = scaled(image[None].astype(np.float32))
@@ -45,6 +45,32 @@ def feature_maps(detector: "keras.Model", image: NDArray[np.uint8], channels: in
         _maps(layer.name, np.asarray(output)[0], channels)
         for layer, output in zip(shown, outputs, strict=True)
     ]
+
+
+def stations(backbone: "keras.Model") -> list[str]:
+    """Return the names of the layers after which a network has done a part of its work.
+
+    Of a ResNet these are its stem's ReLU, its pooling where it has one, and the last block of each stage. Of
+    another network they are the last layer of each size of maps, padding apart.
+    """
+    import keras
+
+    mapped = [
+        layer
+        for layer in backbone.layers[1:]
+        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.ZeroPadding2D)
+    ]
+    names = [layer.name for layer in mapped]
+    stages = {match["stage"]: name for name in names if (match := _STAGE_END.fullmatch(name))}
+    if stages:
+        return [*(name for name in ("conv1_relu", "pool1_pool") if name in names), *stages.values()]
+    return _last_of_each_size(names, [layer.output.shape[1] for layer in mapped])
+
+
+def _last_of_each_size(names: Sequence[str], sides: Sequence[int]) -> list[str]:
+    changes = [side != following for side, following in pairwise(sides)]
+    before = [name for name, ends in zip(names, changes, strict=False) if ends]
+    return [*before, *names[-1:]]
 
 
 def _once(detector: "keras.Model") -> "keras.Model":

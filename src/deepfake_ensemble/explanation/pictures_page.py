@@ -1,4 +1,4 @@
-"""The page of pictures: what the best network sees, and what it gets wrong (figures 5 and 10)."""
+"""The page of pictures: what networks see, and what they get wrong (figures 5 and 10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from PIL import Image
 from deepfake_ensemble.explanation.feature_maps import Maps
 from deepfake_ensemble.pages.rendering import Section, png
 from deepfake_ensemble.pages.rendering import render as rendered
+from deepfake_ensemble.pages.titles import run_title
 
 _SIDE = 80  # pixels of a picture on the page
 
@@ -32,24 +33,38 @@ class Mistakes:
     shown: Sequence[Picture]
 
 
-def render(run: str, image: Picture, maps: Sequence[Maps], mistakes: Sequence[Mistakes]) -> str:
-    """Return the page.
+@dataclass(frozen=True)
+class Seen:
+    """One run's part of the page.
 
-    Args:
-        run: the network that is shown.
-        image: whose maps are shown.
-        maps: of five layers of the network.
+    Attributes:
+        run: whose it is.
+        image: whose maps are shown, and what the run says of it.
+        maps: of the network's layers.
         mistakes: of each kind.
     """
+
+    run: str
+    image: Picture
+    maps: Sequence[Maps]
+    mistakes: Sequence[Mistakes]
+
+
+def render(runs: Sequence[Seen]) -> str:
+    """Return the page, with the runs in their order."""
+    sections = [
+        section
+        for of in runs
+        for section in (
+            Section(f"Feature maps of {run_title(of.run)}", "feature_maps.html", of),
+            Section(f"Images misclassified by {run_title(of.run)}", "surest_mistakes.html", of.mistakes),
+        )
+    ]
     return rendered(
         __name__,
         "pictures.html",
-        run=run,
-        image=image,
-        sections=[
-            Section("Feature maps", "feature_maps.html", maps),
-            Section("Misclassified images", "surest_mistakes.html", mistakes),
-        ],
+        runs=[of.run for of in runs],
+        sections=sections,
         SIDE=_SIDE,
         enlarged=_enlarged,
     )

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from deepfake_ensemble.foundation import command, params
+from deepfake_ensemble.studies.residual.shown import shown
 from deepfake_ensemble.training.residual.settings import Runs
 
-# The network that the paper shows mistakes of (figure 10), looked at beside the best one.
-FIGURE_10 = ("resnet152_imagenet", "resnet152_random")
 KINDS = {
     (False, True): "Real, called fake: wrong",
     (False, False): "Real, called real: right",
@@ -45,8 +44,7 @@ def main() -> None:
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to look at")
     val = read_split(done, "val")
-    best = model_choice.best(val.labels, val.p_fake, threshold)
-    runs = list(dict.fromkeys([best, *(run for run in FIGURE_10 if run in done)]))
+    runs = shown(model_choice.best(val.labels, val.p_fake, threshold), done)
 
     images = PackedImages(Path("data/packed/internal/test"))
     test = read_split(runs, "test", images.paths)

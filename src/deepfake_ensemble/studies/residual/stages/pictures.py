@@ -1,10 +1,11 @@
-"""Show what five layers of the best network see, and test images that it gets wrong."""
+"""Show what layers of the best network and of ResNet152 see, and test images that they get wrong."""
 
 from pathlib import Path
 
 from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
+from deepfake_ensemble.studies.residual.shown import shown
 from deepfake_ensemble.training.residual.settings import Runs
 
 
@@ -37,30 +38,35 @@ def main() -> None:
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to show")
     val = read_split(done, "val")
-    best = model_choice.best(val.labels, val.p_fake, threshold)
+    runs = shown(model_choice.best(val.labels, val.p_fake, threshold), done)
 
     images = PackedImages(Path("data/packed/internal/test"))
-    test = read_split([best], "test", images.paths)
+    test = read_split(runs, "test", images.paths)
     reader = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    shown = int(np.flatnonzero(test.labels == 1)[0])
-    pixels = reader.read(np.array([shown]))[0][0]
-    detector = saved.load(Path("models/trained") / best / "model.keras")
-    mistakes = []
-    for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
-        wrong = np.flatnonzero((test.labels == label) & ((test.p_fake[best] >= threshold) != label))
-        sure = wrong[np.argsort((1 - 2 * label) * -test.p_fake[best][wrong], kind="stable")]
-        found = reader.read(sure[: settings.misclassified])[0]
-        surest = [
-            pictures_page.Picture(test.paths[at], float(test.p_fake[best][at]), image)
-            for at, image in zip(sure[: settings.misclassified].tolist(), found, strict=True)
-        ]
-        mistakes.append(pictures_page.Mistakes(kind, len(wrong), surest))
-    picture = pictures_page.Picture(test.paths[shown], float(test.p_fake[best][shown]), pixels)
-    maps = feature_maps(detector, pixels, settings.channels)
-    print(f"shown: {run_title(best)}, the best by F1 on validation")
+    seen = []
+    for run in runs:
+        p_fake = test.p_fake[run]
+
+        def picture(at: int, pixels: np.ndarray, p_fake: np.ndarray = p_fake) -> pictures_page.Picture:
+            return pictures_page.Picture(test.paths[at], float(p_fake[at]), pixels)
+
+        mistakes = []
+        for label, kind in ((0, "Real images called fake"), (1, "Fake images called real")):
+            wrong = np.flatnonzero((test.labels == label) & ((p_fake >= threshold) != label))
+            sure = wrong[np.argsort((1 - 2 * label) * -p_fake[wrong], kind="stable")]
+            surest = sure[: settings.misclassified]
+            found = map(picture, surest.tolist(), reader.read(surest)[0])
+            mistakes.append(pictures_page.Mistakes(kind, len(wrong), list(found)))
+        first_fake = int(np.flatnonzero(test.labels == 1)[0])
+        pixels = reader.read(np.array([first_fake]))[0][0]
+        maps = feature_maps(
+            saved.load(Path("models/trained") / run / "model.keras"), pixels, settings.channels
+        )
+        seen.append(pictures_page.Seen(run, picture(first_fake, pixels), maps, mistakes))
+    print(f"shown: {'; '.join(map(run_title, runs))}")
     with replacing_folder(Path("reports/pictures")) as folder:
-        write(folder / "index.html", pictures_page.render(best, picture, maps, mistakes))
+        write(folder / "index.html", pictures_page.render(seen))
 
 
 if __name__ == "__main__":
