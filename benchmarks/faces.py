@@ -31,7 +31,7 @@ from PIL import Image
 from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.faces import alignment
-from deepfake_ensemble.faces.alignment import Square, cut_out, is_cut_out, square
+from deepfake_ensemble.faces.alignment import Square, crop_face, is_face_crop, square
 from deepfake_ensemble.faces.finding import Face, find
 from deepfake_ensemble.reading.images import decode, resize
 from deepfake_ensemble.sample import photographs
@@ -200,7 +200,7 @@ def measure_detector(archive: Path) -> dict[str, Any]:
         compare(
             f"pasted, {size} pixels",
             [_cut(image, truth, keep_whole=True) for image, truth in scenes],
-            cut_where_pasted=[cut_out(image, truth) for image, truth in scenes],
+            cut_where_pasted=[crop_face(image, truth) for image, truth in scenes],
         )
     return {"network": f"compact, {SEEN} pixels, {EPOCHS} epochs", "auc": rows}
 
@@ -213,7 +213,7 @@ def _cut(image: Image.Image, truth: Square | None, *, keep_whole: bool) -> Image
     if not found:
         return None
     around = square(found[0])
-    return image if keep_whole and is_cut_out(image, around) else cut_out(image, around)
+    return image if keep_whole and is_face_crop(image, around) else crop_face(image, around)
 
 
 def _stack(images: Any) -> NDArray[np.uint8]:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from deepfake_ensemble.comparison import areas
+from deepfake_ensemble.comparison import delong
 from deepfake_ensemble.comparison.intervals import Interval, f1, independent, paired, wilson
 from deepfake_ensemble.comparison.operating_points import predictive_values
-from deepfake_ensemble.comparison.spread import two_levels
+from deepfake_ensemble.comparison.spread import crossed_effects
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.scoring.scores import Confusion
@@ -66,7 +66,7 @@ def _cases() -> dict[str, tuple[Callable[[np.random.Generator], Interval], float
     def area(auc: float, n: int) -> Callable[[np.random.Generator], Interval]:
         labels = np.repeat([1, 0], n // 2)
         distance = np.sqrt(2) * stats.norm.ppf(auc)
-        return lambda rng: areas.interval(areas.placements(labels, rng.normal(size=n) + distance * labels))
+        return lambda rng: delong.interval(delong.placements(labels, rng.normal(size=n) + distance * labels))
 
     def same_images(a: float, b: float, n: int) -> Callable[[np.random.Generator], Interval]:
         return lambda rng: paired(*rng.multinomial(n, [a, b, 1 - a - b])[:2].tolist(), n)
@@ -91,7 +91,7 @@ def _cases() -> dict[str, tuple[Callable[[np.random.Generator], Interval], float
     def seeds(of_seeds: float) -> Callable[[np.random.Generator], Interval]:
         def drawn(rng: np.random.Generator) -> Interval:
             own, shared, rest = (rng.normal(size=size) for size in ((3, 1), (1, 240), (3, 240)))
-            return two_levels(of_seeds * own + 0.3 * shared + 0.3 * rest).mean
+            return crossed_effects(of_seeds * own + 0.3 * shared + 0.3 * rest).mean
 
         return drawn
 

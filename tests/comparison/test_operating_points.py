@@ -8,7 +8,7 @@ from sklearn.metrics import roc_curve
 
 from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.comparison.operating_points import (
-    expected_rate,
+    expected_false_positive_rate,
     operating_point,
     predictive_values,
     selective,
@@ -91,7 +91,7 @@ def test_an_operating_point_counts_and_bounds():
 
 def test_one_real_in_a_hundred_lets_expect_two():
     """By simulation, whatever the scores: here uniform ones, so that a threshold's own rate is known."""
-    got = expected_rate(100, Fraction(1, 100))
+    got = expected_false_positive_rate(100, Fraction(1, 100))
     assert (got.value, *got.ends) == pytest.approx((0.0198, 0.0024, 0.0545), abs=1e-4)
     rng = np.random.default_rng(0)
     labels = np.zeros(100)

@@ -12,8 +12,8 @@ from deepfake_ensemble.comparison.paired import (
     holm,
     mcnemar,
     mean_test,
+    minimum_detectable_gain,
     odds_ratio,
-    smallest_gain,
 )
 from deepfake_ensemble.comparison.sample import sample
 
@@ -114,7 +114,7 @@ def test_the_test_of_log_losses_is_scipys_paired_t_test():
     ("n", "psi", "alpha"), [(270, 0.12, 0.05), (20_000, 0.02, 0.05), (270, 0.12, 0.0125)]
 )
 def test_the_smallest_gain_is_found_as_often_as_the_power_says(n, psi, alpha):
-    gain = smallest_gain(round(n * psi), n, alpha, 0.8)
+    gain = minimum_detectable_gain(round(n * psi), n, alpha, 0.8)
     rng = np.random.default_rng(0)
     share = (psi + gain) / 2
     drawn = rng.multinomial(n, [share, psi - share, 1 - psi], size=4000)
@@ -123,9 +123,9 @@ def test_the_smallest_gain_is_found_as_often_as_the_power_says(n, psi, alpha):
 
 
 def test_smallest_gains_of_the_issue():
-    assert smallest_gain(400, 20_000, 0.05, 0.8) == pytest.approx(0.0028, abs=1e-4)
-    assert smallest_gain(0, 100, 0.05, 0.8) is None
-    assert smallest_gain(4, 240, 0.05, 0.8) is None
+    assert minimum_detectable_gain(400, 20_000, 0.05, 0.8) == pytest.approx(0.0028, abs=1e-4)
+    assert minimum_detectable_gain(0, 100, 0.05, 0.8) is None
+    assert minimum_detectable_gain(4, 240, 0.05, 0.8) is None
 
 
 LEVEL = Level(0.95, 0.8, {"accuracy": 0.01, "auc": 0.01, "log_loss": 0.02})

@@ -7,9 +7,9 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from deepfake_ensemble.comparison import areas
+from deepfake_ensemble.comparison import delong
 from deepfake_ensemble.comparison.sample import sample
-from deepfake_ensemble.comparison.spread import by_image, spread, two_levels
+from deepfake_ensemble.comparison.spread import by_image, crossed_effects, spread
 from deepfake_ensemble.foundation.errors import UserError
 
 
@@ -61,7 +61,7 @@ def test_two_levels_have_the_mean_squares_of_statsmodels():
     squares = anova_lm(ols("y ~ C(seed) + C(image)", table).fit())["mean_sq"]
     seeds, images, rest = squares["C(seed)"], squares["C(image)"], squares["Residual"]
     more = max(images - rest, 0)
-    got = two_levels(values)
+    got = crossed_effects(values)
     assert (got.of_seeds, got.of_images) == pytest.approx((seeds / (seeds + more), more / (seeds + more)))
     half = np.sqrt((stats.t.ppf(0.975, 2) ** 2 * seeds + stats.t.ppf(0.975, 29) ** 2 * more) / 90)
     assert got.mean.ends == pytest.approx((values.mean() - half, values.mean() + half))
@@ -70,14 +70,14 @@ def test_two_levels_have_the_mean_squares_of_statsmodels():
 @pytest.mark.parametrize("of_seeds", [0.0, 0.02, 0.2])
 def test_the_interval_holds_the_true_gain_over_seeds_and_images(of_seeds):
     rng = np.random.default_rng(2)
-    found = [two_levels(drawn(rng, of_seeds=of_seeds)).mean.ends for _ in range(2000)]
+    found = [crossed_effects(drawn(rng, of_seeds=of_seeds)).mean.ends for _ in range(2000)]
     assert np.mean([low <= 0.1 <= high for low, high in found]) >= 0.93
 
 
 def test_seeds_that_agree_on_all_images_tell_nothing_of_others():
     values = np.tile(np.random.default_rng(0).normal(size=20), (3, 1))
-    assert two_levels(values).mean.ci_low is None
-    assert two_levels(np.zeros((3, 5))).mean.value == 0
+    assert crossed_effects(values).mean.ci_low is None
+    assert crossed_effects(np.zeros((3, 5))).mean.value == 0
 
 
 def test_what_the_images_contribute_adds_up_to_the_gain_and_its_variance():
@@ -92,5 +92,5 @@ def test_what_the_images_contribute_adds_up_to_the_gain_and_its_variance():
     }
     for metric, gain in want.items():
         assert by_image(of, "a", "b", metric).mean() == pytest.approx(gain, abs=1e-12)
-    delong = areas.variance(*(of.detectors[n].placements for n in "ab"))
-    assert by_image(of, "a", "b", "auc").var() / 300 == pytest.approx(delong, rel=0.02)
+    found = delong.variance(*(of.detectors[n].placements for n in "ab"))
+    assert by_image(of, "a", "b", "auc").var() / 300 == pytest.approx(found, rel=0.02)

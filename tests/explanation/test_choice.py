@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from deepfake_ensemble.explanation.choice import OUTCOMES, misclassified, surest
+from deepfake_ensemble.explanation.choice import OUTCOMES, misclassified, most_confident
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 1, 0])
 P_FAKE = np.array([0.9, 0.6, 0.2, 0.1, 0.4, 0.8, 0.5, 0.1])
 
 
 def test_each_outcome_has_its_images_the_surest_first():
-    assert surest(LABELS, P_FAKE, 0.5, 9) == {
+    assert most_confident(LABELS, P_FAKE, 0.5, 9) == {
         "fakes_found": [0, 1, 6],
         "reals_found": [3, 7, 4],
         "fakes_missed": [2],
@@ -18,13 +18,13 @@ def test_each_outcome_has_its_images_the_surest_first():
 
 
 def test_no_more_than_asked_for_and_an_empty_outcome_is_empty():
-    found = surest(LABELS, np.where(LABELS == 1, 0.9, 0.1), 0.5, 2)
+    found = most_confident(LABELS, np.where(LABELS == 1, 0.9, 0.1), 0.5, 2)
     assert list(found) == list(OUTCOMES)
     assert [len(rows) for rows in found.values()] == [2, 2, 0, 0]
 
 
 def test_every_image_is_in_exactly_one_outcome():
-    rows = [row for of in surest(LABELS, P_FAKE, 0.5, 9).values() for row in of]
+    rows = [row for of in most_confident(LABELS, P_FAKE, 0.5, 9).values() for row in of]
     assert sorted(rows) == list(range(len(LABELS)))
 
 

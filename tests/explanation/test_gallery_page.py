@@ -9,17 +9,17 @@ from PIL import Image
 
 from deepfake_ensemble.explanation import gallery_page
 from deepfake_ensemble.explanation.choice import OUTCOMES
-from deepfake_ensemble.explanation.gallery import Gallery, Shown, summary
+from deepfake_ensemble.explanation.gallery import Gallery, GalleryImage, summary
 from deepfake_ensemble.explanation.gradcam import overlaid
 from page_parser import Page, leaves
 
 DETECTORS = ("cnn", "ensemble")
 
 
-def image(i: int, *, explained: bool) -> Shown:
+def image(i: int, *, explained: bool) -> GalleryImage:
     rng = np.random.default_rng(i)
     heat = {name: rng.random((32, 32), np.float32) for name in DETECTORS} if explained else {}
-    return Shown(
+    return GalleryImage(
         path=f"test/{i}.jpg",
         is_fake=i % 2 == 1,
         p_fake={name: float(rng.random()) for name in DETECTORS},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.faces.alignment import Square, cut_out, is_cut_out, square
+from deepfake_ensemble.faces.alignment import Square, crop_face, is_face_crop, square
 from deepfake_ensemble.faces.finding import Face, find
 from deepfake_ensemble.sample import photographs
 from pictures import picture
@@ -28,15 +28,15 @@ def turned(points, angle, scale=1.0, shift=(0, 0)):
 def test_a_usual_image_of_the_data_set_is_its_own_square():
     found = square(face(USUAL))
     assert (found.x, found.y, found.side, found.angle) == pytest.approx((128, 128, 256, 0), abs=6)
-    assert is_cut_out(Image.new("RGB", (256, 256)), found)
-    assert is_cut_out(Image.new("RGB", (1024, 1024)), Square(512, 512, 1024, 0))
+    assert is_face_crop(Image.new("RGB", (256, 256)), found)
+    assert is_face_crop(Image.new("RGB", (1024, 1024)), Square(512, 512, 1024, 0))
 
 
 @pytest.mark.parametrize(
     "around", [Square(128, 128, 200, 0), Square(128, 128, 256, 12), Square(160, 128, 256, 0)]
 )
 def test_another_is_not(around):
-    assert not is_cut_out(Image.new("RGB", (256, 256)), around)
+    assert not is_face_crop(Image.new("RGB", (256, 256)), around)
 
 
 @pytest.mark.parametrize("angle", [-140, -30, 0, 10, 90])
@@ -56,7 +56,7 @@ def test_corners_are_the_face_s_own():
 
 def test_a_straight_square_is_a_crop():
     image = picture(1, 80, 60)
-    cut = cut_out(image, Square(40, 30, 20, 0))
+    cut = crop_face(image, Square(40, 30, 20, 0))
     assert (np.asarray(cut) == np.asarray(image.crop((30, 20, 50, 40)))).all()
 
 
@@ -65,23 +65,23 @@ def test_a_straight_square_is_a_crop():
 )
 def test_what_is_cut_out_stands_upright(angle, transpose):
     image = picture(2, 64, 64)
-    cut = cut_out(image, Square(32, 32, 40, angle))
+    cut = crop_face(image, Square(32, 32, 40, angle))
     expected = image.crop((12, 12, 52, 52)).transpose(transpose)
     assert np.abs(np.asarray(cut, float) - np.asarray(expected)).max() <= 1
 
 
 def test_beyond_the_edges_the_image_is_mirrored():
     image = picture(3, 32, 32)
-    cut = np.asarray(cut_out(image, Square(0, 16, 20, 0)))
+    cut = np.asarray(crop_face(image, Square(0, 16, 20, 0)))
     assert (cut[:, :10] == cut[:, 10:][:, ::-1]).all()
-    assert cut_out(image, Square(-300, -300, 20, 30)).size == (20, 20)
-    assert cut_out(Image.new("RGB", (1, 1)), Square(0, 0, 90, 10)).size == (90, 90)
+    assert crop_face(image, Square(-300, -300, 20, 30)).size == (20, 20)
+    assert crop_face(Image.new("RGB", (1, 1)), Square(0, 0, 90, 10)).size == (90, 90)
 
 
 def test_a_large_square_is_shrunk_without_aliasing():
     stripes = np.zeros((4096, 4096, 3), np.uint8)
     stripes[:, ::2] = 255
-    cut = cut_out(Image.fromarray(stripes), Square(2048, 2048, 4096, 0))
+    cut = crop_face(Image.fromarray(stripes), Square(2048, 2048, 4096, 0))
     assert 1000 <= cut.width < 2048
     assert np.asarray(cut).std() < 1
 
@@ -92,7 +92,7 @@ def test_the_same_face_is_cut_out_the_same_however_it_is_turned(angle):
 
     def upright(image):
         (found,) = find(image)
-        return np.asarray(cut_out(image, square(found)).resize((32, 32), Image.Resampling.BOX), float)
+        return np.asarray(crop_face(image, square(found)).resize((32, 32), Image.Resampling.BOX), float)
 
     other = upright(astronaut.rotate(angle, Image.Resampling.BICUBIC, center=(222, 118)))
     middle = (slice(6, 26), slice(6, 26))  # what the photograph's own edges leave alone

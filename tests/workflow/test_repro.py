@@ -11,7 +11,7 @@ import pytest
 
 from clones import ROOT
 from deepfake_ensemble.studies.common.planning import Known
-from deepfake_ensemble.workflow.repro import Pace, against_commit, results, spoken, told
+from deepfake_ensemble.workflow.repro import Pace, against_commit, results, shown_lines, time_left
 
 NOISY = """\
 
@@ -39,7 +39,7 @@ def lines(text: str) -> Iterator[str]:
 def tell(
     text: str, *names: str, everything: bool = False, measured: dict[str, float] | None = None
 ) -> list[str]:
-    return list(told(lines(text), pipeline(*names), Pace(measured or {}), everything=everything))
+    return list(shown_lines(lines(text), pipeline(*names), Pace(measured or {}), everything=everything))
 
 
 def test_stages_are_counted_and_what_they_say_stands_below_them_without_noise():
@@ -91,7 +91,7 @@ def test_a_slower_machine_takes_longer_for_the_rest_too():
     ],
 )
 def test_the_time_left_is_said_as_people_say_it(seconds, said):
-    assert spoken(seconds) == said
+    assert time_left(seconds) == said
 
 
 def lock(**md5: str) -> dict[str, object]:

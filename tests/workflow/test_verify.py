@@ -9,7 +9,7 @@ import pytest
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.workflow import verify
-from deepfake_ensemble.workflow.verify import Compared, compared, how_different
+from deepfake_ensemble.workflow.verify import Compared, compared, describe_difference
 
 
 def two(tmp_path: Path, name: str, ours: str | bytes, theirs: str | bytes) -> tuple[Path, Path]:
@@ -49,15 +49,15 @@ def test_tables_are_told_apart_by_the_largest_difference_of_their_numbers(tmp_pa
     ours, theirs = two(
         tmp_path, "p.csv", "path,p\na.jpg,0.25\nb.jpg,1e-3\n", "path,p\na.jpg,0.2501\nb.jpg,2e-3\n"
     )
-    assert how_different(ours, theirs) == "numbers differ by 1.0e-03 at most"
+    assert describe_difference(ours, theirs) == "numbers differ by 1.0e-03 at most"
     ours, theirs = two(tmp_path, "q.csv", "path,p\na.jpg,0.25\n", "path,p\nc.jpg,0.25\n")
-    assert how_different(ours, theirs) == "the texts differ in more than numbers"
+    assert describe_difference(ours, theirs) == "the texts differ in more than numbers"
 
 
 def test_a_folder_names_the_files_that_differ(tmp_path):
     two(tmp_path, "folder/same.csv", "1", "1")
     two(tmp_path, "folder/unlike.csv", "1", "3")
-    assert how_different(tmp_path / "here/folder", tmp_path / "there/folder") == (
+    assert describe_difference(tmp_path / "here/folder", tmp_path / "there/folder") == (
         "unlike.csv: numbers differ by 2.0e+00 at most"
     )
 
@@ -66,16 +66,19 @@ def test_models_are_told_apart_by_their_weights(tmp_path):
     ours = model(tmp_path / "a/m.keras", 0.5, "one")
     retrained = model(tmp_path / "b/m.keras", 0.625, "one")
     assert (
-        how_different(ours, retrained)
+        describe_difference(ours, retrained)
         == "weights differ by 1.2e-01 at most; parts that differ: model.weights.h5"
     )
     relabelled = model(tmp_path / "c/m.keras", 0.5, "two")
-    assert how_different(ours, relabelled) == "the weights are the same; parts that differ: fingerprint.json"
+    assert (
+        describe_difference(ours, relabelled)
+        == "the weights are the same; parts that differ: fingerprint.json"
+    )
 
 
 def test_a_missing_original_says_how_to_get_it(tmp_path):
     _, theirs = two(tmp_path, "x.csv", "1", "2")
-    assert "dvc pull" in how_different(tmp_path / "gone.csv", theirs)
+    assert "dvc pull" in describe_difference(tmp_path / "gone.csv", theirs)
 
 
 def test_the_committed_side_says_its_own_processor_or_that_it_does_not_know():

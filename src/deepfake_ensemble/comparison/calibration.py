@@ -7,7 +7,7 @@ import numpy as np
 
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, mean, wilson
 from deepfake_ensemble.evaluation.metrics import ECE_BINS, bin_indices
-from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, clipped
 
 # Numbers drawn at a time.
 _BATCH = 2**20
@@ -113,7 +113,7 @@ def ece_if_calibrated(
         bins: how many of equal width.
         draws: how often labels are drawn.
         seed: of these draws.
-        confidence: of the interval, between 0 and 1.
+        confidence: in this share of the draws the error stays below `at_most`.
     """
     order = np.argsort(p_fake, kind="stable")
     p = p_fake[order].astype(np.float32)
@@ -199,7 +199,7 @@ def with_temperature(p_fake: np.ndarray, temperature: float, smallest: float = S
 
 
 def _logits(p_fake: np.ndarray, smallest: float) -> np.ndarray:
-    p = bounded(p_fake, smallest)
+    p = clipped(p_fake, smallest)
     return np.log(p) - np.log1p(-p)
 
 

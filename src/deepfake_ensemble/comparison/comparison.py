@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.comparison import areas
+from deepfake_ensemble.comparison import delong
 from deepfake_ensemble.comparison.calibration import (
     Bin,
     BrierDecomposition,
@@ -38,7 +38,7 @@ from deepfake_ensemble.comparison.intervals import ByMetric, Figures, Interval, 
 from deepfake_ensemble.comparison.operating_points import (
     OperatingPoint,
     Selective,
-    expected_rate,
+    expected_false_positive_rate,
     operating_point,
     selective,
     threshold_for_fpr,
@@ -61,7 +61,7 @@ from deepfake_ensemble.comparison.paired import (
     odds_ratio,
 )
 from deepfake_ensemble.comparison.sample import Sample, differences, intervals, sample, stream
-from deepfake_ensemble.comparison.verdicts import Calibrated, Finding, Scaling, calibrated, found, scaling
+from deepfake_ensemble.comparison.verdicts import Calibrated, Finding, Scaling, calibrated, finding, scaling
 from deepfake_ensemble.evaluation.metrics import Metrics, log_losses, metrics
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
@@ -549,7 +549,7 @@ def _pairs(of: Sample, members: Sequence[str], confidence: float) -> dict[str, P
     for family, pairs in families.items():
         both = [(of.detectors[a], of.detectors[b]) for a, b in pairs]
         answers = [mcnemar(a.right, b.right) for a, b in both]
-        ranks = [areas.test(a.placements, b.placements, confidence) for a, b in both]
+        ranks = [delong.test(a.placements, b.placements, confidence) for a, b in both]
         losses = [mean_test(a.losses - b.losses, confidence) for a, b in both]
         corrected = [holm([test.p_value for test in tests]) for tests in (answers, ranks, losses)]
         for i, (a, b) in enumerate(pairs):
@@ -576,7 +576,7 @@ def _question(
         "log_loss": tests.log_loss.p_holm,
     }[metric]
     family = sum(each.family == tests.family for each in pairs.values())
-    return found(
+    return finding(
         contrast(of, ENSEMBLE, rival, metric, level, p_holm=p_holm, family=family),
         level.confidence,
     )
@@ -587,7 +587,7 @@ def _against(of: Sample, first: str, second: str, level: Level) -> dict[Tested, 
     if first not in of.detectors or second not in of.detectors:
         return None
     return {
-        metric: found(
+        metric: finding(
             contrast(of, first, second, metric, level, p_holm=None, family=1),
             level.confidence,
         )
@@ -605,7 +605,7 @@ def _as_family(
     }
     return {
         name: {
-            metric: found(
+            metric: finding(
                 replace(of[metric].contrast, p_holm=corrected[metric][name], family=len(tests)), confidence
             )
             for metric in TESTED
@@ -812,7 +812,7 @@ def _operating_points(
                 chosen,
                 confidence,
                 prevalences=settings.comparing.prevalences,
-                expected=expected_rate(reals, rate, confidence) if rate else None,
+                expected=expected_false_positive_rate(reals, rate, confidence) if rate else None,
             )
         elif rate and reals * rate < 1:
             found[name] = NoThreshold(None, f"needs {int(1 / rate):,} real validation images, has {reals:,}")

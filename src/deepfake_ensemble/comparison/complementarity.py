@@ -29,7 +29,13 @@ class Pair:
 
 
 def pair(labels: np.ndarray, called_a: np.ndarray, called_b: np.ndarray) -> Pair:
-    """Compare two detectors by what they call each image, int or bool arrays (n,), 1 = fake."""
+    """Compare two detectors by what they call each image.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        called_a: (n,), int or bool, 1 where the first detector calls the image fake.
+        called_b: (n,), the same of the second.
+    """
     n = len(labels)
     right_a, right_b = called_a == labels, called_b == labels
     both = int(np.count_nonzero(right_a & right_b))
@@ -51,7 +57,7 @@ def pair(labels: np.ndarray, called_a: np.ndarray, called_b: np.ndarray) -> Pair
 
 
 def wrong_counts(right: Sequence[np.ndarray]) -> list[int]:
-    """Return how many images 0, 1, ..., k of k detectors get wrong, from bool arrays (n,)."""
+    """Return how many images 0, 1, ..., k of k detectors get wrong, from where each is right: bool (n,)."""
     wrong = len(right) - np.stack(right).sum(axis=0)
     return np.bincount(wrong, minlength=len(right) + 1).tolist()
 

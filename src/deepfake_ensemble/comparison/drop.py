@@ -60,7 +60,7 @@ def by_subject(
     confidence: float = CONFIDENCE,
     smallest: float = SMALLEST,
 ) -> dict[str, Subject]:
-    """Return the metrics of each subject's images; `subjects` names what each of the n images shows.
+    """Return the metrics of each subject's images.
 
     Args:
         subjects: (n,), what each image shows.

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.comparison import areas
+from deepfake_ensemble.comparison import delong
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval
 from deepfake_ensemble.scoring.scores import Confusion, confusion
 
@@ -66,7 +66,7 @@ def against_guessing(
         p_value=p_value,
         at_chance=not beyond,
         worse=beyond and rates[0] < rates[1],
-        auc=areas.interval(areas.placements(labels, p_fake), confidence),
+        auc=delong.interval(delong.placements(labels, p_fake), confidence),
     )
 
 

@@ -17,6 +17,10 @@ def youden(labels: np.ndarray, p_fake: np.ndarray) -> float:
 
     It lies halfway between the lowest probability called fake and the next lower one, so that a last digit
     decides nothing.
+
+    Args:
+        labels: (n,), 1 = fake, 0 = real.
+        p_fake: (n,), P(fake).
     """
     distinct, index = np.unique(p_fake, return_inverse=True)
     fakes = np.bincount(index[labels == 1], minlength=len(distinct))
@@ -49,7 +53,7 @@ def threshold_for_fpr(labels: np.ndarray, p_fake: np.ndarray, fpr: Fraction) -> 
     return _between(float(let_off), float(above)) if above > let_off else None
 
 
-def expected_rate(reals: int, fpr: Fraction, confidence: float = CONFIDENCE) -> Interval:
+def expected_false_positive_rate(reals: int, fpr: Fraction, confidence: float = CONFIDENCE) -> Interval:
     """Return the false-positive rate to expect of `threshold_for_fpr` on other images.
 
     With k of m reals above the threshold, and the next one just below it, the true rate has the distribution

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.comparison import areas, intervals
+from deepfake_ensemble.comparison import delong, intervals
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, bisected, quantile, tango_z
 from deepfake_ensemble.comparison.sample import Sample, discordant
 
@@ -36,7 +36,7 @@ class CorrectedMcNemar(McNemar):
 
 
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
-    """Compare two detectors' right answers, bool arrays (n,), by McNemar's test (1947), exact and two-sided.
+    """Compare two detectors' right answers by McNemar's test (1947), exact and two-sided.
 
     Without images that only one of the two gets right, there is nothing to test.
 
@@ -69,7 +69,7 @@ class CorrectedMeanTest(MeanTest):
 
 
 def mean_test(differences: np.ndarray, confidence: float = CONFIDENCE) -> MeanTest:
-    """Test that a difference taken image by image, (n,), is zero on average.
+    """Test that a difference taken image by image is zero on average.
 
     Args:
         differences: (n,), one an image.
@@ -149,13 +149,13 @@ def contrast(
         p_equivalent: float | None = max(
             normal_tail(tango_z(only_a, only_b, n, -margin)), normal_tail(-tango_z(only_a, only_b, n, margin))
         )
-        detectable = [smallest_gain(only_a + only_b, n, alpha, level.power) for alpha in alphas]
+        detectable = [minimum_detectable_gain(only_a + only_b, n, alpha, level.power) for alpha in alphas]
     else:
         error: float | None
         if metric == "auc":
-            tested = areas.test(a.placements, b.placements, confidence)
+            tested = delong.test(a.placements, b.placements, confidence)
             gain, p = tested.difference, tested.p_value
-            error = None if p is None else sqrt(areas.variance(a.placements, b.placements) or 0.0)
+            error = None if p is None else sqrt(delong.variance(a.placements, b.placements) or 0.0)
         else:
             better = b.losses - a.losses  # the less the better
             of_means = mean_test(better, confidence)
@@ -202,7 +202,7 @@ def normal_tail(z: float) -> float:
     return erfc(z / sqrt(2)) / 2
 
 
-def smallest_gain(discordant: int, n: int, alpha: float, power: float) -> float | None:
+def minimum_detectable_gain(discordant: int, n: int, alpha: float, power: float) -> float | None:
     """Return the smallest difference of two accuracies that McNemar's test finds with a power, if so many of
     n images are got right by one of the two alone (Connor 1987); None if it finds none.
 

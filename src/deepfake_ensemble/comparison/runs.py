@@ -25,7 +25,7 @@ from deepfake_ensemble.training.residual.settings import Run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measuring:
+class Settings:
     """How scores are computed; see `evaluation/settings.py`."""
 
     threshold: float
@@ -107,26 +107,26 @@ def members(done: Collection[str], imagenet: Mapping[str, Run], random: Mapping[
     return list(chosen.values())
 
 
-def ensemble_weights(val: Aligned, of: Collection[str], measuring: Measuring) -> dict[str, float]:
+def ensemble_weights(val: Aligned, of: Collection[str], settings: Settings) -> dict[str, float]:
     """Return the members' weights by the validation split; none where there are fewer than two.
 
     Args:
         val: predictions of the validation split.
         of: the members.
-        measuring: how metrics are taken.
+        settings: how metrics are taken.
     """
     if len(of) < 2:
         return {}
     return weights(
-        measuring.weighting,
+        settings.weighting,
         val.labels,
         {n: val.p_fake[n] for n in of},
-        measuring.threshold,
-        measuring.smallest_probability,
+        settings.threshold,
+        settings.smallest_probability,
     )
 
 
-def only(table: Aligned, paths: Collection[str]) -> Aligned:
+def with_paths(table: Aligned, paths: Collection[str]) -> Aligned:
     """Return the rows of `table` whose path is in `paths`."""
     kept = np.array([path in paths for path in table.paths], dtype=bool)
     return Aligned(
@@ -144,11 +144,11 @@ def with_ensemble(test: Aligned, shares: Mapping[str, float]) -> Aligned:
     return Aligned(test.paths, test.labels, {**test.p_fake, ENSEMBLE: p_fake})
 
 
-def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
+def scores(of: Aligned, settings: Settings) -> dict[str, Metrics]:
     """Return every run's metrics on a split."""
     return {
         name: rounded(
-            metrics(of.labels, p, measuring.threshold, measuring.ece_bins, measuring.smallest_probability)
+            metrics(of.labels, p, settings.threshold, settings.ece_bins, settings.smallest_probability)
         )
         for name, p in of.p_fake.items()
     }
@@ -157,7 +157,7 @@ def scores(of: Aligned, measuring: Measuring) -> dict[str, Metrics]:
 def compared(
     test: Aligned,
     val: Aligned,
-    measuring: Measuring,
+    settings: Settings,
     test_set: str,
     *,
     shares: dict[str, float],
@@ -171,18 +171,18 @@ def compared(
     Args:
         test: predictions of the test set.
         val: those of the validation split.
-        measuring: how metrics and intervals are taken.
+        settings: how metrics and intervals are taken.
         test_set: its name, for the resamples' own random numbers.
-        shares: the weights of the average; none leaves it out.
+        shares: the weights of the average that is among the runs; empty where there is none.
         left_out: why runs are not there, by run.
     """
     of_all = sample(
         test.labels,
         test.p_fake,
-        resamples=measuring.resamples,
-        seed=stream(measuring.seed, test_set),
-        threshold=measuring.threshold,
-        smallest=measuring.smallest_probability,
+        resamples=settings.resamples,
+        seed=stream(settings.seed, test_set),
+        threshold=settings.threshold,
+        smallest=settings.smallest_probability,
     )
     runs = of_all.detectors
     ranked = sorted(runs, key=lambda name: (-runs[name].counts.f1, name))
@@ -194,12 +194,12 @@ def compared(
         test_set=test_set,
         n=len(test.labels),
         n_fake=int(test.labels.sum()),
-        threshold=measuring.threshold,
-        confidence=measuring.confidence,
-        resamples=measuring.resamples,
-        intervals=rounded({name: intervals(of_all, name, measuring.confidence) for name in ranked}),
+        threshold=settings.threshold,
+        confidence=settings.confidence,
+        resamples=settings.resamples,
+        intervals=rounded({name: intervals(of_all, name, settings.confidence) for name in ranked}),
         f1_at_equal_shares=rounded(
-            {name: f1(runs[name].counts, measuring.confidence, reals_per_fake=1) for name in ranked}
+            {name: f1(runs[name].counts, settings.confidence, reals_per_fake=1) for name in ranked}
         ),
         confusion={name: runs[name].counts for name in ranked},
         neighbours=rounded(
@@ -207,7 +207,7 @@ def compared(
                 f"{a}_vs_{b}": Neighbours(
                     first=a,
                     second=b,
-                    f1=differences(of_all, a, b, measuring.confidence).f1,
+                    f1=differences(of_all, a, b, settings.confidence).f1,
                     p_value=f1_p[i],
                     p_holm=f1_holm[i],
                     mcnemar=CorrectedMcNemar(**vars(answers[i]), p_holm=answers_holm[i]),
@@ -215,8 +215,8 @@ def compared(
                 for i, (a, b) in enumerate(pairs)
             }
         ),
-        best=best(val.labels, val.p_fake, measuring.threshold),
-        validation=scores(val, measuring),
+        best=best(val.labels, val.p_fake, settings.threshold),
+        validation=scores(val, settings),
         ensemble_weights=shares,
         left_out=left_out,
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.comparison import areas
+from deepfake_ensemble.comparison import delong
 from deepfake_ensemble.comparison import intervals as kinds
-from deepfake_ensemble.comparison.areas import Placements, placements
+from deepfake_ensemble.comparison.delong import Placements, placements
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, METRICS, Figures, Interval, independent, wilson
 from deepfake_ensemble.evaluation.metrics import log_losses, metrics
 from deepfake_ensemble.evaluation.probabilities import SMALLEST
@@ -144,7 +144,7 @@ def intervals(of: Sample, detector: str, confidence: float = CONFIDENCE) -> Figu
         precision=wilson(c.tp, c.tp + c.fp, confidence) if c.tp + c.fp else None,
         recall=wilson(c.tp, c.tp + c.fn, confidence),
         f1=kinds.f1(c, confidence),
-        auc=areas.interval(it.placements, confidence),
+        auc=delong.interval(it.placements, confidence),
         **resampled,
     )
 
@@ -176,7 +176,7 @@ def differences(of: Sample, a: str, b: str, confidence: float = CONFIDENCE) -> F
         precision=resampled("precision") if alone[0].precision and alone[1].precision else None,
         recall=kinds.paired(*discordant(first.right[fake], second.right[fake]), int(fake.sum()), confidence),
         f1=resampled("f1"),
-        auc=areas.test(first.placements, second.placements, confidence).difference,
+        auc=delong.test(first.placements, second.placements, confidence).difference,
         average_precision=resampled("average_precision"),
         log_loss=kinds.mean(first.losses - second.losses, confidence),
     )
@@ -198,7 +198,7 @@ def resampled_p(change: np.ndarray) -> float | None:
 
 
 def discordant(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int]:
-    """Return how many images only the first of two gets right, and only the second: bool arrays (n,).
+    """Return how many images only the first of two gets right, and how many only the second.
 
     Args:
         right_a: (n,) bool, where the first is right.

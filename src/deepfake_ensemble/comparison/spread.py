@@ -51,7 +51,7 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
 
 
 @dataclass(frozen=True)
-class TwoLevels:
+class CrossedEffects:
     """A mean over seeds and images, for trainings and images like these.
 
     Attributes:
@@ -65,7 +65,7 @@ class TwoLevels:
     of_images: float
 
 
-def two_levels(values: np.ndarray, confidence: float = CONFIDENCE) -> TwoLevels:
+def crossed_effects(values: np.ndarray, confidence: float = CONFIDENCE) -> CrossedEffects:
     """Return the mean of values of several seeds (rows) on the same images (columns), (seeds, images).
 
     Both are random effects, as in the analysis of many readers who look at the same cases (Dorfman, Berbaum &
@@ -89,14 +89,14 @@ def two_levels(values: np.ndarray, confidence: float = CONFIDENCE) -> TwoLevels:
     more = max(of_images - of_rest, 0.0)
     whole = of_seeds + more
     if whole <= 1e-15:
-        return TwoLevels(Interval(total, None, None), 0.0, 0.0)
+        return CrossedEffects(Interval(total, None, None), 0.0, 0.0)
     shares = of_seeds / whole, more / whole
     if of_seeds <= 1e-15 * whole:
-        return TwoLevels(Interval(total, None, None), *shares)
+        return CrossedEffects(Interval(total, None, None), *shares)
     factors = (float(stdtrit(n - 1, (1 + confidence) / 2)) for n in (seeds, images))
     half = hypot(*(f * sqrt(of) for f, of in zip(factors, (of_seeds, more), strict=True)))
     half /= sqrt(seeds * images)
-    return TwoLevels(Interval(total, total - half, total + half), *shares)
+    return CrossedEffects(Interval(total, total - half, total + half), *shares)
 
 
 def by_image(of: Sample, first: str, second: str, metric: Tested) -> np.ndarray:

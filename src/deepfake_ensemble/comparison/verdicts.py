@@ -17,7 +17,7 @@ class Finding:
     contrast: Contrast
 
 
-def found(contrast: Contrast, confidence: float) -> Finding:
+def finding(contrast: Contrast, confidence: float) -> Finding:
     """Return a comparison with its verdict."""
     return Finding(verdict(contrast, confidence), contrast)
 

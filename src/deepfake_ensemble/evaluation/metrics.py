@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, clipped
 from deepfake_ensemble.scoring import scores
 from deepfake_ensemble.scoring.scores import THRESHOLD, confusion, require_both_classes
 
@@ -37,8 +37,7 @@ def metrics(
     ece_bins: int = ECE_BINS,
     smallest: float = SMALLEST,
 ) -> Metrics:
-    """Compute all metrics from labels (n,) in {0, 1} and probabilities (n,); an image is called fake from
-    `threshold` up.
+    """Compute all metrics.
 
     Precision is 0 where nothing is called fake, as scikit-learn has it; comparisons leave it undefined.
 
@@ -70,18 +69,18 @@ def metrics(
 
 
 def log_losses(labels: np.ndarray, p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
-    """Return each image's -ln(probability given to its class), (n,); see `bounded`.
+    """Return each image's -ln(probability given to its class), (n,); see `clipped`.
 
     Args:
         labels: (n,), 1 = fake, 0 = real.
         p_fake: (n,), P(fake).
         smallest: what is nearer to 0 or 1 is taken as this far from it.
     """
-    return scores.log_losses(labels, bounded(p_fake, smallest))
+    return scores.log_losses(labels, clipped(p_fake, smallest))
 
 
 def bin_indices(p_fake: np.ndarray, bins: int) -> np.ndarray:
-    """Return each probability's bin of `bins` equal-width ones over [0, 1]; 1 falls into the last."""
+    """Return each probability's bin (n,) of `bins` equal-width ones over [0, 1]; 1 falls into the last."""
     return np.minimum((p_fake * bins).astype(np.int64), bins - 1)
 
 
@@ -129,6 +128,9 @@ def precision_recall_curve(
         labels: (n,), 1 = fake, 0 = real.
         p_fake: (n,), P(fake).
         points: at most so many are returned.
+
+    Raises:
+        UserError: unless both classes occur.
     """
     require_both_classes(labels)
     tps, fps = _cumulative_counts(labels, p_fake)

@@ -6,7 +6,7 @@ import numpy as np
 SMALLEST = 2.0**-52
 
 
-def bounded(p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
+def clipped(p_fake: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
     """Return probabilities none of which is nearer to 0 or 1 than `smallest`: where one is given to the wrong
     class, its log loss is finite."""
     return np.clip(p_fake, smallest, 1 - smallest)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from deepfake_ensemble.evaluation.probabilities import SMALLEST, bounded
+from deepfake_ensemble.evaluation.probabilities import SMALLEST, clipped
 from deepfake_ensemble.foundation.errors import UserError
 
 ENSEMBLE = "ensemble"
@@ -20,10 +20,7 @@ def weights(
     threshold: float = 0.5,
     smallest: float = SMALLEST,
 ) -> dict[str, float]:
-    """Return a weight >= 0 for each model, summing to 1, from validation labels (n,) and probabilities (n,).
-
-    `accuracy`: shares of the accuracies at `threshold` (the paper's, eq. 2.24); `uniform`: all alike;
-    `log_loss`: those that minimise the log loss of the weighted sum, of probabilities from `smallest` on.
+    """Return a weight >= 0 for each model, summing to 1.
 
     Args:
         method: `accuracy`: shares of the accuracies at `threshold` (the paper's, eq. 2.24); `uniform`: all
@@ -32,6 +29,9 @@ def weights(
         p_fake: of the validation split, (n,) by model.
         threshold: from which P(fake) an image is called fake.
         smallest: what is nearer to 0 or 1 is taken as this far from it.
+
+    Raises:
+        UserError: if there is no such method, or no accuracy to share out.
     """
     if method == "accuracy":
         right = {name: np.count_nonzero((p >= threshold) == labels) for name, p in p_fake.items()}
@@ -44,7 +44,11 @@ def weights(
 
 
 def accuracy_shares(accuracies: Mapping[str, float]) -> dict[str, float]:
-    """Return w_i = accuracy_i / sum_j accuracy_j (eq. 2.24)."""
+    """Return w_i = accuracy_i / sum_j accuracy_j (eq. 2.24).
+
+    Raises:
+        UserError: if all are zero.
+    """
     total = sum(accuracies.values())
     if total == 0:
         raise UserError(
@@ -59,7 +63,10 @@ def combine(weights: Mapping[str, float], p_fake: Mapping[str, np.ndarray]) -> n
 
     Args:
         weights: by model, summing to 1.
-        p_fake: (n,) by model; more than the weighted ones may be there.
+        p_fake: (n,) by model, of the same models.
+
+    Raises:
+        UserError: if they are others.
     """
     if set(weights) != set(p_fake):
         ours, theirs = ", ".join(sorted(weights)), ", ".join(sorted(p_fake))
@@ -94,7 +101,7 @@ def _least_log_loss(
     if len(names) == 1:
         return {names[0]: 1.0}
     given = np.stack([np.where(labels == 1, p_fake[name], 1 - p_fake[name]) for name in names])
-    given = bounded(given, smallest)
+    given = clipped(given, smallest)
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         mixed = np.maximum((w[:, None] * given).sum(axis=0), smallest)

@@ -15,7 +15,9 @@ OUTCOMES = {
 }
 
 
-def surest(labels: np.ndarray, p_fake: np.ndarray, threshold: float, count: int) -> dict[str, list[int]]:
+def most_confident(
+    labels: np.ndarray, p_fake: np.ndarray, threshold: float, count: int
+) -> dict[str, list[int]]:
     """Return for each of OUTCOMES the positions of at most `count` images, the surest answers first.
 
     An answer is the surer, the farther its P(fake) is from the threshold; equal ones keep their order.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
-from deepfake_ensemble.explanation.choice import misclassified, surest
+from deepfake_ensemble.explanation.choice import misclassified, most_confident
 from deepfake_ensemble.explanation.gradcam import GradCam, enlarged, of_ensemble
 from deepfake_ensemble.explanation.settings import ExplanationParams
 from deepfake_ensemble.reading.batches import BatchReader
@@ -23,7 +23,7 @@ _BATCH = 8  # images whose activations are held at once
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryImage:
     """One image: pixels (size, size, 3), each detector's P(fake) and, of an explained one, its heat map."""
 
     path: str
@@ -47,8 +47,8 @@ class Gallery:
 
     images: int
     wrong: int
-    outcomes: Mapping[str, Sequence[Shown]]
-    misclassified: Sequence[Shown]
+    outcomes: Mapping[str, Sequence[GalleryImage]]
+    misclassified: Sequence[GalleryImage]
 
 
 def galleries(
@@ -76,7 +76,7 @@ def galleries(
         name: Aligned(of.paths, of.labels, with_ensemble(weights, of.p_fake)) for name, of in members.items()
     }
     outcomes = {
-        name: surest(of.labels, of.p_fake[ENSEMBLE], threshold, settings.of_each_outcome)
+        name: most_confident(of.labels, of.p_fake[ENSEMBLE], threshold, settings.of_each_outcome)
         for name, of in splits.items()
     }
     explained = {name: [row for rows in of.values() for row in rows] for name, of in outcomes.items()}
@@ -119,9 +119,9 @@ def _shown(
     positions: Sequence[int],
     pixels: NDArray[np.uint8],
     heat: Mapping[str, NDArray[np.float32]],
-) -> list[Shown]:
+) -> list[GalleryImage]:
     return [
-        Shown(
+        GalleryImage(
             path=split.paths[position],
             is_fake=bool(split.labels[position]),
             p_fake={name: float(p[position]) for name, p in split.p_fake.items()},
@@ -135,7 +135,7 @@ def _shown(
 def summary(gallery: Gallery) -> dict[str, Any]:
     """Return what the page says of each image, for JSON."""
 
-    def said(images: Sequence[Shown]) -> list[dict[str, Any]]:
+    def said(images: Sequence[GalleryImage]) -> list[dict[str, Any]]:
         return [{"path": image.path, "class": image.label, "p_fake": image.p_fake} for image in images]
 
     return rounded(

@@ -72,9 +72,9 @@ def aligned(image: Image.Image) -> list[Aligned]:
     """
     faces = [(_within(face, image), square(face)) for face in find(image)]
     for box, around in faces:
-        if is_cut_out(image, around):
+        if is_face_crop(image, around):
             return [Aligned(image, box, None)]
-    return [Aligned(cut_out(image, around), box, around) for box, around in faces]
+    return [Aligned(crop_face(image, around), box, around) for box, around in faces]
 
 
 def _within(face: Face, image: Image.Image) -> tuple[int, int, int, int]:
@@ -93,7 +93,7 @@ def square(face: Face) -> Square:
     return Square(x, y, side, math.degrees(math.atan2(turned[1], turned[0])))
 
 
-def is_cut_out(image: Image.Image, around: Square) -> bool:
+def is_face_crop(image: Image.Image, around: Square) -> bool:
     """Say whether an image is cut out around a face already, as the data set's are."""
     ends = ((0, 0), (image.width, 0), (image.width, image.height), (0, image.height))
     sides = np.array(image.size)
@@ -101,7 +101,7 @@ def is_cut_out(image: Image.Image, around: Square) -> bool:
     return bool(np.abs(apart).max() <= FRAME)
 
 
-def cut_out(image: Image.Image, around: Square) -> Image.Image:
+def crop_face(image: Image.Image, around: Square) -> Image.Image:
     """Cut a square out of an RGB image, at its resolution or, if that is high, at a whole fraction of it.
 
     Beyond the image's edges, the image is mirrored, as FFHQ's are.

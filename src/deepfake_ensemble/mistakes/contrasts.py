@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.archives.index import CLASS_NAMES
-from deepfake_ensemble.comparison.areas import interval, placements
+from deepfake_ensemble.comparison.delong import interval, placements
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, wilson
 from deepfake_ensemble.comparison.paired import holm
 

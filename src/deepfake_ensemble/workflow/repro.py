@@ -80,7 +80,7 @@ class Pace:
         return factor * sum(self.expected(stage) or 0 for stage in stages)
 
 
-def spoken(seconds: float | None) -> str:
+def time_left(seconds: float | None) -> str:
     """Return what is left as people say it, after a comma; nothing if it is not known."""
     if seconds is None:
         return ""
@@ -90,14 +90,16 @@ def spoken(seconds: float | None) -> str:
     return f", about {minutes} min left" if minutes < 100 else f", about {seconds / 3600:.0f} h left"
 
 
-def told(lines: Iterator[str], pipeline: Sequence[Known], pace: Pace, *, everything: bool) -> Iterator[str]:
-    """Yield what people are told of what `dvc repro` prints.
+def shown_lines(
+    lines: Iterator[str], pipeline: Sequence[Known], pace: Pace, *, everything: bool
+) -> Iterator[str]:
+    """Yield the lines that are shown of what `dvc repro` prints.
 
     Args:
         lines: of DVC and the stages.
         pipeline: all stages, in DVC's order.
         pace: learns how long the stages take.
-        everything: whether noise is told as well.
+        everything: whether noise is yielded as well.
     """
     waiting = [it.name for it in pipeline if it.runs != "no"]
     seen, running, began = 0, "", time.monotonic()
@@ -116,7 +118,7 @@ def told(lines: Iterator[str], pipeline: Sequence[Known], pace: Pace, *, everyth
             number = f"stage {seen} of {len(pipeline)}"
             if verb == "Running stage":
                 running, began = stage, time.monotonic()
-                yield f"Running stage '{stage}': {number}{spoken(left)}"
+                yield f"Running stage '{stage}': {number}{time_left(left)}"
             elif "cached" in rest:
                 yield f"Stage '{stage}': {number}, as in an earlier run, from DVC's cache"
         elif line.startswith("ERROR:"):
@@ -194,7 +196,7 @@ def _measured(profile: str) -> dict[str, float]:
 
 
 def run(options: Sequence[str], pipeline: Sequence[Known], pace: Pace, *, everything: bool) -> int:
-    """Run `dvc repro`, print what people are told, and return its exit code.
+    """Run `dvc repro`, print its output shorter, and return its exit code.
 
     Args:
         options: of `dvc repro`.
@@ -214,7 +216,7 @@ def run(options: Sequence[str], pipeline: Sequence[Known], pace: Pace, *, everyt
     ) as dvc:
         assert dvc.stdout is not None
         try:
-            for line in told(map(str.rstrip, dvc.stdout), pipeline, pace, everything=everything):
+            for line in shown_lines(map(str.rstrip, dvc.stdout), pipeline, pace, everything=everything):
                 print(line, flush=True)
         except KeyboardInterrupt:  # which DVC and its stage got as well: they end by themselves, and say how
             for line in dvc.stdout:

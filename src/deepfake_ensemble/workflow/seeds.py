@@ -21,7 +21,7 @@ from deepfake_ensemble.comparison.comparison import Settings
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.comparison.paired import Tested
 from deepfake_ensemble.comparison.sample import Sample
-from deepfake_ensemble.comparison.spread import Spread, by_image, spread, two_levels
+from deepfake_ensemble.comparison.spread import Spread, by_image, crossed_effects, spread
 from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
@@ -67,7 +67,7 @@ def repeat(seeds: Sequence[int], evaluations: Sequence[str], settings: Settings)
             }
             samples.append(_sample(seed, evaluation, settings))
         gains[evaluation] = {
-            metric: two_levels(
+            metric: crossed_effects(
                 np.stack(
                     [
                         by_image(of, ENSEMBLE, rivals[str(seed)][evaluation][metric], metric)

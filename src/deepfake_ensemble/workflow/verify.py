@@ -56,12 +56,12 @@ def compared(
     return [
         Compared(path, True)
         if again.get(path) == md5
-        else Compared(path, False, how_different(here / path, there / path))
+        else Compared(path, False, describe_difference(here / path, there / path))
         for path, md5 in committed.items()
     ]
 
 
-def how_different(ours: Path, theirs: Path) -> str:
+def describe_difference(ours: Path, theirs: Path) -> str:
     """Say how two results differ: by how much at most where they are numbers, else in which files."""
     if not theirs.exists():
         return "it was not made again"
@@ -73,7 +73,7 @@ def how_different(ours: Path, theirs: Path) -> str:
 def _of_folders(ours: Path, theirs: Path) -> str:
     names = sorted({it.relative_to(of) for of in (ours, theirs) for it in of.rglob("*") if it.is_file()})
     unlike = [name for name in names if _bytes(ours / name) != _bytes(theirs / name)]
-    told = [f"{name}: {how_different(ours / name, theirs / name)}" for name in unlike]
+    told = [f"{name}: {describe_difference(ours / name, theirs / name)}" for name in unlike]
     return "; ".join(told) or _CHANGED
 
 

@@ -159,7 +159,7 @@ def keys(data: Any) -> int:
 def _wrong_networks(models: Mapping[str, Any]) -> Iterator[str]:
     for name, model in models.items():
         if name not in architecture.names():
-            yield f"models.{name}: no such architecture; {meant(name, architecture.names())}"
+            yield f"models.{name}: no such architecture; {did_you_mean(name, architecture.names())}"
         elif isinstance(model, dict) and isinstance(model.get("network"), dict):
             network = architecture.find(name).network
             yield from params.problems(f"models.{name}.network", model["network"], network)
@@ -167,7 +167,7 @@ def _wrong_networks(models: Mapping[str, Any]) -> Iterator[str]:
 
 def _wrong_together(whole: Params) -> Iterator[str]:
     if whole.profile not in whole.profiles:
-        hint = meant(whole.profile, whole.profiles)
+        hint = did_you_mean(whole.profile, whole.profiles)
         yield f'profile: "{whole.profile}" is not one of the profiles; {hint}'
     yield from _wrong_data_sets(whole.data_sets)
     yield from _wrong_models(whole.models)
@@ -220,17 +220,17 @@ def _wrong_counts(key: str, counts: Mapping[str, int], data_sets: Mapping[str, D
     yield from (f"{key}.{split}: missing" for split in INTERNAL_SPLITS if split not in counts)
     for split, count in counts.items():
         if split not in drawn:
-            yield f"{key}.{split}: no data set has this split; {meant(split, drawn)}"
+            yield f"{key}.{split}: no data set has this split; {did_you_mean(split, drawn)}"
         elif count % 2:
             yield f"{key}.{split}: {count} is not allowed: half of each class, so an even number"
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return which of the known names was probably meant, or all of them."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
 
 
-def listed(values: Iterable[Any]) -> str:
+def yaml_list(values: Iterable[Any]) -> str:
     """Return a list as params.yaml has it."""
     return f"[{', '.join(map(str, values))}]"

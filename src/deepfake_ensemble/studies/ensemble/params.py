@@ -55,7 +55,7 @@ def _wrong_together(whole: Params) -> Iterator[str]:
         rising = kind in ("blur", "noise")
         if severities != sorted(set(severities), reverse=not rising):
             yield (
-                f"robustness.severities.{kind}: {common.listed(severities)} is not allowed: from mild to"
+                f"robustness.severities.{kind}: {common.yaml_list(severities)} is not allowed: from mild to"
                 f" strong, so {'rising' if rising else 'falling'}, each once"
             )
     names = Counter(condition.name for condition in conditions(whole.robustness))
@@ -73,7 +73,7 @@ def _wrong_together(whole: Params) -> Iterator[str]:
     outside = [name for name in whole.data_sets if name != INTERNAL]
     for name in whole.robustness.like:
         if name not in outside:
-            hint = common.meant(name, outside)
+            hint = common.did_you_mean(name, outside)
             yield f"robustness.like.{name}: no data set that is only predicted; {hint}"
 
 

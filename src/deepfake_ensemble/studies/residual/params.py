@@ -89,11 +89,11 @@ def _wrong_extents(key: str, whole: Params, profile: Profile) -> Iterator[str]:
     for run in sorted(profile.runs.keys() & whole.runs.imagenet.keys()):
         if profile.runs[run].stem != "imagenet":
             yield f"{key}.{run}.stem: ImageNet's weights are of the imagenet stem alone"
-    if not unknown and not missing and not done(whole, profile):
+    if not unknown and not missing and not included_runs(whole, profile):
         yield f"{key}: leaves every run out; give one of them epochs"
 
 
-def done(whole: Params, profile: Profile) -> list[str]:
+def included_runs(whole: Params, profile: Profile) -> list[str]:
     """Return the runs that a profile does."""
     return [
         run

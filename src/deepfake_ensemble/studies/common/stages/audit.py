@@ -7,6 +7,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(data_set: str) -> None:
+    """Write `data/index/DATA_SET.csv`, and what the audit found to `reports/data/DATA_SET.json`."""
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.archive import open_archive
     from deepfake_ensemble.archives.audit import AuditParams, audit

@@ -7,6 +7,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(data_set: str) -> None:
+    """Make `data/raw/DATA_SET.zip`."""
     source = params.read(f"{params.active_profile()}.source", Source)
     published = params.read(f"data_sets.{data_set}", DataSet)
     archive = Path("data/raw") / f"{data_set}.zip"

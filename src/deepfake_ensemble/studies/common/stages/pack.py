@@ -18,6 +18,7 @@ from deepfake_ensemble.reading import records
 
 
 def main(data_set: str) -> None:
+    """Write the shards of a data set's splits, `data/packed/DATA_SET`."""
     per_shard = params.read("pack.images_per_shard", Annotated[int, Ge(1)])
     splits = INTERNAL_SPLITS if data_set == INTERNAL else (data_set,)
     rows = {split: read_split(Path("data/splits") / f"{split}.csv") for split in splits}

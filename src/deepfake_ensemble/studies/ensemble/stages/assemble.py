@@ -10,6 +10,7 @@ TOLERANCE = 1e-5
 
 
 def main() -> None:
+    """Write `models/ensemble.keras`."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     import numpy as np

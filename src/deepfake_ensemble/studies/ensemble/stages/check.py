@@ -8,6 +8,7 @@ from deepfake_ensemble.studies.ensemble.params import CHECK
 
 
 def main() -> None:
+    """Write `data/checked`, on which the first stages depend."""
     CHECK.read()
     with replacing_file(Path("data/checked")) as partial:
         partial.write_text("all of params.yaml is in order\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
+    """Write `reports/comparison`: each data set's comparison, tables for plots, drops between data sets."""
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives.layouts import LAYOUTS
     from deepfake_ensemble.comparison import comparison_tables

@@ -9,6 +9,7 @@ from deepfake_ensemble.training.ensemble import curves
 
 
 def main() -> None:
+    """Write all learning curves as one table, and a summary of each, to `reports/training`."""
     folders = {model: Path("models/curves") / model for model in params.read("models", dict[str, Any])}
     write_csv(
         Path("reports/training/curves.csv"),

@@ -6,6 +6,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(evaluation: str) -> None:
+    """Write metrics and curves of an evaluation to `reports/evaluation/EVALUATION`."""
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.evaluation import curve_tables, weights_file
     from deepfake_ensemble.evaluation.metrics import metrics

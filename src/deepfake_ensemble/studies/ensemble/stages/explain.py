@@ -8,6 +8,7 @@ from deepfake_ensemble.models import saved
 
 
 def main() -> None:
+    """Write the page of explained images, `reports/explanations`."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     from deepfake_ensemble.evaluation import weights_file

@@ -13,6 +13,7 @@ _BATCH = 64
 
 
 def main() -> None:
+    """Write `models/ensemble.onnx`."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     from deepfake_ensemble.comparison.comparison import Comparison

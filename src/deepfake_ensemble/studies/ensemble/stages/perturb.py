@@ -9,6 +9,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main(model: str) -> None:
+    """Write `predictions_perturbed/MODEL`: a table of each condition."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     import numpy as np

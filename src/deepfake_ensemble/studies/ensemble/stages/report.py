@@ -15,6 +15,7 @@ COMPARED = ("accuracy", "f1", "auc", "log_loss")
 
 
 def main() -> None:
+    """Write `reports/report.html`, the model card, and each detector's metrics."""
     profile = params.active_profile()
     command.pin_processor(profile)
     from deepfake_ensemble.evaluation import compared_figures

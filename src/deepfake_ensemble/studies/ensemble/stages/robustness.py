@@ -9,6 +9,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
+    """Write the figures of all conditions, and the page on them, to `reports`."""
     profile = params.active_profile()
     command.pin_processor(profile)
     from deepfake_ensemble.comparison.comparison import Settings

@@ -16,6 +16,7 @@ from deepfake_ensemble.foundation.section import INTERNAL, INTERNAL_SPLITS
 
 
 def main() -> None:
+    """Write each split's images to `data/splits`, and what was drawn to `reports/data/splits.json`."""
     data_sets = params.read("data_sets", dict[str, DataSet])
     counts = params.read(f"{params.active_profile()}.counts", dict[str, Annotated[int, Ge(2)]])
     if missing := [split for split in INTERNAL_SPLITS if split not in counts]:

@@ -9,6 +9,7 @@ from deepfake_ensemble.foundation import command, params
 
 
 def main() -> None:
+    """Write the ensemble's weights and the members' validation figures to `reports/ensemble`."""
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.comparison.guessing import against_guessing
     from deepfake_ensemble.evaluation import weights_file

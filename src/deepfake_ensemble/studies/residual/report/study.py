@@ -70,7 +70,7 @@ class Study:
         """The run with the highest F1 on validation."""
         return self.official.best
 
-    def done(self, run: str) -> bool:
+    def has_results(self, run: str) -> bool:
         """Return whether a run has results."""
         return run in self.metrics["official"]
 

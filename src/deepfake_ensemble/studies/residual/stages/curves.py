@@ -9,6 +9,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 
 def main() -> None:
+    """Write all learning curves as one table and as JSON, and a summary of each, to `reports/training`."""
     runs = params.read("runs", Runs)
     found = {run: learning.read(Path("models/trained") / run) for run in runs.all}
     done = {run: curves for run, curves in found.items() if curves is not None}

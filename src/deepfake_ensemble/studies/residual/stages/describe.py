@@ -10,6 +10,7 @@ from deepfake_ensemble.training.residual.settings import Model, ProfileRun, Runs
 
 
 def main() -> None:
+    """Write each run's costs to `reports/networks.json`."""
     profile = params.active_profile()
     command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import write_json

@@ -7,6 +7,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 
 def main(test_set: str, split: str) -> None:
+    """Write metrics and comparison of all runs on the images of a split to `reports/evaluation/TEST_SET`."""
     command.pin_processor(params.active_profile())
     from deepfake_ensemble.archives import index
     from deepfake_ensemble.comparison import runs as evaluation
@@ -17,12 +18,12 @@ def main(test_set: str, split: str) -> None:
     from deepfake_ensemble.inference import left_out as results_folder
 
     runs = params.read("runs", Runs)
-    measuring_params = params.read("evaluation", EvaluationParams)
+    measuring = params.read("evaluation", EvaluationParams)
     comparison = params.read("comparison", ComparisonParams)
-    measuring = evaluation.Measuring(
-        threshold=measuring_params.threshold,
-        ece_bins=measuring_params.ece_bins,
-        smallest_probability=measuring_params.smallest_probability,
+    settings = evaluation.Settings(
+        threshold=measuring.threshold,
+        ece_bins=measuring.ece_bins,
+        smallest_probability=measuring.smallest_probability,
         resamples=comparison.resamples,
         confidence=comparison.confidence,
         seed=comparison.seed,
@@ -31,13 +32,13 @@ def main(test_set: str, split: str) -> None:
     empty = {run: results_folder.why_empty(Path("predictions") / run) for run in runs.all}
     done = [run for run, reason in empty.items() if reason is None]
     test, val = (read_split(done, split) for split in ("test", "val"))
-    shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), measuring)
+    shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), settings)
     asked = {row.path for row in index.read_split(Path("data/splits") / f"{split}.csv")}
-    test = evaluation.only(evaluation.with_ensemble(test, shares), asked)
+    test = evaluation.with_paths(evaluation.with_ensemble(test, shares), asked)
     folder = Path("reports/evaluation") / test_set
-    write_json(folder / "metrics.json", evaluation.scores(test, measuring))
+    write_json(folder / "metrics.json", evaluation.scores(test, settings))
     left_out = {run: reason for run, reason in empty.items() if reason is not None}
-    compared = evaluation.compared(test, val, measuring, test_set, shares=shares, left_out=left_out)
+    compared = evaluation.compared(test, val, settings, test_set, shares=shares, left_out=left_out)
     write_json(folder / "comparison.json", compared)
 
 

@@ -15,6 +15,7 @@ KINDS = {
 
 
 def main() -> None:
+    """Write the figures of mistakes, `reports/mistakes.json`, and their galleries, `reports/mistakes`."""
     command.pin_processor(params.active_profile())
     import numpy as np
 

@@ -10,6 +10,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 
 def main() -> None:
+    """Write the page of feature maps and mistakes, `reports/pictures`."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     import numpy as np

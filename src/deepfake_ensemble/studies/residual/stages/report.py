@@ -16,6 +16,7 @@ COMPARED = ("f1",)
 
 
 def main() -> None:
+    """Write `reports/report.html` and each run's metrics."""
     profile = params.active_profile()
     from deepfake_ensemble.evaluation import compared_figures
     from deepfake_ensemble.pages.rendering import write

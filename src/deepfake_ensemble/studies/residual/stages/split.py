@@ -14,6 +14,7 @@ from deepfake_ensemble.foundation.section import INTERNAL, Seed
 
 
 def main() -> None:
+    """Write each split's images to `data/splits`, and what was drawn to `reports/data/splits.json`."""
     drawn = split_published(
         "cifake",
         read_index(Path("data/index") / f"{INTERNAL}.csv"),

@@ -1,4 +1,4 @@
-"""Areas under the ROC curve: intervals and tests without a model of the scores."""
+"""Areas under the ROC curve, after DeLong: intervals and tests without a model of the scores."""
 
 from dataclasses import dataclass
 from math import erfc, exp, log, sqrt

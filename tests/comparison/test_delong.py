@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from deepfake_ensemble.comparison import areas
-from deepfake_ensemble.comparison.areas import interval, placements, variance
+from deepfake_ensemble.comparison import delong
+from deepfake_ensemble.comparison.delong import interval, placements, variance
 from deepfake_ensemble.comparison.intervals import Interval
 
 
@@ -72,7 +72,7 @@ def test_the_test_agrees_with_a_bootstrap_by_scikit_learn():
     labels = np.arange(400) % 2
     shared = rng.normal(size=400)
     scores = [skill * (labels - 0.5) + shared + rng.normal(size=400) for skill in (1.0, 2.0)]
-    got = areas.test(*(placements(labels, each) for each in scores))
+    got = delong.test(*(placements(labels, each) for each in scores))
     changes = []
     for _ in range(600):
         drawn = np.concatenate([rng.choice(np.flatnonzero(labels == y), 200) for y in (0, 1)])
@@ -101,18 +101,18 @@ def test_one_score_for_all_images_is_one_half_and_not_certain():
 def test_detectors_that_rank_alike_cannot_be_tested_and_need_not_rank_others_alike():
     labels = np.repeat([0, 1], 100)
     p = np.linspace(0, 1, 200)[np.random.default_rng(0).permutation(200)]
-    got = areas.test(placements(labels, p), placements(labels, p**2))
+    got = delong.test(placements(labels, p), placements(labels, p**2))
     assert (got.p_value, got.reason) == (None, "both rank all pairs of a fake and a real alike")
     assert got.difference.value == 0 and got.difference.ends[1] == pytest.approx(1 - 0.05 ** (1 / 100))
 
 
-def test_areas_without_a_variance_to_stand_on_have_no_test():
+def test_aucs_without_a_variance_to_stand_on_have_no_test():
     labels = np.array([0, 0, 1, 1])
-    opposite = areas.test(placements(labels, labels), placements(labels, 1 - labels))
+    opposite = delong.test(placements(labels, labels), placements(labels, 1 - labels))
     assert opposite.p_value is None and opposite.difference.value == 1
     assert opposite.difference.ends[0] < 1
     single = placements(np.array([0, 1, 1]), np.array([0.2, 0.1, 0.3]))
-    assert areas.test(single, single).reason == "needs two images of each class"
+    assert delong.test(single, single).reason == "needs two images of each class"
     assert interval(single) == Interval(0.5, None, None)
 
 
