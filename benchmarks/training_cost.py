@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import FOLDER, alone, here, keep, of_several, options, pin
-from training_steps import BATCH, started, timed
+from training_steps import BATCH, Training, started
 
 FILE = FOLDER / "training_cost.json"
 
@@ -29,14 +29,15 @@ DECODED = 640  # images in each round
 def measured(name: str, size: int, steps: int) -> dict[str, Any]:
     """Measure one model in this process."""
     pin()
-    found = timed(name, size, steps, started())
+    training = Training(name, size, started())
+    (first,), later = training.steps(1), training.steps(steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
-        "first_step_seconds": round(found.first, 2),
-        "step_seconds": [round(each, 3) for each in found.later],
+        "first_step_seconds": round(first, 2),
+        "step_seconds": [round(each, 3) for each in later],
         "peak_mib": peak,
-        "parameters": found.model.count_params(),
-        "values_per_image": sum(_outputs(found.model)),
+        "parameters": training.model.count_params(),
+        "values_per_image": sum(_outputs(training.model)),
     }
 
 

@@ -1,7 +1,6 @@
 """Training steps of one detector on a batch that is already in memory, timed one by one."""
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation import params
@@ -12,15 +11,6 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 32  # training.batch_size as the paper has it
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Seconds of the first step, where TensorFlow traces the network, and of each later one; the model."""
-
-    first: float
-    later: list[float]
-    model: "keras.Model"
 
 
 def built(name: str, size: int) -> "keras.Model":
@@ -39,27 +29,34 @@ def started(precision: str | None = None) -> ProfileTraining:
     return adaptation
 
 
-def timed(name: str, size: int, steps: int, adaptation: ProfileTraining) -> Timed:
-    """Train a detector on one batch, over and over; the same arguments give the same weights."""
-    import keras
-    import numpy as np
+class Training:
+    """Steps of a detector on one batch, over and over; the same arguments give the same weights."""
 
-    from deepfake_ensemble.training.shared.adam import adam
-    from deepfake_ensemble.training.shared.steps import compiled
+    def __init__(self, name: str, size: int, adaptation: ProfileTraining) -> None:
+        import keras
+        import numpy as np
 
-    keras.utils.set_random_seed(0)
-    model = built(name, size)
-    if adaptation.batch_norm_momentum is not None:
-        detector.set_batch_norm_momentum(model, adaptation.batch_norm_momentum)
-    optimizer = adam(1e-4)
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    step = compiled(lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile)
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
-    labels = np.arange(BATCH)[:, None] % 2
-    seconds = []
-    for _ in range(steps + 1):
-        start = time.perf_counter()
-        float(step((images, labels))["loss"])
-        seconds.append(time.perf_counter() - start)
-    return Timed(seconds[0], seconds[1:], model)
+        from deepfake_ensemble.training.shared.adam import adam
+        from deepfake_ensemble.training.shared.steps import compiled
+
+        keras.utils.set_random_seed(0)
+        self.model = model = built(name, size)
+        if adaptation.batch_norm_momentum is not None:
+            detector.set_batch_norm_momentum(model, adaptation.batch_norm_momentum)
+        optimizer = adam(1e-4)
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+        self._step = compiled(
+            lambda *batch: model.train_step(batch), model, jit_compile=adaptation.jit_compile
+        )
+        images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
+        self._batch = images, np.arange(BATCH)[:, None] % 2
+
+    def steps(self, count: int) -> list[float]:
+        """Take so many steps and return the seconds of each; in the very first one the network is traced."""
+        seconds = []
+        for _ in range(count):
+            start = time.perf_counter()
+            float(self._step(self._batch)["loss"])
+            seconds.append(time.perf_counter() - start)
+        return seconds

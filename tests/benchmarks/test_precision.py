@@ -55,3 +55,11 @@ def test_the_page_compares_each_setting_with_float32() -> None:
     assert mixed[-1] == "no"
     assert compiled[1:4] == ["24.0", "1,333", "3.00"]
     assert compiled[-1] == "–"
+
+
+def test_the_page_compares_nothing_where_float32_was_not_measured() -> None:
+    machine = {**HERE["machine"], "gpu": "A GPU"}
+    models = {"cnn": {"float32, XLA": found(0.024)}}
+    page = precision.page({"gpu": {"machine": machine, "image_size": 256, "repeated": 10, "models": models}})
+    (row,) = (line for line in page.splitlines() if line.startswith("| cnn"))
+    assert cells(row, "cnn")[1:4] == ["24.0", "1,333", "–"]
