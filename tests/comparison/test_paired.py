@@ -113,7 +113,7 @@ def test_the_test_of_log_losses_is_scipys_paired_t_test():
 @pytest.mark.parametrize(
     ("n", "psi", "alpha"), [(270, 0.12, 0.05), (20_000, 0.02, 0.05), (270, 0.12, 0.0125)]
 )
-def test_the_smallest_gain_is_found_as_often_as_the_power_says(n, psi, alpha):
+def test_the_minimum_detectable_gain_is_found_as_often_as_the_power_says(n, psi, alpha):
     gain = minimum_detectable_gain(round(n * psi), n, alpha, 0.8)
     rng = np.random.default_rng(0)
     share = (psi + gain) / 2
@@ -122,7 +122,7 @@ def test_the_smallest_gain_is_found_as_often_as_the_power_says(n, psi, alpha):
     assert np.mean(np.array(p) < alpha) == pytest.approx(0.8, abs=0.06)  # the exact test is a little strict
 
 
-def test_smallest_gains_of_the_issue():
+def test_minimum_detectable_gains_are_those_of_known_cases():
     assert minimum_detectable_gain(400, 20_000, 0.05, 0.8) == pytest.approx(0.0028, abs=1e-4)
     assert minimum_detectable_gain(0, 100, 0.05, 0.8) is None
     assert minimum_detectable_gain(4, 240, 0.05, 0.8) is None

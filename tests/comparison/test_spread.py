@@ -51,7 +51,7 @@ def drawn(rng, seeds=3, images=200, of_seeds=0.02, of_images=0.3, rest=0.3):
     )
 
 
-def test_two_levels_have_the_mean_squares_of_statsmodels():
+def test_crossed_effects_have_the_mean_squares_of_statsmodels():
     import pandas as pd
 
     values = drawn(np.random.default_rng(0), images=30)
