@@ -27,14 +27,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
+import credentials
 import model_file
 from deepfake_ensemble.archives.archive import Limits, open_archive
 from deepfake_ensemble.archives.audit import AuditParams, audit
 from deepfake_ensemble.archives.index import read_index, read_split
 from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.evaluation import predictions, weights_file
+from deepfake_ensemble.faces.alignment import aligned
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.graph_digest import graph_digest
@@ -49,6 +51,8 @@ SECONDS_PER_INPUT = 10
 MEMORY = 4 * 2**30
 WORKING_FILE = Path("input")
 LIMITS = Limits(files=50, file_bytes=2**20, total_bytes=2**22, ratio=100)
+PARAMETERS = "a cat\nSteps: 20, Sampler: Euler"
+XMP = f'<x xmp:CreatorTool="a program" t="{credentials.TRAINED}"/>'.encode()
 NUMBERS = [b"\0", b"\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x01\0\0\0"]
 
 
@@ -113,6 +117,11 @@ def _photographs() -> list[bytes]:
     small = picture(1, 24, 18)
     exif = Image.Exif()
     exif[0x0112] = 6
+    exif[0x0131] = "a program"
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + PARAMETERS.encode("utf-16-be")
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("parameters", PARAMETERS, zip=True)
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return [
         encoded(small, "HEIF", exif=exif.tobytes(), icc_profile=profile),
@@ -126,6 +135,10 @@ def _photographs() -> list[bytes]:
         encoded(small.convert("RGBA"), "PNG", icc_profile=profile),
         encoded(small.convert("RGBA"), "WEBP", icc_profile=profile),
         encoded(small.convert("CMYK"), "TIFF", icc_profile=profile),
+        encoded(small, exif=exif.tobytes(), xmp=XMP, comment=PARAMETERS),
+        encoded(small, "PNG", exif=exif.tobytes(), pnginfo=texts),
+        credentials.signed(encoded(small)),
+        credentials.signed(encoded(small, "PNG"), "image/png"),
     ]
 
 
@@ -134,6 +147,11 @@ def _read_users_archive(path: Path) -> None:
         for name in archive.names:
             with suppress(UserError):  # costs one row
                 archive.read(name)
+
+
+def _find_faces(path: Path) -> None:
+    for each in aligned(open_photograph(path.read_bytes()).image):
+        each.image.load()
 
 
 def _digest(path: Path) -> None:
@@ -183,10 +201,17 @@ def targets() -> list[Target]:
         Target("images", 0.2, _images(), NUMBERS, lambda path: pixels(path.read_bytes(), 32)),
         Target(
             "photographs",
-            0.16,
+            0.14,
             [*_images(), *_photographs()],
-            [*NUMBERS, b"ftyp", b"acsp", b"irot"],
+            [*NUMBERS, b"ftyp", b"acsp", b"irot", b"jumb", b"c2pa", b"http://127.0.0.1:9/"],
             lambda path: open_photograph(path.read_bytes()),
+        ),
+        Target(
+            "faces in photographs",
+            0.02,
+            [encoded(picture(seed, 64, 48)) for seed in range(4)],
+            NUMBERS,
+            _find_faces,
         ),
         Target("archives of users", 0.06, _archives(), parts, _read_users_archive),
         Target("model files", 0.02, [model_file.network().SerializeToString()], NUMBERS, _digest),

@@ -13,7 +13,7 @@ from deepfake_ensemble.evaluation.metrics import metrics
 from deepfake_ensemble.evaluation.weighting import with_ensemble
 from deepfake_ensemble.portable import out_of_distribution, summary
 from deepfake_ensemble.portable.graph import to_bytes
-from deepfake_ensemble.portable.metadata import DEFAULT, FORMAT, ModelMetadata
+from deepfake_ensemble.portable.metadata import DEFAULT, DISTANCE, FORMAT, ModelMetadata
 from pictures import encoded, picture
 
 SIZE = 32
@@ -21,6 +21,7 @@ WEIGHTS = {"cnn": 0.25, "resnet50": 0.25, "xception": 0.3, "efficientnet_b4": 0.
 # P(fake) of each member is sigmoid(slope * (mean pixel - centre)).
 SLOPES = {"cnn": 0.02, "resnet50": 0.05, "xception": -0.01, "efficientnet_b4": 0.08}
 CENTRE = 127.0
+FEATURE_LIMIT = 100.0  # of how far the mean pixel is from CENTRE
 
 
 def p_fake(pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -50,7 +51,14 @@ def metadata(**changes: Any) -> ModelMetadata:
         )
         measured.append(
             summary.data_set_results(
-                name, data, compared, labels=labels, p_fake=p, unlike=labels == (name == "internal"), bins=15
+                name,
+                data,
+                compared,
+                labels=labels,
+                p_fake=p,
+                unlike_pixels=labels == (name == "internal"),
+                unlike_features=labels > 2,
+                bins=15,
             )
         )
     return ModelMetadata(
@@ -68,6 +76,9 @@ def metadata(**changes: Any) -> ModelMetadata:
             "operating_points": summary.operating_points(compared),
             "measured": tuple(measured),
             "typical": usual,
+            "feature_limit": FEATURE_LIMIT,
+            "weights_kept_as": "float32",
+            "parity": 1e-7,
             "licence": "none",
             "limits": ("It is arithmetic.",),
             "fingerprint": {"digest": "f" * 64},
@@ -89,7 +100,7 @@ def write(path: Path, about: ModelMetadata | None = None) -> Path:
 
 def network() -> onnx.ModelProto:
     """Return the graph: the same ends as the real one's."""
-    names = [*WEIGHTS, "ensemble"]
+    names = [*WEIGHTS, "ensemble", DISTANCE]
     constants = {"axes": np.array([1, 2, 3]), "centre": np.float32(CENTRE)}
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
@@ -104,6 +115,7 @@ def network() -> onnx.ModelProto:
             helper.make_node("Mul", [name, f"{name}/weight"], [f"{name}/share"]),
         ]
     nodes.append(helper.make_node("Sum", [f"{name}/share" for name in WEIGHTS], ["ensemble"]))
+    nodes.append(helper.make_node("Abs", ["apart"], [DISTANCE]))
     graph = helper.make_graph(
         nodes,
         "arithmetic",

@@ -55,7 +55,8 @@ SPARE = {
     "mistakes": "contrasts measures page settings",
     "pages": "drawing",
     "perturbing": "perturbations",
-    "portable": "assembling classifier graph graph_digest metadata out_of_distribution parity summary",
+    "portable": "assembling classifier feature_distance graph graph_digest metadata out_of_distribution"
+    " parity settings summary",
     "sample": "archives synthesis",
     "studies/ensemble/report": "answer figures method_figures model_card page robustness_page sections study",
 }

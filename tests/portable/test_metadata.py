@@ -38,7 +38,7 @@ def test_a_field_that_is_missing_is_named(metadata, name):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("format", "2"),
+        ("format", "1"),
         ("format", "one"),
         ("labels", '{"0": "real"}'),
         ("image_size", "31"),

@@ -348,6 +348,7 @@ def test_all_formats_say_the_same(folder):
         faces = {"face", "left", "top", "right", "bottom", "angle"}  # that nobody looked for
         for name, text in row.items():
             value = None if name in faces else record[name]
+            value = "; ".join(value) if isinstance(value, list) else value
             assert text == (
                 "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
             )
@@ -386,8 +387,15 @@ def test_an_image_unlike_those_of_training_is_flagged(folder):
     Image.new("RGB", (64, 64), "black").save(folder / "black.png")
     usual, black = records(folder, "pictures/00000.jpg", "black.png")
     assert (usual["unlike_training"], black["unlike_training"]) == (False, True)
-    assert b"Unlike training:" in run(folder, "predict", "black.png").stdout
-    assert b"Unlike training:" not in run(folder, "predict", "pictures/00000.jpg").stdout
+    assert (usual["unlike_by"], black["unlike_by"]) == ([], ["pixels", "features"])
+    assert b"Unlike training by" in run(folder, "predict", "black.png").stdout
+    assert b"Unlike training by" not in run(folder, "predict", "pictures/00000.jpg").stdout
+
+
+def test_what_the_networks_make_of_an_image_is_not_asked_where_one_detector_decides(folder):
+    Image.new("RGB", (64, 64), "black").save(folder / "black.png")
+    (black,) = records(folder, "--model", "cnn", "black.png")
+    assert black["unlike_by"] == ["pixels"]
 
 
 def test_results_go_to_a_file_that_is_whole_or_absent(folder):

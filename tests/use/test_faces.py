@@ -184,9 +184,9 @@ def test_from_python_faces_are_typed(folder, found):
 def test_many_faces_are_classified_a_few_at_a_time(folder, monkeypatch):
     classifier = Classifier(folder / "faces.onnx")
     shown = []
-    p_fake = classifier.p_fake
+    run = classifier.p_fake_and_distance
     monkeypatch.setattr(
-        classifier, "p_fake", lambda images, *rest: shown.append(len(images)) or p_fake(images, *rest)
+        classifier, "p_fake_and_distance", lambda images: shown.append(len(images)) or run(images)
     )
     results = list(classify(classifier, Inputs([str(folder / "pictures")]), batch=2))
     assert [type(each).__name__ for each in results] == ["Failed", "Classified", "Classified", "Classified"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.graph_digest import PROPERTY, graph_digest
-from deepfake_ensemble.portable.metadata import ModelMetadata, from_properties
+from deepfake_ensemble.portable.metadata import DISTANCE, ModelMetadata, from_properties
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -110,7 +110,7 @@ class Classifier:
         outs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
         if ins != [("image", "tensor(uint8)", [size, size, 3])]:
             raise ValueError(f"takes no images of {size} pixels, as its metadata say")
-        if outs != [(name, "tensor(float)", 1) for name in self.metadata.detectors]:
+        if outs != [(name, "tensor(float)", 1) for name in (*self.metadata.detectors, DISTANCE)]:
             raise ValueError("gives other probabilities than its metadata say")
         if isinstance(self._session.get_inputs()[0].shape[0], int):
             raise ValueError("takes a fixed number of images")
@@ -127,7 +127,24 @@ class Classifier:
         Raises:
             UserError: if the model does not give as many probabilities.
         """
-        names = list(detectors or self.metadata.detectors)
+        return self._probabilities(self._run(images, list(detectors or self.metadata.detectors)))
+
+    def p_fake_and_distance(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+        """Return P(fake) (n,) by detector, and how far the images lie from those of validation (n,).
+
+        Args:
+            images: as `p_fake` takes them.
+
+        Raises:
+            UserError: as `p_fake` does.
+        """
+        found = self._run(images, [*self.metadata.detectors, DISTANCE])
+        distance = found.pop(DISTANCE)
+        return self._probabilities(found), distance
+
+    def _run(self, images: NDArray[np.uint8], names: list[str]) -> dict[str, NDArray[np.float32]]:
         try:
             found = self._session.run(names, {"image": images})
         except MemoryError:
@@ -135,10 +152,16 @@ class Classifier:
         except Exception as error:  # as in loading it
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{self._path}: cannot be run: {reason}") from error
-        for name, p_fake in zip(names, found, strict=True):
-            if p_fake.shape != (len(images),) or not ((p_fake >= 0) & (p_fake <= 1)).all():
-                raise UserError(f"{self._path}: {name} gives what is no probability; the file is damaged")
+        for name, each in zip(names, found, strict=True):
+            if each.shape != (len(images),):
+                raise UserError(f"{self._path}: {name} gives no figure an image; the file is damaged")
         return dict(zip(names, found, strict=True))
+
+    def _probabilities(self, found: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        for name, p_fake in found.items():
+            if not ((p_fake >= 0) & (p_fake <= 1)).all():
+                raise UserError(f"{self._path}: {name} gives what is no probability; the file is damaged")
+        return found
 
 
 def _digest_of(path: Path) -> str:

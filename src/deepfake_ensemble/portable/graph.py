@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.models import saved
+from deepfake_ensemble.portable.feature_distance import FeatureDistribution
 from deepfake_ensemble.portable.graph_digest import PROPERTY, graph_digest
-from deepfake_ensemble.portable.metadata import ModelMetadata, to_properties
+from deepfake_ensemble.portable.metadata import DISTANCE, ModelMetadata, to_properties
 
 if TYPE_CHECKING:
     import keras
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 OPSET = 18
 INPUT = "image"
+FEATURES = "features"
+"""What the graph calls the members' penultimate features, one after the other; no output of the file."""
 _IMAGES = "n"  # what the graph calls the number of images
+_FEW = 1_024  # constants of fewer numbers stay as they are: they take no space
 _CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
@@ -52,6 +56,8 @@ def join(
     # Weights may sum to a last bit more than 1.
     clipped = [total, f"{ENSEMBLE}/least", f"{ENSEMBLE}/most"]
     nodes.append(helper.make_node("Clip", clipped, [ENSEMBLE], name=ENSEMBLE))
+    features = [_penultimate(member) for member in members.values()]
+    nodes.append(helper.make_node("Concat", features, [FEATURES], name=FEATURES, axis=1))
 
     whole = helper.make_model(
         helper.make_graph(nodes, "deepfake_ensemble", [image], outputs, constants),
@@ -61,6 +67,90 @@ def join(
     )
     onnx.checker.check_model(whole)
     return whole
+
+
+def _penultimate(member: "onnx.GraphProto") -> str:
+    """Return what the last layer of a detector multiplies its weights with."""
+    maker = {edge: node for node in member.node for edge in node.output}
+    node = maker[member.node[-1].output[0]]
+    while node.op_type not in ("MatMul", "Gemm"):
+        node = maker[node.input[0]]
+    return node.input[0]
+
+
+def showing_features(network: "onnx.ModelProto") -> "onnx.ModelProto":
+    """Return a model that gives the members' penultimate features (n, d), and nothing else."""
+    from onnx import ModelProto, TensorProto, helper
+
+    shown = ModelProto()
+    shown.CopyFrom(network)
+    del shown.graph.output[:]
+    shown.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, [_IMAGES, None]))
+    return shown
+
+
+def add_distance(network: "onnx.ModelProto", usual: FeatureDistribution) -> None:
+    """Let a model give as well how far an image's features lie from `usual`: `feature_distance.distances`."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def part(name: str) -> str:
+        return f"{DISTANCE}/{name}"
+
+    for name, values in {
+        "mean": usual.mean,
+        "scale": usual.scale,
+        "axes": usual.axes,
+        "variances": usual.variances,
+        "rest": np.array(usual.rest),
+    }.items():
+        network.graph.initializer.append(numpy_helper.from_array(values.astype(np.float32), part(name)))
+    network.graph.initializer.append(numpy_helper.from_array(np.array([1]), part("columns")))
+    steps = (
+        ("Sub", [FEATURES, part("mean")], "apart"),
+        ("Div", [part("apart"), part("scale")], "scaled"),
+        ("MatMul", [part("scaled"), part("axes")], "projected"),
+        ("Mul", [part("projected"), part("projected")], "along"),
+        ("Div", [part("along"), part("variances")], "weighted"),
+        ("ReduceSumSquare", [part("scaled"), part("columns")], "whole"),
+        ("ReduceSum", [part("along"), part("columns")], "in_axes"),
+        ("Sub", [part("whole"), part("in_axes")], "difference"),
+        ("Relu", [part("difference")], "beside"),
+        ("Div", [part("beside"), part("rest")], "weighted_beside"),
+        ("ReduceSum", [part("weighted"), part("columns")], "weighted_along"),
+        ("Add", [part("weighted_along"), part("weighted_beside")], "squared"),
+    )
+    for operation, inputs, name in steps:
+        node = helper.make_node(operation, inputs, [part(name)], name=part(name))
+        if operation.startswith("Reduce"):
+            node.attribute.append(helper.make_attribute("keepdims", 0))
+        network.graph.node.append(node)
+    network.graph.node.append(helper.make_node("Sqrt", [part("squared")], [DISTANCE], name=DISTANCE))
+    network.graph.output.append(helper.make_tensor_value_info(DISTANCE, TensorProto.FLOAT, [_IMAGES]))
+    onnx.checker.check_model(network)
+
+
+def halve_weights(network: "onnx.ModelProto") -> None:
+    """Keep a model's weights as float16 numbers, half the bytes; it computes with float32 as before."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for constant in network.graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if (
+            values.dtype != np.float32
+            or values.size < _FEW
+            or np.abs(values).max() > np.finfo(np.float16).max
+        ):
+            continue
+        name, kept = constant.name, f"{constant.name}/half"
+        constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), kept))
+        casts.append(helper.make_node("Cast", [kept], [name], name=kept, to=TensorProto.FLOAT))
+    nodes = [*casts, *network.graph.node]
+    del network.graph.node[:]
+    network.graph.node.extend(nodes)
 
 
 def to_bytes(network: "onnx.ModelProto", metadata: ModelMetadata) -> bytes:

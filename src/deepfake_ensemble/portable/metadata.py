@@ -14,8 +14,12 @@ from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.section import Interpolation
 from deepfake_ensemble.portable.out_of_distribution import FEATURES, ReferenceDistribution
+from deepfake_ensemble.portable.settings import WeightsKeptAs
 
-FORMAT = 1  # raised when a field changes its meaning
+FORMAT = 2  # raised when a field changes its meaning
+
+DISTANCE = "feature_distance"
+"""What the model file calls the output that tells how far an image lies from those of validation."""
 
 DEFAULT = "default"  # the operating point that is used unless another is asked for
 
@@ -58,7 +62,8 @@ class DataSetResults:
         n_fake: how many of its images are fake.
         n_real: how many are real.
         confidence: of all intervals.
-        unlike_training: the share of its images whose out-of-distribution score is above the limit.
+        unlike_pixels: the share of its images whose pixels' statistics are flagged.
+        unlike_features: the share of its images, or of 2,000 of them, whose networks' features are flagged.
         detectors: what was measured of each.
     """
 
@@ -67,7 +72,8 @@ class DataSetResults:
     n_fake: int
     n_real: int
     confidence: float
-    unlike_training: Interval
+    unlike_pixels: Interval
+    unlike_features: Interval
     detectors: dict[str, DetectorResults]
 
 
@@ -89,6 +95,9 @@ class ModelMetadata:
         operating_points: thresholds by detector and name; null where validation is too small for one.
         measured: the internal test first.
         typical: what images of validation look like.
+        feature_limit: an image whose output DISTANCE is larger is flagged; of the same quantile as `typical`.
+        weights_kept_as: the numbers that the networks' weights are in the file.
+        parity: how far its probabilities are at most from the stored ones, on the internal test.
         licence: of the model.
         limits: what it cannot do, a sentence each.
         fingerprint: params, code, data and versions it was made from.
@@ -107,6 +116,9 @@ class ModelMetadata:
     operating_points: dict[str, dict[str, float | None]]
     measured: tuple[DataSetResults, ...]
     typical: ReferenceDistribution
+    feature_limit: float
+    weights_kept_as: WeightsKeptAs
+    parity: float
     licence: str
     limits: tuple[str, ...]
     fingerprint: dict[str, Any]
@@ -145,7 +157,7 @@ def from_properties(properties: Mapping[str, str]) -> ModelMetadata:
         if field.name not in properties:
             raise ValueError(f"says nothing of its {field.name}")
         text = properties[field.name]
-        is_text = field.type is str or field.type is Interpolation
+        is_text = field.type in (str, Interpolation, WeightsKeptAs)
         fields[field.name] = text if is_text else json.loads(text, parse_constant=_refuse)
         if field.name == "format" and fields["format"] != FORMAT:
             raise ValueError(f"has format {text}; this program reads {FORMAT}")
@@ -207,6 +219,8 @@ def _check(metadata: ModelMetadata) -> None:
         and all(set(each.detectors) == names for each in metadata.measured),
         "typical": len(metadata.typical.mean) == len(inverse) == size
         and all(len(row) == size for row in inverse),
+        "feature_limit": metadata.feature_limit > 0,
+        "parity": metadata.parity >= 0,
     }
     for each in metadata.measured:
         checks["measured"] &= each.n_fake > 0 and each.n_real > 0 and 0 < each.confidence < 1

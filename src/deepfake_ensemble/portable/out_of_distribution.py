@@ -17,7 +17,7 @@ from PIL import Image
 
 FEATURES = ("brightness", "contrast", "colourfulness", "coarse", "middle", "fine", "finest")
 QUANTILE = 0.99
-_FOLDS = 5
+FOLDS = 5
 # Ends of the bands of spatial frequency in cycles a pixel, octave by octave; the last takes the corners too.
 _BANDS = (1 / 16, 1 / 8, 1 / 4)
 _NOTHING = 1e-6  # a share of the power as small as this counts as none
@@ -91,9 +91,9 @@ def fit(images: NDArray[np.float64]) -> ReferenceDistribution:
     The limit is the quantile of distances of images that the mean and covariance were not computed from (five
     folds, taken in turn), because those they were computed from lie too near.
     """
-    fold = np.arange(len(images)) % _FOLDS
+    fold = np.arange(len(images)) % FOLDS
     apart = np.concatenate(
-        [_mahalanobis(images[fold == k], *_moments(images[fold != k])) for k in range(_FOLDS)]
+        [_mahalanobis(images[fold == k], *_moments(images[fold != k])) for k in range(FOLDS)]
     )
     mean, inverse = _moments(images)
     return ReferenceDistribution(

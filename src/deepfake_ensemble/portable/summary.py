@@ -54,7 +54,8 @@ def data_set_results(
     *,
     labels: NDArray[np.int64],
     p_fake: Mapping[str, NDArray[np.float64]],
-    unlike: NDArray[np.bool_],
+    unlike_pixels: NDArray[np.bool_],
+    unlike_features: NDArray[np.bool_],
     bins: int,
 ) -> DataSetResults:
     """Return what was measured on one data set.
@@ -65,7 +66,8 @@ def data_set_results(
         compared: what the stage `compare` found on it.
         labels: of its images (n,).
         p_fake: by each detector (n,).
-        unlike: whether each image is unlike those of training (n,).
+        unlike_pixels: whether the pixels' statistics of each image are flagged.
+        unlike_features: whether the networks' features are, of each image that was asked.
         bins: equal-width ones, of the calibration.
     """
     confidence = compared.confidence
@@ -77,7 +79,8 @@ def data_set_results(
         n_fake=fakes,
         n_real=len(labels) - fakes,
         confidence=confidence,
-        unlike_training=wilson(int(unlike.sum()), len(unlike), confidence),
+        unlike_pixels=wilson(int(unlike_pixels.sum()), len(unlike_pixels), confidence),
+        unlike_features=wilson(int(unlike_features.sum()), len(unlike_features), confidence),
         detectors={
             detector: DetectorResults(
                 metrics={name: of for name, of in vars(compared.detectors[detector]).items() if of},

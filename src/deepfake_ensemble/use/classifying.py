@@ -20,6 +20,7 @@ from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.reading.images import BadImage, resize
 from deepfake_ensemble.use.inputs import Input, StorageFault
 from deepfake_ensemble.use.photographs import open_photograph, seen
+from deepfake_ensemble.use.statements import Statement
 
 BATCH = 32  # images that the networks see at once
 _THREADS = 8  # each may hold an image of 64 megapixels
@@ -38,8 +39,9 @@ class Decoded:
     Attributes:
         name: of the image.
         pixels: RGB, (size, size, 3).
-        score: how unlike those of training it is.
+        score: how unlike those of training its pixels' statistics are.
         note: what of its file was not used; None if nothing.
+        statements: what its file says of its making.
         size: width and height of the image, upright.
         box: of the face, in pixels of the image: left, top, right, bottom; None if faces were not looked for.
         around: what was cut out around the face; None if this is the whole image.
@@ -49,6 +51,7 @@ class Decoded:
     pixels: NDArray[np.uint8]
     score: float
     note: str | None
+    statements: tuple[Statement, ...]
     size: tuple[int, int]
     box: tuple[int, int, int, int] | None = None
     around: Square | None = None
@@ -61,11 +64,14 @@ class Classified:
     Attributes:
         image: what the networks saw; of an image with faces, the one that is most likely fake.
         p_fake: of that.
+        distance: how far what the networks make of it lies from validation images; None where one
+            detector was asked.
         faces: all of them, the largest first; None if they were not looked for.
     """
 
     image: Decoded
     p_fake: Mapping[str, float]
+    distance: float | None
     faces: "tuple[Classified, ...] | None" = None
 
 
@@ -139,7 +145,9 @@ def decode(
     def shown(part: Image.Image, box: tuple[int, int, int, int] | None, around: Square | None) -> Decoded:
         pixels = np.asarray(resize(part, metadata.image_size, metadata.interpolation))
         score = out_of_distribution.scores(out_of_distribution.features(pixels)[None], metadata.typical)
-        return Decoded(name, pixels, float(score[0]), photograph.note, image.size, box, around)
+        return Decoded(
+            name, pixels, float(score[0]), photograph.note, photograph.statements, image.size, box, around
+        )
 
     if faces == "whole" or (faces == "auto" and not metadata.faces):
         return [shown(image, None, None)]
@@ -192,9 +200,15 @@ def classified_parts(
     found = []
     for first in range(0, len(shown), batch):
         some = shown[first : first + batch]
-        p_fake = classifier.p_fake(np.stack([each.pixels for each in some]), detectors)
+        pixels = np.stack([each.pixels for each in some])
+        distances: Sequence[float | None] = [None] * len(some)
+        if detectors is None:
+            p_fake, far = classifier.p_fake_and_distance(pixels)
+            distances = far.tolist()
+        else:
+            p_fake = classifier.p_fake(pixels, detectors)  # of the others nothing is computed
         found += [
-            Classified(each, {name: float(p[row]) for name, p in p_fake.items()})
+            Classified(each, {name: float(p[row]) for name, p in p_fake.items()}, distances[row])
             for row, each in enumerate(some)
         ]
     return found

@@ -5,6 +5,7 @@ import io
 import json
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
@@ -23,7 +24,7 @@ _EDGES = ("left", "top", "right", "bottom")
 def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
     p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
-    known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "meaning"))
+    known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "unlike_by", "meaning"))
     if isinstance(result, Classified):
         known = _known(result, metadata, rule)
     return {
@@ -36,6 +37,7 @@ def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionR
         **_rates(rule.worst, "worst_"),
         "demonstration": metadata.demonstration,
         "note": None if isinstance(result, Failed) else result.image.note,
+        "statements": None if isinstance(result, Failed) else [asdict(it) for it in result.image.statements],
         "error": result.reason if isinstance(result, Failed) else None,
         "size": None if isinstance(result, Failed) else list(result.image.size),
         "faces": None if isinstance(result, Failed) else _faces(result, metadata, rule),
@@ -59,11 +61,22 @@ def _faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> l
 
 def _known(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     p_fake = result.p_fake[rule.detector]
+    unlike = unlike_by(result, metadata)
     return {
         "verdict": rule.verdict(p_fake),
-        "unlike_training": result.image.score > metadata.typical.limit,
+        "unlike_training": bool(unlike),
+        "unlike_by": unlike,
         "meaning": wording.meaning(metadata, rule.detector, p_fake),
     }
+
+
+def unlike_by(result: Classified, metadata: ModelMetadata) -> list[str]:
+    """Return what of an image is unlike training: its "pixels", what the networks make of it ("features")."""
+    found = {
+        "pixels": result.image.score > metadata.typical.limit,
+        "features": result.distance is not None and result.distance > metadata.feature_limit,
+    }
+    return [name for name, is_so in found.items() if is_so]
 
 
 def _rates(errors: ErrorRates | None, which: str) -> dict[str, Any]:
@@ -104,12 +117,14 @@ def as_csv(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> Ite
         it = record(result, metadata, rule)
         for number, face in enumerate([{}, *(it["faces"] or [])]):
             edges = dict(zip(_EDGES, face.get("box", ()), strict=False))
-            row = {**it, **face, **edges, "face": number or None}
+            row = {**it, **(face and {"statements": None}), **face, **edges, "face": number or None}
             writer.writerow([_cell(row.get(name)) for name in header])
     yield line.getvalue()
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list):  # of words, or of statements
+        return "; ".join(each if isinstance(each, str) else wording.statement(each) for each in value)
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -122,16 +137,17 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
     shown = metadata.detectors if rule.detector == ENSEMBLE else [rule.detector]
     widths = {name: max(len(name), 6) for name in shown}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
-    yield f"{names}  verdict  unlike  image\n"
+    yield f"{names}  verdict  unlike    image\n"
 
     def line(it: Mapping[str, Any], what: str) -> str:
         cells = "  ".join(
             f"{'' if it[name] is None else f'{it[name]:.4f}':>{width}}" for name, width in widths.items()
         )
-        verdict, unlike = it["verdict"] or "-", {True: "yes", False: "no", None: "-"}[it["unlike_training"]]
-        return f"{cells}  {verdict:<7}  {unlike:<6}  {what}\n"
+        by = it["unlike_by"]
+        unlike = "-" if by is None else "both" if len(by) > 1 else "".join(by) or "no"
+        return f"{cells}  {it['verdict'] or '-':<7}  {unlike:<8}  {what}\n"
 
-    classified = flagged = several = False
+    classified = flagged = several = stated = False
     for result in results:
         it = record(result, metadata, rule)
         faces = it["faces"] or []
@@ -142,6 +158,19 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
             several = True
             for number, face in enumerate(faces, start=1):
                 yield line(face, f"  {number}: {_at(face)}")
+        for each in it["statements"] or ():
+            if each["kind"] != "software":  # every camera and every program names itself
+                stated = True
+                yield (
+                    textwrap.fill(
+                        f"{_printable(it['image'])} says of itself: {wording.statement(each)}",
+                        110,
+                        initial_indent="    ",
+                        subsequent_indent="    ",
+                        break_on_hyphens=False,
+                    )
+                    + "\n"
+                )
         classified |= isinstance(result, Classified)
         flagged |= any(each["unlike_training"] for each in (it, *faces))
     if classified:
@@ -149,7 +178,8 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
     for sentence in (
         *([wording.SEVERAL] if several else ()),
         *(wording.errors(rule) if classified else ()),
-        *([wording.unlike(metadata)] if flagged else ()),
+        *(wording.unlike(metadata) if flagged else ()),
+        *([wording.STATEMENTS] if stated else ()),
     ):
         yield textwrap.fill(sentence, 110) + "\n"
 

@@ -31,6 +31,7 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
         "trained on": f"{metadata.trained_on} (profile {metadata.profile})",
         "input": f"RGB images, brought to {metadata.image_size} pixels a side ({metadata.interpolation})",
         "output": "P(fake): " + ", ".join(f"{label} is {name}" for label, name in metadata.labels.items()),
+        "kept as": f"{metadata.weights_kept_as}; within {metadata.parity:.1e} of the stored predictions",
         "licence": metadata.licence,
         "fingerprint": str(metadata.fingerprint.get("digest", "none")),
     }.items():
@@ -45,7 +46,7 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
         yield ""
         yield from _metrics(measured)
     yield ""
-    yield from _wrapped(wording.unlike(metadata))
+    yield from (line for text in wording.unlike(metadata) for line in _wrapped(text))
     yield ""
     yield "Limits"
     for limit in metadata.limits:

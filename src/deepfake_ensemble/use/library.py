@@ -19,12 +19,13 @@ from deepfake_ensemble.use.classifying import Classified, FacesMode, Failed, cla
 from deepfake_ensemble.use.formats import record
 from deepfake_ensemble.use.inputs import Input, StorageFault, file_at
 from deepfake_ensemble.use.opening import open_classifier
+from deepfake_ensemble.use.statements import Statement
 from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Detector", "Prediction", "Predictions", "StorageFault", "UserError", "load"]
+__all__ = ["Detector", "Prediction", "Predictions", "Statement", "StorageFault", "UserError", "load"]
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """An image's path, its file's bytes, Pillow's image, or an array (height, width, 3) or (height, width)."""
@@ -40,6 +41,7 @@ class FacePrediction:
         p_fake: P(fake) by detector, the ensemble's included.
         verdict: "fake" or "real".
         unlike_training: as of an image.
+        unlike_by: as of an image.
         meaning: as of an image.
     """
 
@@ -48,6 +50,7 @@ class FacePrediction:
     p_fake: Mapping[str, float]
     verdict: str
     unlike_training: bool
+    unlike_by: tuple[str, ...]
     meaning: str
 
 
@@ -59,7 +62,9 @@ class Prediction:
         image: its path, or its place in the list if it has none.
         verdict: "fake" or "real".
         p_fake: P(fake) by detector, the ensemble's included.
-        unlike_training: whether brightness, contrast, colour or detail are not as in training.
+        unlike_training: whether it is unlike the images of training.
+        unlike_by: by what: "pixels" (brightness, contrast, colour, detail), "features" (what the networks
+            make of it, which only the ensemble tells).
         meaning: what such a probability meant where the truth was known.
         decided_by: whose probability the verdict is from.
         threshold: from which on an image is called fake.
@@ -71,6 +76,8 @@ class Prediction:
         worst_measured_on: which that is.
         demonstration: whether the models only show that everything works.
         note: what of the image's file was not used.
+        statements: what its file says of its making, which can be missing, removed or forged; None if it was
+            not used.
         error: why the image could not be used.
         size: width and height of the image, upright.
         faces: those that were found, the largest first; the one that is most likely fake gave the image its
@@ -81,6 +88,7 @@ class Prediction:
     verdict: str | None
     p_fake: Mapping[str, float]
     unlike_training: bool | None
+    unlike_by: tuple[str, ...] | None
     meaning: str | None
     decided_by: str
     threshold: float
@@ -92,6 +100,7 @@ class Prediction:
     worst_measured_on: str | None
     demonstration: bool
     note: str | None
+    statements: tuple[Statement, ...] | None
     error: str | None
     size: tuple[int, int] | None
     faces: tuple[FacePrediction, ...] | None
@@ -201,7 +210,8 @@ def _prediction(result: Classified | Failed, metadata: ModelMetadata, rule: Deci
         del fields[name]
     if isinstance(result, Failed):
         return Prediction(p_fake={}, **fields)
-    fields["size"] = result.image.size
+    fields["size"], fields["statements"] = result.image.size, result.image.statements
+    fields["unlike_by"] = tuple(fields["unlike_by"])
     if result.faces is not None:
         told = zip(result.faces, fields["faces"], strict=True)
         fields["faces"] = tuple(_face(each, of, metadata) for each, of in told)
@@ -210,4 +220,6 @@ def _prediction(result: Classified | Failed, metadata: ModelMetadata, rule: Deci
 
 def _face(result: Classified, fields: dict[str, Any], metadata: ModelMetadata) -> FacePrediction:
     others = {name: value for name, value in fields.items() if name not in metadata.detectors}
-    return FacePrediction(p_fake=dict(result.p_fake), **others | {"box": tuple(fields["box"])})
+    return FacePrediction(
+        p_fake=dict(result.p_fake), **others | {name: tuple(fields[name]) for name in ("box", "unlike_by")}
+    )

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
 from deepfake_ensemble.use.classifying import FacesMode
+from deepfake_ensemble.use.statements import Kind
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _MAYBE_SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
@@ -13,6 +14,17 @@ _RATES: dict[str, dict[str, Any]] = {
     "reals_called_fake": _MAYBE_SHARE,
     "fakes_called_real": _MAYBE_SHARE,
     "measured_on": {"type": ["string", "null"]},
+}
+_STATEMENT = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": list(get_args(Kind))},
+        "place": {"type": "string"},
+        "text": {"type": "string"},
+        "verified": {"type": ["boolean", "null"]},
+    },
+    "required": ["kind", "place", "text", "verified"],
+    "additionalProperties": False,
 }
 _FAILURE = {
     "description": "What is wrong, in words.",
@@ -146,6 +158,7 @@ def _face(metadata: ModelMetadata) -> dict[str, Any]:
         **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
         "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
+        "unlike_by": {"type": "array", "items": {"enum": ["pixels", "features"]}},
         "meaning": {"type": "string"},
     }
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
@@ -157,12 +170,14 @@ def _record(metadata: ModelMetadata) -> dict[str, Any]:
         **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
         "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
+        "unlike_by": {"type": "array", "items": {"enum": ["pixels", "features"]}},
         "meaning": {"type": "string"},
         "decided_by": {"enum": list(metadata.detectors)},
         "threshold": _SHARE,
         **{f"{which}{name}": schema for which in ("", "worst_") for name, schema in _RATES.items()},
         "demonstration": {"type": "boolean"},
         "note": {"type": ["string", "null"]},
+        "statements": {"type": "array", "items": _STATEMENT},
         "error": {"type": "null"},
         "size": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
         "faces": {"type": ["array", "null"], "items": _face(metadata)},

@@ -8,7 +8,7 @@ give the same pixels.
 import io
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from deepfake_ensemble.reading.images import MAX_PIXELS, BadImage
 from deepfake_ensemble.reading.images import to_rgb as eight_bit_rgb
 from deepfake_ensemble.use.recognising import image_kind, kind_of
+from deepfake_ensemble.use.statements import Statement, statements
 
 # Pillow reads dozens of formats; each decoder that is left out is one less for a hostile file to try.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000")
@@ -61,10 +62,12 @@ class Photograph:
     Attributes:
         image: RGB in sRGB, upright, on white.
         note: what of its file was not used, and why; None if nothing.
+        statements: what its file says of its making.
     """
 
     image: Image.Image
     note: str | None = None
+    statements: tuple[Statement, ...] = ()
 
 
 def open_photograph(data: bytes) -> Photograph:
@@ -75,7 +78,8 @@ def open_photograph(data: bytes) -> Photograph:
     Raises:
         BadImage: saying what the bytes are, if not an image of a kind that is read, or why not this one.
     """
-    return seen(_loaded(data))
+    image = _loaded(data)
+    return replace(seen(image), statements=statements(image, data))
 
 
 def seen(image: Image.Image) -> Photograph:

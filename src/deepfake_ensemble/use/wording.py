@@ -1,6 +1,7 @@
 """Sentences that go with a verdict, the same on the command line and on the page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.pages.titles import place, title
@@ -22,6 +23,12 @@ CHANGED = (
 SEVERAL = (
     "Of several faces in an image, the one most likely fake decides; the more faces there are, the likelier"
     " it is that a real one among them is called fake. The error rates are those of single faces."
+)
+
+
+STATEMENTS = (
+    "What a file says of itself was written by whoever made it or had it since; it can be missing, removed or"
+    " forged, and does not enter P(fake)."
 )
 
 
@@ -67,13 +74,27 @@ def meaning(metadata: ModelMetadata, detector: str, p_fake: float) -> str:
     )
 
 
-def unlike(metadata: ModelMetadata) -> str:
-    """Say what it means that an image is flagged."""
-    usual = metadata.typical.quantile
-    flagged = [f"{percent(each.unlike_training.value)} on {place(each.name)}" for each in metadata.measured]
-    share = f" Flagged were {' and '.join(flagged)}." if flagged else ""
-    return (
-        f"Unlike training: brightness, contrast, colour or detail lie outside what {percent(usual)} of the"
-        f" validation images have.{share}"
-        " What the picture shows does not count; an image without the flag can be just as foreign."
+def statement(said: Mapping[str, Any]) -> str:
+    """Return a statement of a file, and where it stands."""
+    return f"{said['text']} ({said['place']})"
+
+
+def unlike(metadata: ModelMetadata) -> Iterator[str]:
+    """Say what it means that an image is flagged, a sentence or two for each of both scores."""
+    usual = percent(metadata.typical.quantile)
+    yield (
+        f"Unlike training by its pixels: brightness, contrast, colour or detail lie outside what {usual} of"
+        f" the validation images have.{_flagged(metadata, lambda each: each.unlike_pixels)} What the picture"
+        " shows does not count."
     )
+    yield (
+        "Unlike training by its features: what the networks make of it lies farther from the validation"
+        f" images than {usual} of these do.{_flagged(metadata, lambda each: each.unlike_features)} It tells"
+        " drawings and patterns, and hardly the faces of another generator: an image without either flag can"
+        " be just as foreign."
+    )
+
+
+def _flagged(metadata: ModelMetadata, share: Callable[[DataSetResults], Interval]) -> str:
+    found = [f"{percent(share(each).value)} on {place(each.name)}" for each in metadata.measured]
+    return f" Flagged were {' and '.join(found)}." if found else ""

@@ -15,6 +15,7 @@ from deepfake_ensemble.foundation.section import INTERNAL, Seed32, section
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.conditions import Robustness, conditions
+from deepfake_ensemble.portable.settings import ExportParams
 from deepfake_ensemble.studies.common import params as common
 from deepfake_ensemble.training.ensemble.recipe import Decoded, ProfileTraining, Recipe
 from deepfake_ensemble.training.shared.settings import Resume
@@ -40,6 +41,7 @@ class Params(common.Params):
     decoded: Decoded
     robustness: Robustness
     explanations: ExplanationParams
+    export: ExportParams
     profiles: dict[str, Profile]
 
     @property

@@ -51,7 +51,7 @@ byId("members").textContent = detectors.slice(1).map((name) => model.titles[name
 byId("trained").textContent = model.trained_on;
 byId("largest").textContent = `${Math.floor(model.largest / 2 ** 20)} MiB`;
 byId("licence").textContent = `Licence of the model: ${model.licence}`;
-byId("unlike").textContent = model.unlike_note;
+byId("unlike").replaceChildren(...model.unlike_notes.map((note) => element("p", {}, note)));
 byId("limit").replaceChildren(...model.limits.map((limit) => element("li", {}, limit)));
 for (const id of ["demonstration", "changed"]) {
   byId(id).textContent = model[`${id}_note`] ?? "";
@@ -108,14 +108,14 @@ function cardOf(image) {
   if (image.p) {
     const { p } = image;
     const shade = shadeOf(image);
-    const unlike = image.unlike ? element("p", {}, element("span", { class: "flag" }, "⚠ unlike training")) : null;
+    const unlike = image.unlike.length ? element("p", {}, flagOf(image)) : null;
     const several = facesOf(image).length > 1;
     answer.append(
       element("p", { class: `verdict ${shade}` }, wordsOf(image)[0].toUpperCase() + wordsOf(image).slice(1)),
       element("h3", { class: "name" }, image.name),
       element("p", {}, "P(fake) ", element("strong", {}, p.ensemble.toFixed(2)), `${several ? ", of the face most likely fake" : ""}; called fake from ${threshold.toFixed(2)} on`),
       barOf(p.ensemble, shade),
-      ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), several && faceCards(image), lookOf(image), foldedOf(image)].filter(Boolean),
+      ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), several && faceCards(image), statementsOf(image), lookOf(image), foldedOf(image)].filter(Boolean),
     );
   } else {
     const words = image.error ? "Not classified" : "…";
@@ -154,10 +154,20 @@ function faceCards(image) {
   for (const face of facesOf(image)) {
     const shade = shadeOf(face);
     const words = element("p", {}, element("strong", { class: shade }, wordsOf(face)), `, P(fake) ${face.p.ensemble.toFixed(2)}`);
-    if (face.unlike) words.append(" ", element("span", { class: "flag" }, "⚠ unlike training"));
+    if (face.unlike.length) words.append(" ", flagOf(face));
     cards.append(element("li", {}, words, barOf(face.p.ensemble, shade)));
   }
   return element("div", {}, cards, element("p", { class: "small" }, model.several_note));
+}
+
+const flagOf = (image) => element("span", { class: "flag" }, `⚠ unlike training: ${image.unlike.join(", ")}`);
+const statedIn = (statement) => `${statement.text} (${statement.place})`;
+
+/** Return what a file says of its making, beside the verdict and apart from it. */
+function statementsOf(image) {
+  if (!image.statements?.length) return null;
+  const list = element("ul", {}, ...image.statements.map((statement) => element("li", {}, statedIn(statement))));
+  return element("div", { class: "statements" }, element("p", {}, "Its file says of itself:"), list, element("p", { class: "small" }, model.statements_note));
 }
 
 function heatOf(image) {
@@ -181,7 +191,7 @@ function foldedOf(image) {
   }
   const folded = element("details", { open: image.open, ontoggle: (event) => (image.open = event.target.open) });
   folded.append(element("summary", {}, "What it means, and each detector"), element("p", {}, image.meaning), members);
-  if (image.unlike) folded.append(element("p", {}, model.unlike_note));
+  if (image.unlike.length) folded.append(...model.unlike_notes.map((note) => element("p", {}, note)));
   if (!model.explains) folded.append(element("p", { class: "small" }, `No heat map: ${model.explains_not_because}.`));
   return folded;
 }
@@ -192,7 +202,7 @@ const columns = [
   ["image", "Image", (image) => image.name],
   ["verdict", "Verdict", (image) => (image.p ? wordsOf(image) : (image.error ?? "…"))],
   ...detectors.map((name) => [name, model.titles[name], (image) => image.p?.[name] ?? null]),
-  ["unlike", "Unlike training", (image) => (image.p ? Number(image.unlike) : null)],
+  ["unlike", "Unlike training", (image) => (image.p ? image.unlike.length : null)],
 ];
 byId("head").append(
   element("th", { scope: "col" }, "Picture"),
@@ -228,7 +238,7 @@ function rowOf(image) {
     element("th", { scope: "row", class: "name" }, image.name),
     element("td", { class: shadeOf(image) }, image.p ? wordsOf(image) : image.error ? `not classified: ${image.error}` : "…"),
     ...cells,
-    element("td", {}, image.p ? (image.unlike ? element("span", { class: "flag" }, "⚠ unlike") : "no") : "–"),
+    element("td", {}, image.p ? (image.unlike.length ? flagOf(image) : "no") : "–"),
   );
   return image.row;
 }
@@ -300,7 +310,7 @@ async function post(address, bytes) {
 /** Add images, each with a name and a function `read` that returns its bytes. */
 function add(found) {
   for (const { name, size, read } of found) {
-    const image = { name, size, read, unlike: false, looking: false, open: false };
+    const image = { name, size, read, unlike: [], looking: false, open: false };
     images.push(image);
     queue.push(image);
   }
@@ -343,8 +353,8 @@ async function classify(image) {
     const result = await answer.json();
     if (answer.ok) {
       image.p = probabilities(result);
-      Object.assign(image, { unlike: result.unlike_training, meaning: result.meaning, note: result.note, shape: result.size });
-      image.faces = result.faces?.map((face) => ({ box: face.box, p: probabilities(face), unlike: face.unlike_training }));
+      Object.assign(image, { unlike: result.unlike_by, meaning: result.meaning, note: result.note, statements: result.statements, shape: result.size });
+      image.faces = result.faces?.map((face) => ({ box: face.box, p: probabilities(face), unlike: face.unlike_by }));
       update(image);
       image.picture = await preview(bytes);
       return;
@@ -509,8 +519,8 @@ byId("clear").addEventListener("click", () => {
 });
 byId("save").addEventListener("click", () => {
   const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
-  const rows = sorted().map((image) => [image.name, ...detectors.map((name) => image.p?.[name]), verdictOf(image), threshold, image.p && image.unlike, model.demonstration, image.note, image.error]);
-  const header = ["image", ...detectors, "verdict", "threshold", "unlike_training", "demonstration", "note", "error"];
+  const rows = sorted().map((image) => [image.name, ...detectors.map((name) => image.p?.[name]), verdictOf(image), threshold, image.p && image.unlike.length > 0, image.unlike.join("; "), model.demonstration, image.note, image.statements?.map(statedIn).join("; "), image.error]);
+  const header = ["image", ...detectors, "verdict", "threshold", "unlike_training", "unlike_by", "demonstration", "note", "statements", "error"];
   const text = [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "deepfake-ensemble.csv" });
   link.click();

@@ -1,14 +1,24 @@
 """Write the ensemble as one ONNX file, which runs without TensorFlow, and check it against predictions."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.foundation import command, params
 
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+    from deepfake_ensemble.portable.settings import WeightsKeptAs
+    from deepfake_ensemble.reading.batches import BatchReader
+
 FILE = Path("models/ensemble.onnx")
-TOLERANCE = 1e-4
+TOLERANCE = {"float32": 1e-4, "float16": 5e-2}
 _BATCH = 64
 
 
@@ -25,11 +35,11 @@ def main() -> None:
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
     from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
-    from deepfake_ensemble.models import session
-    from deepfake_ensemble.portable import out_of_distribution, parity, summary
+    from deepfake_ensemble.portable import feature_distance, out_of_distribution, parity, summary
     from deepfake_ensemble.portable.classifier import Classifier
-    from deepfake_ensemble.portable.graph import convert, join, to_bytes
+    from deepfake_ensemble.portable.graph import add_distance, to_bytes
     from deepfake_ensemble.portable.metadata import FORMAT, ModelMetadata
+    from deepfake_ensemble.portable.settings import ExportParams
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
 
@@ -39,6 +49,7 @@ def main() -> None:
         f"{profile}.source": (source := params.read(f"{profile}.source", Source)),
         f"{profile}.processor": processor,
         "resizing.interpolation": (interpolation := params.read("resizing.interpolation", Interpolation)),
+        "export.weights": (kept_as := params.read("export", ExportParams).weights),
         "evaluation.ece_bins": (bins := params.read("evaluation", EvaluationParams).ece_bins),
         **{f"data_sets.{name}": it for name, it in data_sets.items()},
     }
@@ -64,10 +75,11 @@ def main() -> None:
         }
     usual = out_of_distribution.fit(seen["val"])
 
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # so that constants are folded as on any other machine
-    session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    with count_progress("convert detectors", len(files)) as advance:
-        network = join(convert(files, advance), weights, size)
+    network = _network(files, weights, size, kept_as)
+    features = _features(network, readers, processor.threads)
+    like_validation = feature_distance.fit(features["val"])
+    add_distance(network, like_validation)
+    feature_limit = feature_distance.limit(features["val"])
     metadata = ModelMetadata(
         format=FORMAT,
         labels={"0": "real", "1": "fake"},
@@ -87,12 +99,17 @@ def main() -> None:
                 compared[name],
                 labels=images[split_of(name)].labels,
                 p_fake=predicted[split_of(name)],
-                unlike=out_of_distribution.scores(seen[split_of(name)], usual) > usual.limit,
+                unlike_pixels=out_of_distribution.scores(seen[split_of(name)], usual) > usual.limit,
+                unlike_features=feature_distance.distances(features[split_of(name)], like_validation)
+                > feature_limit,
                 bins=bins,
             )
             for name in measured_on
         ),
         typical=usual,
+        feature_limit=feature_limit,
+        weights_kept_as=kept_as,
+        parity=0.0,
         licence=summary.LICENCE,
         limits=summary.LIMITS,
         fingerprint=fingerprint(
@@ -104,8 +121,47 @@ def main() -> None:
         classifier = Classifier(partial, processor.threads)
         with count_progress("compare with the stored predictions", len(images["test"])) as advance:
             batches = readers["test"].in_order(_BATCH)
-            apart = parity.check(classifier, batches, predicted["test"], advance, tolerance=TOLERANCE)
+            apart = parity.check(
+                classifier, batches, predicted["test"], advance, tolerance=TOLERANCE[kept_as]
+            )
+        partial.write_bytes(to_bytes(network, replace(metadata, parity=apart)))
     print(f"on all {len(images['test']):,} test images it is within {apart:.1e} of the stored predictions")
+
+
+def _network(
+    files: Mapping[str, Path], weights: Mapping[str, float], size: int, kept_as: "WeightsKeptAs"
+) -> "onnx.ModelProto":
+    """Return the members and their ensemble as one graph."""
+    from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.models import session
+    from deepfake_ensemble.portable.graph import convert, halve_weights, join
+
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # so that constants are folded as on any other machine
+    session.start(seed=0)  # nothing is random here; the operations are made repeatable
+    with count_progress("convert detectors", len(files)) as advance:
+        network = join(convert(files, advance), weights, size)
+    if kept_as == "float16":
+        halve_weights(network)
+    return network
+
+
+def _features(
+    network: "onnx.ModelProto", readers: "Mapping[str, BatchReader]", threads: int
+) -> "dict[str, NDArray[np.float64]]":
+    """Return what the networks make of the images of each split, or of as many as are asked."""
+    from deepfake_ensemble.foundation.progress import count_progress
+    from deepfake_ensemble.portable.classifier import inference_session
+    from deepfake_ensemble.portable.feature_distance import features_of, spread
+    from deepfake_ensemble.portable.graph import INPUT, showing_features
+
+    session = inference_session(showing_features(network).SerializeToString(), threads)
+
+    def run(seen: "NDArray[np.uint8]") -> "NDArray[np.float32]":
+        return session.run(None, {INPUT: seen})[0]
+
+    asked = sum(len(spread(len(reader))) for reader in readers.values())
+    with count_progress("learn what the networks make of them", asked) as advance:
+        return {split: features_of(run, reader, _BATCH, advance) for split, reader in readers.items()}
 
 
 if __name__ == "__main__":
