@@ -3,8 +3,8 @@
 The Mahalanobis distance of all members' features from the mean of validation images (Lee et al. 2018, "A
 simple unified framework for detecting out-of-distribution samples and adversarial attacks"). There are more
 features than images, so the covariance is that of probabilistic PCA (Tipping & Bishop 1999): a few axes of
-their own variance, and one variance for all others. Nearest neighbours (Sun et al. 2022) did worse; that is
-measured by `benchmarks/unlike.py`.
+their own variance, and one variance for all others. `benchmarks/unlike.py` compares it
+with nearest neighbours (Sun et al. 2022).
 
 It sees what the pixels' statistics do not, drawings say, and is blind to much that they see: both are told.
 """
