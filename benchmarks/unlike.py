@@ -2,7 +2,7 @@
 
     python benchmarks/unlike.py --faces data/local/faces.zip
 
-Compared are the pixels' statistics, the Mahalanobis distance that the model file carries, and the similarity to
+Compared are the pixels' statistics, the Mahalanobis distance that the model file carries, and similarity to
 the tenth nearest neighbour among validation images (Sun et al. 2022): for kinds of images that the detectors
 were not trained on, the AUC against the internal test's and the share flagged, at a limit that 1 % of
 validation images exceed when they are scored by what was fitted to others. Takes models/ensemble.onnx,
