@@ -28,7 +28,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
 
     from deepfake_ensemble.inference.predictor import Predictor
     from deepfake_ensemble.models import architecture, session
-    from deepfake_ensemble.studies.residual import complexity
+    from deepfake_ensemble.studies.common import complexity
     from deepfake_ensemble.training.residual import fitting, network
 
     model = params.read(f"models.{name}", Model)

@@ -15,8 +15,10 @@ from ruamel.yaml import YAML
 
 from deepfake_ensemble.archives.data_set import DataSet, Source
 from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.foundation.files import read_result, write_csv, write_json
 from deepfake_ensemble.foundation.fingerprint import fingerprint
+from deepfake_ensemble.studies.ensemble.costs import Cost, costs
 from deepfake_ensemble.studies.ensemble.report.study import Run, Settings, Study, read
 from deepfake_ensemble.training.ensemble import curves
 
@@ -43,6 +45,10 @@ def make(folder: Path) -> None:
         account = fingerprint({"seed": 42}, [folder / "params.yaml"])
         write_json(folder / "predictions" / model / "fingerprint.json", account)
         curves.write(folder / "models/curves" / model, _history(epochs=6 + number))
+    members = {
+        name: Cost(1_000 * number, 10**6 * number, 5_000 * number) for number, name in enumerate(SKILLS, 1)
+    }
+    write_json(folder / "reports/costs.json", rounded(costs(members)))
     for stage in ("weigh", "curves", "evaluate internal", "evaluate cifake", "compare", "report"):
         run(folder, *stage.split())
 

@@ -4,7 +4,7 @@ What is not defined is None, with a reason beside it or in the docstring of its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Literal, get_args
@@ -36,9 +36,11 @@ from deepfake_ensemble.comparison.drop import Drop, Subject, by_subject, drops
 from deepfake_ensemble.comparison.guessing import Guessing, against_guessing
 from deepfake_ensemble.comparison.intervals import ByMetric, Figures, Interval, wilson
 from deepfake_ensemble.comparison.operating_points import (
+    Gain,
     OperatingPoint,
     Selective,
     expected_false_positive_rate,
+    gain,
     operating_point,
     selective,
     threshold_for_fpr,
@@ -295,6 +297,8 @@ class Comparison:
         calibration: by detector.
         operating_points: by detector, and by what the threshold was chosen for.
         selective: by detector, what it does on the images that it is surest of.
+        gains: the ensemble's over the most accurate member on validation, by what the thresholds of both were
+            chosen for; without those that either lacks.
     """
 
     data_set: str
@@ -322,6 +326,7 @@ class Comparison:
     calibration: dict[str, Calibration]
     operating_points: dict[str, dict[str, OperatingPoint | NoThreshold]]
     selective: dict[str, list[Selective]]
+    gains: dict[str, Gain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -410,6 +415,10 @@ def compare(
         for name, p in detectors.items()
     }
     on_validation = {name: settings.metrics(on_val.labels, p) for name, p in on_val.p_fake.items()}
+    points = {
+        name: _operating_points((on_val.labels, val_detectors[name]), (labels, p), settings)
+        for name, p in detectors.items()
+    }
     on_these = {name: settings.metrics(labels, p) for name, p in on_test.p_fake.items()}
     return rounded(
         Comparison(
@@ -441,11 +450,9 @@ def compare(
             complementarity=_complementarity(on_test, shares, measured, settings),
             weightings=_effect_of_weighting(on_test, weightings, measured, settings),
             calibration=calibrations,
-            operating_points={
-                name: _operating_points((on_val.labels, val_detectors[name]), (labels, p), settings)
-                for name, p in detectors.items()
-            },
+            operating_points=points,
             selective={name: selective(labels, p, threshold, confidence) for name, p in detectors.items()},
+            gains=_gains(labels, detectors, points, best_by("accuracy", on_validation), confidence),
         )
     )
 
@@ -818,4 +825,20 @@ def _operating_points(
             found[name] = NoThreshold(None, f"needs {int(1 / rate):,} real validation images, has {reals:,}")
         else:
             found[name] = NoThreshold(None, "too many real validation images have the probability 1")
+    return found
+
+
+def _gains(
+    labels: np.ndarray,
+    p_fake: Mapping[str, np.ndarray],
+    points: Mapping[str, Mapping[str, OperatingPoint | NoThreshold]],
+    over: str,
+    confidence: float,
+) -> dict[str, Gain]:
+    found = {}
+    for name, point in points[ENSEMBLE].items():
+        other = points[over][name]
+        if isinstance(point, OperatingPoint) and isinstance(other, OperatingPoint):
+            calls = p_fake[ENSEMBLE] >= point.threshold, p_fake[over] >= other.threshold
+            found[name] = gain(labels, calls, over, confidence)
     return found

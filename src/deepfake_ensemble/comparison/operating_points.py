@@ -7,7 +7,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 
-from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, quantile, wilson
+from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, paired, quantile, wilson
 from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 
@@ -123,8 +123,9 @@ def _predictive(
 class OperatingPoint:
     """What a threshold does: the share of fakes found and of reals called fake with Wilson's intervals, the
     share of fakes among what is called fake (None if nothing is), accuracy, and the counts; what its calls
-    are worth where fakes are rarer; and, where it was chosen for a false-positive rate, which one that lets
-    expect."""
+    are worth where fakes are rarer; where it was chosen for a false-positive rate, which one that lets
+    expect; and the share of fakes below which most of what it calls fake is real (None if no real image is called
+    fake)."""
 
     threshold: float
     true_positive_rate: Interval
@@ -134,6 +135,7 @@ class OperatingPoint:
     counts: Confusion
     predictive_values: list[PredictiveValues]
     expected_false_positive_rate: Interval | None = None
+    mostly_real_below: float | None = None
 
 
 def operating_point(
@@ -166,6 +168,47 @@ def operating_point(
         counts=c,
         predictive_values=[predictive_values(c, prevalence, confidence) for prevalence in prevalences],
         expected_false_positive_rate=expected,
+        mostly_real_below=_mostly_real_below(c),
+    )
+
+
+def _mostly_real_below(c: Confusion) -> float | None:
+    found, called = c.tp / (c.tp + c.fn), c.fp / (c.fp + c.tn)
+    return called / (found + called) if called else None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a detector gains over another on the same images, each at its own threshold: the share of fakes
+    that it finds less the other's, and the share of reals that it does not call fake less the other's; with
+    Tango's intervals."""
+
+    over: str
+    fakes_found: Interval
+    reals_spared: Interval
+
+
+def gain(
+    labels: np.ndarray, called_fake: tuple[np.ndarray, np.ndarray], over: str, confidence: float = CONFIDENCE
+) -> Gain:
+    """Compare two detectors' calls.
+
+    Args:
+        labels: (n,), 1 is fake.
+        called_fake: by the one and by the other: bool (n,) each.
+        over: the other's name.
+        confidence: of the intervals.
+    """
+    fake = labels == 1
+    ours, others = called_fake
+
+    def share(a: np.ndarray, b: np.ndarray) -> Interval:
+        return paired(int((a & ~b).sum()), int((b & ~a).sum()), len(a), confidence)
+
+    return Gain(
+        over=over,
+        fakes_found=share(ours[fake], others[fake]),
+        reals_spared=share(~ours[~fake], ~others[~fake]),
     )
 
 

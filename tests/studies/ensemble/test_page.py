@@ -97,7 +97,7 @@ def test_links_lead_to_sections_and_no_identifier_occurs_twice(parsed):
     assert len(ids) == len(set(ids))
     hrefs = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
     links = [href for href in hrefs if href.startswith("#")]
-    assert len(links) == 10 and {link.removeprefix("#") for link in links} <= set(ids)
+    assert len(links) == 11 and {link.removeprefix("#") for link in links} <= set(ids)
 
 
 def test_the_page_shows_the_studys_figures_and_no_image_of_the_data(parsed, study):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.models import architecture
-from deepfake_ensemble.studies.residual import complexity
+from deepfake_ensemble.studies.common import complexity
 from deepfake_ensemble.training.residual import network
 from deepfake_ensemble.training.residual.augmentation import transformed
 from deepfake_ensemble.training.residual.settings import TRANSFORMS, Model

@@ -2,10 +2,18 @@
 
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.studies.ensemble.report.answer import answered
+from deepfake_ensemble.studies.ensemble.report.implications import THRESHOLDS, implications
 from deepfake_ensemble.studies.ensemble.report.study import Study
 
 
 def render(study: Study) -> str:
     """Return the card as Markdown."""
     answers = answered(study.evaluations)
-    return rendered(__name__, "model_card.md", study=study, answers=answers)
+    return rendered(
+        __name__,
+        "model_card.md",
+        study=study,
+        answers=answers,
+        implications=implications(study),
+        THRESHOLDS=THRESHOLDS,
+    )

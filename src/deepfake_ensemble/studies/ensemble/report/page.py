@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.studies.ensemble.report import sections
 from deepfake_ensemble.studies.ensemble.report.answer import answered
+from deepfake_ensemble.studies.ensemble.report.implications import THRESHOLDS
 from deepfake_ensemble.studies.ensemble.report.study import Study
 
 
@@ -16,6 +17,7 @@ def render(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> s
         "report.html",
         study=study,
         answers=answered(study.evaluations),
+        THRESHOLDS=THRESHOLDS,
         with_intervals=sections.with_intervals(study),
         sections=sections.sections(study, flip),
     )

@@ -12,16 +12,9 @@ from deepfake_ensemble.comparison.operating_points import ANSWERED, OperatingPoi
 from deepfake_ensemble.pages.numbers import Number, percent
 from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.studies.ensemble.report import figures
+from deepfake_ensemble.studies.ensemble.report.implications import THRESHOLDS, implications
 from deepfake_ensemble.studies.ensemble.report.method_figures import pipeline
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
-
-# What an operating point's threshold was chosen for.
-THRESHOLDS = {
-    "default": "as set",
-    "youden": "Youden's",
-    "fpr_1_percent": "one real in a hundred",
-    "fpr_1_permille": "one real in a thousand",
-}
 
 
 def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> list[Section]:
@@ -33,6 +26,7 @@ def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) ->
         weightings(study),
         calibration(study),
         operating_points(study),
+        Section("Practical implications", "implications.html", implications(study)),
         cross_data_set(study),
         training(study),
         Section("Data", "data.html"),

@@ -18,6 +18,7 @@ from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages import titles
 from deepfake_ensemble.pages.numbers import decimals
+from deepfake_ensemble.studies.ensemble.costs import Costs
 from deepfake_ensemble.training.ensemble.curves import Summary
 
 # A table's columns by name, as numbers where they are numbers.
@@ -138,6 +139,7 @@ class Study:
         splits: by data set.
         training: what each model's best epoch reached.
         curves: each model's learning curves by epoch.
+        costs: of the members and their ensemble.
     """
 
     run: Run
@@ -148,6 +150,7 @@ class Study:
     splits: Mapping[str, SetSplits]
     training: Mapping[str, Summary]
     curves: Mapping[str, Columns]
+    costs: Costs
 
     @property
     def is_sample(self) -> bool:
@@ -169,6 +172,7 @@ def inputs(folder: Path, data_sets: Mapping[str, DataSet]) -> list[Path]:
     evaluated = [folder / "evaluation" / name for name in data_sets]
     tables = ("metrics.json", "roc.csv", "precision_recall.csv", "confusion.csv")
     return [
+        folder / "costs.json",
         folder / "ensemble/weights.json",
         *(each / table for each in evaluated for table in tables),
         *(folder / f"comparison/{name}.json" for name in data_sets),
@@ -196,6 +200,7 @@ def read(folder: Path, run: Run, settings: Settings) -> Study:
         splits=read_result(folder / "data/splits.json", dict[str, SetSplits]),
         training=read_result(folder / "training/metrics.json", dict[str, Summary]),
         curves=_by_detector(folder / "training/curves.csv"),
+        costs=read_result(folder / "costs.json", Costs),
     )
 
 

@@ -14,7 +14,7 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import TEST_SETS, run_title, title
-from deepfake_ensemble.studies.residual.complexity import Cost
+from deepfake_ensemble.studies.common.complexity import Cost
 from deepfake_ensemble.studies.residual.report import figures, look_of_mistakes, paper
 from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
 from deepfake_ensemble.training.residual.curves import Curves

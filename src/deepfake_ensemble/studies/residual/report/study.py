@@ -14,7 +14,7 @@ from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.mistakes.contrasts import Looks
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.titles import TEST_SETS
-from deepfake_ensemble.studies.residual.complexity import Cost, Networks
+from deepfake_ensemble.studies.common.complexity import Cost, Networks
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 

@@ -16,7 +16,7 @@ def main() -> None:
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.foundation.section import ImageSize
     from deepfake_ensemble.models import session
-    from deepfake_ensemble.studies.residual import complexity
+    from deepfake_ensemble.studies.common import complexity
 
     size = params.read(f"{profile}.image_size", ImageSize)
     models = params.read("models", dict[str, Model])
