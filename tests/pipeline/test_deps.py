@@ -48,8 +48,8 @@ SPARE = {
     "archives": "archive audit audit_report baselines data_set index layouts quantisation splitting",
     "comparison": "calibration comparison comparison_tables complementarity drop guessing operating_points"
     " paired robustness runs sample spread verdicts",
-    "evaluation": "compared_figures curve_tables metrics model_choice predictions rounding settings"
-    " weights_file",
+    "evaluation": "compared_figures curve_tables metrics model_choice predictions probabilities rounding"
+    " settings weighting weights_file",
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "folder kaggle local published zipped",
     "mistakes": "contrasts measures page settings",
@@ -58,7 +58,8 @@ SPARE = {
     "portable": "assembling classifier feature_distance graph graph_digest metadata out_of_distribution"
     " parity settings summary",
     "sample": "archives synthesis",
-    "studies/ensemble/report": "answer figures method_figures model_card page robustness_page sections study",
+    "studies/ensemble/report": "answer figures implications method_figures model_card page"
+    " robustness_page sections study",
 }
 
 

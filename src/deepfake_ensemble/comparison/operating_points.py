@@ -124,8 +124,8 @@ class OperatingPoint:
     """What a threshold does: the share of fakes found and of reals called fake with Wilson's intervals, the
     share of fakes among what is called fake (None if nothing is), accuracy, and the counts; what its calls
     are worth where fakes are rarer; where it was chosen for a false-positive rate, which one that lets
-    expect; and the share of fakes below which most of what it calls fake is real (None if no real image is called
-    fake)."""
+    expect; and the share of fakes below which most of what it calls fake is real (None if no real image is
+    called fake)."""
 
     threshold: float
     true_positive_rate: Interval

@@ -73,6 +73,8 @@ def _of_layer(layer: "keras.layers.Layer", shape: Any) -> int:
 
     if isinstance(layer, layers.DepthwiseConv2D):
         return prod(shape) * prod(layer.kernel_size)
+    if isinstance(layer, layers.SeparableConv2D):
+        return prod(shape[:2]) * (prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape))
     if isinstance(layer, layers.Conv2D):
         return prod(shape) * prod(layer.kernel.shape[:3])
     return prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
