@@ -1,14 +1,15 @@
 """What the networks do on a test set, from stored predictions alone."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
 from deepfake_ensemble.comparison.intervals import Figures, Interval, f1
 from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
 from deepfake_ensemble.comparison.sample import (
+    Sample,
     differences,
     intervals,
     resampled_p,
@@ -21,7 +22,7 @@ from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method, combine, weights
 from deepfake_ensemble.scoring.scores import Confusion
-from deepfake_ensemble.training.residual.settings import Run
+from deepfake_ensemble.training.residual.settings import ProfileRun, Recipe, Run, Runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +39,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Two runs next to each other by F1 on the same images: F1 of the first less the second's, and tests.
+class Pair:
+    """Two runs on the same images: F1 of the first less the second's, and tests.
 
     p_value: of the same F1, from the resamples, None where they all agree; p_holm: with Holm's correction for
-    all neighbours; mcnemar: of being right equally often, which is another question.
+    all pairs of its family; mcnemar: of being right equally often, which is another question.
     """
 
     first: str
@@ -51,6 +52,23 @@ class Neighbours:
     p_value: float | None
     p_holm: float | None
     mcnemar: CorrectedMcNemar
+
+
+@dataclass(frozen=True)
+class Association:
+    """Whether of two runs the one with the lower log loss has the higher F1.
+
+    Attributes:
+        pairs: of runs of which neither figure is the same.
+        agree: in how many of them it has.
+        tau: Kendall's (1945) of -log loss and F1, tau-b; None where either never varies.
+        p_value: of no association; None with it.
+    """
+
+    pairs: int
+    agree: int
+    tau: float | None
+    p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,9 @@ class RunComparison:
         intervals: by run, the highest F1 first.
         f1_at_equal_shares: what F1 would be if half of the images were fakes, by run.
         confusion: by run, in the same order.
-        neighbours: by their names with _vs_ between.
+        neighbours: by F1, by their names with _vs_ between.
+        contrasts: runs that differ in one thing alone, likewise.
+        loss_and_f1: of all runs.
         best: the run with the highest F1 on validation.
         validation: each run's metrics there.
         ensemble_weights: of the weighted average; empty where there is none.
@@ -83,7 +103,9 @@ class RunComparison:
     intervals: dict[str, Figures]
     f1_at_equal_shares: dict[str, Interval]
     confusion: dict[str, Confusion]
-    neighbours: dict[str, Neighbours]
+    neighbours: dict[str, Pair]
+    contrasts: dict[str, Pair]
+    loss_and_f1: Association
     best: str
     validation: dict[str, Metrics]
     ensemble_weights: dict[str, float]
@@ -105,6 +127,67 @@ def members(done: Collection[str], imagenet: Mapping[str, Run], random: Mapping[
         if name in done and run.connections == "kept" and run.recipe == "paper":
             chosen.setdefault(run.model, name)
     return list(chosen.values())
+
+
+def contrasted(
+    done: Sequence[str],
+    runs: Runs,
+    recipes: Mapping[str, Recipe],
+    extents: Mapping[str, ProfileRun],
+    depths: Sequence[str],
+) -> list[tuple[str, str]]:
+    """Return the pairs of runs that differ in one thing alone, so that its effect can be told.
+
+    That is: the depth, by one step, the deeper first; the connections, all of them first; the initial
+    weights, ImageNet's first; or the schedule of the learning rate. Both runs are trained for as many epochs
+    with the same stem.
+
+    Args:
+        done: the runs that have results.
+        runs: what they are.
+        recipes: how they are trained.
+        extents: how much of each the profile does.
+        depths: networks that differ by their depth, the shallowest first.
+    """
+
+    def things(name: str) -> tuple[str, str, str, str]:
+        run = runs.all[name]
+        return run.model, run.connections, runs.weights(name), run.recipe
+
+    def comes_first(a: str, b: str) -> bool:
+        one, other = things(a), things(b)
+        if extents[a] != extents[b] or sum(x != y for x, y in zip(one, other, strict=True)) != 1:
+            return False
+        if one[0] != other[0]:
+            return (other[0], one[0]) in pairwise(depths)
+        if one[1] != other[1]:
+            return one[1] == "kept"
+        if one[2] != other[2]:
+            return one[2] == "imagenet"
+        first, second = recipes[one[3]], recipes[other[3]]
+        alike = replace(second, schedule=first.schedule, warm_up=first.warm_up) == first
+        return alike and done.index(a) < done.index(b)
+
+    return [(a, b) for a, b in permutations(done, 2) if comes_first(a, b)]
+
+
+def association(loss: Sequence[float], f1: Sequence[float]) -> Association:
+    """Return whether lower losses go with higher F1.
+
+    Args:
+        loss: of each run.
+        f1: of the same runs.
+    """
+    from scipy.stats import kendalltau
+
+    signs = [
+        np.sign(loss[j] - loss[i]) * np.sign(f1[i] - f1[j]) for i, j in combinations(range(len(loss)), 2)
+    ]
+    agree, pairs = signs.count(1), signs.count(1) + signs.count(-1)
+    if len(set(loss)) < 2 or len(set(f1)) < 2:
+        return Association(pairs, agree, None, None)
+    found = kendalltau([-each for each in loss], f1)
+    return Association(pairs, agree, float(found.statistic), float(found.pvalue))
 
 
 def ensemble_weights(val: Aligned, of: Collection[str], settings: Settings) -> dict[str, float]:
@@ -162,11 +245,12 @@ def compared(
     *,
     shares: dict[str, float],
     left_out: dict[str, str],
+    contrasts: Sequence[tuple[str, str]],
 ) -> RunComparison:
-    """Return intervals and confusion matrices of all runs, and tests between neighbours.
+    """Return intervals and confusion matrices of all runs, and tests between neighbours and of contrasts.
 
     A neighbour is the run with the next lower F1 (the weighted average among them). Holm's correction is over
-    all of these pairs.
+    all neighbours, and apart from them over all contrasts.
 
     Args:
         test: predictions of the test set.
@@ -175,6 +259,7 @@ def compared(
         test_set: its name, for the resamples' own random numbers.
         shares: the weights of the average that is among the runs; empty where there is none.
         left_out: why runs are not there, by run.
+        contrasts: pairs of runs that are to be tested, too.
     """
     of_all = sample(
         test.labels,
@@ -186,10 +271,7 @@ def compared(
     )
     runs = of_all.detectors
     ranked = sorted(runs, key=lambda name: (-runs[name].counts.f1, name))
-    pairs = list(pairwise(ranked))
-    answers = [mcnemar(runs[a].right, runs[b].right) for a, b in pairs]
-    f1_p = [resampled_p(runs[a].resampled["f1"] - runs[b].resampled["f1"]) for a, b in pairs]
-    answers_holm, f1_holm = holm([answer.p_value for answer in answers]), holm(f1_p)
+    trained = [runs[name] for name in val.p_fake]
     return RunComparison(
         test_set=test_set,
         n=len(test.labels),
@@ -202,21 +284,32 @@ def compared(
             {name: f1(runs[name].counts, settings.confidence, reals_per_fake=1) for name in ranked}
         ),
         confusion={name: runs[name].counts for name in ranked},
-        neighbours=rounded(
-            {
-                f"{a}_vs_{b}": Neighbours(
-                    first=a,
-                    second=b,
-                    f1=differences(of_all, a, b, settings.confidence).f1,
-                    p_value=f1_p[i],
-                    p_holm=f1_holm[i],
-                    mcnemar=CorrectedMcNemar(**vars(answers[i]), p_holm=answers_holm[i]),
-                )
-                for i, (a, b) in enumerate(pairs)
-            }
+        neighbours=rounded(_tested(of_all, list(pairwise(ranked)), settings.confidence)),
+        contrasts=rounded(_tested(of_all, contrasts, settings.confidence)),
+        loss_and_f1=rounded(
+            association([float(run.losses.mean()) for run in trained], [run.counts.f1 for run in trained])
         ),
         best=best(val.labels, val.p_fake, settings.threshold),
         validation=scores(val, settings),
         ensemble_weights=shares,
         left_out=left_out,
     )
+
+
+def _tested(of: Sample, pairs: Sequence[tuple[str, str]], confidence: float) -> dict[str, Pair]:
+    """Return what tests say of pairs, with Holm's correction for all of them."""
+    runs = of.detectors
+    answers = [mcnemar(runs[a].right, runs[b].right) for a, b in pairs]
+    f1_p = [resampled_p(runs[a].resampled["f1"] - runs[b].resampled["f1"]) for a, b in pairs]
+    answers_holm, f1_holm = holm([answer.p_value for answer in answers]), holm(f1_p)
+    return {
+        f"{a}_vs_{b}": Pair(
+            first=a,
+            second=b,
+            f1=differences(of, a, b, confidence).f1,
+            p_value=f1_p[i],
+            p_holm=f1_holm[i],
+            mcnemar=CorrectedMcNemar(**vars(answers[i]), p_holm=answers_holm[i]),
+        )
+        for i, (a, b) in enumerate(pairs)
+    }

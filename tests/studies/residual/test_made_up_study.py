@@ -221,6 +221,20 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None
 
 
+def test_each_claim_of_the_paper_gets_a_verdict(home: Path) -> None:
+    text = html.unescape((home / "reports/report.html").read_text(encoding="utf-8"))
+    contrasts = read(home, "evaluation/official/comparison.json")["contrasts"]
+    assert list(contrasts) == [
+        "resnet18_random_vs_resnet18_random_plain",
+        "resnet152_random_vs_resnet152_random_constant",
+    ]
+    assert "That residual connections raise F1 is shown." in text
+    assert "That ImageNet weights raise F1 cannot be told from this run." in text
+    assert "That the deeper of two ResNets has the higher F1 cannot be told from this run." in text
+    # Both of these made-up losses fall to the end.
+    assert "That the schedule prevents overfitting is not shown." in text
+
+
 def test_the_look_of_mistakes_is_told_of_the_best_run_and_of_resnet152(home: Path) -> None:
     found = read(home, "mistakes.json")["runs"]
     compared = read(home, "evaluation/official/comparison.json")

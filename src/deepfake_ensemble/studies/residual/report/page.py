@@ -15,7 +15,7 @@ from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import TEST_SETS, run_title, title
 from deepfake_ensemble.studies.common.complexity import Cost
-from deepfake_ensemble.studies.residual.report import figures, look_of_mistakes, paper
+from deepfake_ensemble.studies.residual.report import claims, figures, look_of_mistakes, paper
 from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
@@ -34,6 +34,7 @@ def render(study: Study) -> str:
         sections=[
             Section("The networks", "networks.html", _networks(study)),
             Section("Without residual connections", "ablation.html", _ablation(study)),
+            claims.section(study),
             Section("Is it more than chance?", "tests.html"),
             Section("The schedule", "schedule.html", _schedule(study)),
             Section("Mistakes", "mistakes.html", _mistakes(study)),

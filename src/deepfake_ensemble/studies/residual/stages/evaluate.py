@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.training.residual.settings import Runs
+from deepfake_ensemble.studies.residual.report.paper import RESNETS
+from deepfake_ensemble.training.residual.settings import ProfileRun, Recipe, Runs
 
 
 def main(test_set: str, split: str) -> None:
     """Write metrics and comparison of all runs on the images of a split to `reports/evaluation/TEST_SET`."""
-    command.pin_processor(params.active_profile())
+    profile = params.active_profile()
+    command.pin_processor(profile)
     from deepfake_ensemble.archives import index
     from deepfake_ensemble.comparison import runs as evaluation
     from deepfake_ensemble.evaluation.predictions import read_split
@@ -37,8 +39,13 @@ def main(test_set: str, split: str) -> None:
     test = evaluation.with_paths(evaluation.with_ensemble(test, shares), asked)
     folder = Path("reports/evaluation") / test_set
     write_json(folder / "metrics.json", evaluation.scores(test, settings))
+    extents = params.read(f"{profile}.runs", dict[str, ProfileRun])
+    recipes = params.read("recipes", dict[str, Recipe])
+    contrasts = evaluation.contrasted(done, runs, recipes, extents, RESNETS)
     left_out = {run: reason for run, reason in empty.items() if reason is not None}
-    compared = evaluation.compared(test, val, settings, test_set, shares=shares, left_out=left_out)
+    compared = evaluation.compared(
+        test, val, settings, test_set, shares=shares, left_out=left_out, contrasts=contrasts
+    )
     write_json(folder / "comparison.json", compared)
 
 
