@@ -108,7 +108,7 @@ def test_the_figures_are_those_of_the_metrics_with_intervals_around_them(four):
         default = got["operating_points"][name]["default"]
         assert default["true_positive_rate"]["value"] == pytest.approx(want.recall, rel=1e-9)
     assert (got["n"], got["n_real"], got["n_fake"]) == (240, 120, 120)
-    assert got["notes"] == [] and is_plain(got)
+    assert got["unknown"] == {} and is_plain(got)
 
 
 def test_every_interval_holds_its_figure(four):
@@ -235,7 +235,7 @@ def test_all_right_all_wrong_and_all_alike_give_answers_without_nan():
     )
     got = compared(test, test)
     assert is_plain(got)
-    assert any(note.startswith("right: these images cannot tell") for note in got["notes"])
+    assert "right" in got["unknown"]["average_precision"]
     assert got["pairs"]["right_vs_wrong"]["delong"]["p_value"] is None
     assert "neither AUC varies" in got["pairs"]["right_vs_wrong"]["delong"]["reason"]
     assert got["pairs"]["right_vs_wrong"]["odds_ratio"]["reason"]

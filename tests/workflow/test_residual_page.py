@@ -66,7 +66,7 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     assert run[-3:] == ["110.2", "`0123456`, with changes", "3"]
     assert average[1:5] == ["–", "cpu", "–", "–"] and average[-5:] == ["0.5000", "0.6250", "–", "–", "–"]
     assert (
-        "is of ResNet18, random weights (0.750), CNN of Bird & Lotfi, random weights (0.250)"
+        "has as its members ResNet18, random weights (0.750), CNN of Bird & Lotfi, random weights (0.250)"
         in found["results"]
     )
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]

@@ -86,7 +86,8 @@ def test_a_section_opens_with_what_the_run_was(section: list[str]) -> None:
     )
     assert section[2] == (
         "On A processor, 2 cores, 7.8 GiB (Linux x86_64); Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1,"
-        " NumPy 2.4.6; seed 42, ensemble weights by accuracy; commit 0123456789ab."
+        " NumPy 2.4.6; seed 42, the ensemble's members weighted by their"
+        " shares of validation accuracy; commit 0123456789ab."
     )
 
 

@@ -33,7 +33,12 @@ from deepfake_ensemble.comparison.complementarity import (
     wrong_counts,
 )
 from deepfake_ensemble.comparison.drop import Drop, Subject, by_subject, drops
-from deepfake_ensemble.comparison.guessing import Guessing, against_guessing
+from deepfake_ensemble.comparison.guessing import (
+    ConstantAnswer,
+    Guessing,
+    against_guessing,
+    constant_answer,
+)
 from deepfake_ensemble.comparison.intervals import ByMetric, Figures, Interval, wilson
 from deepfake_ensemble.comparison.operating_points import (
     Gain,
@@ -280,7 +285,8 @@ class Comparison:
         confidence: of all intervals.
         power: with which a difference is to be found where there is one.
         resamples: behind what has no formula.
-        notes: what a reader should know of the figures.
+        constant: what is reached by saying the same of every image.
+        unknown: by metric, the detectors for which these images cannot tell how certain it is.
         members: by name.
         guessing_weight: of the members that may be guessing on validation, or do worse, together.
         members_certainty: the members' mean certainty, weighted.
@@ -309,7 +315,8 @@ class Comparison:
     confidence: float
     power: float
     resamples: int
-    notes: list[str]
+    constant: ConstantAnswer
+    unknown: dict[str, list[str]]
     members: dict[str, Member]
     guessing_weight: float
     members_certainty: float
@@ -430,7 +437,8 @@ def compare(
             confidence=confidence,
             power=settings.comparing.power,
             resamples=settings.comparing.resamples,
-            notes=_notes(figures),
+            constant=constant_answer(fakes, len(labels)),
+            unknown=_unknown(figures),
             members=members,
             guessing_weight=sum(of.weight for of in members.values() if of.validation.verdict != "better"),
             members_certainty=sum(of.weight * calibrations[name].certainty for name, of in members.items()),
@@ -529,20 +537,14 @@ def best_by(metric: Tested, of: Mapping[str, Metrics]) -> str:
     return max(of, key=lambda name: (sign * getattr(of[name], metric), -of[name].log_loss))
 
 
-def _notes(figures: Mapping[str, Figures]) -> list[str]:
-    notes = []
+def _unknown(figures: Mapping[str, Figures]) -> dict[str, list[str]]:
+    """Return by metric the detectors whose interval is not known: every resample gives the same."""
+    found: dict[str, list[str]] = {}
     for name, of in figures.items():
-        fixed = [
-            metric.replace("_", " ")
-            for metric, figure in vars(of).items()
-            if figure and figure.ci_low is None
-        ]
-        if fixed:
-            notes.append(
-                f"{name}: these images cannot tell how certain its {' and '.join(fixed)} "
-                f"{'is' if len(fixed) == 1 else 'are'}: every resample gives the same"
-            )
-    return notes
+        for metric, figure in vars(of).items():
+            if figure and figure.ci_low is None:
+                found.setdefault(metric, []).append(name)
+    return found
 
 
 def _pairs(of: Sample, members: Sequence[str], confidence: float) -> dict[str, PairTests]:

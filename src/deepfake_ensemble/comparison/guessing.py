@@ -14,6 +14,21 @@ Guess = Literal["better", "worse", "may be guessing"]
 
 
 @dataclass(frozen=True)
+class ConstantAnswer:
+    """What is reached by saying the same of every image: the accuracy of calling all what most of them are,
+    and the F1 of calling all fake."""
+
+    accuracy: float
+    f1: float
+
+
+def constant_answer(n_fake: int, n: int) -> ConstantAnswer:
+    """Return what a constant answer reaches on n images, n_fake of them fake."""
+    share = n_fake / n
+    return ConstantAnswer(max(share, 1 - share), 2 * share / (1 + share))
+
+
+@dataclass(frozen=True)
 class Guessing:
     """How a detector compares with one that calls images fake whatever they show.
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from deepfake_ensemble.comparison.comparison import Settings
+from deepfake_ensemble.comparison.guessing import ConstantAnswer, constant_answer
 from deepfake_ensemble.comparison.intervals import Figures
 from deepfake_ensemble.comparison.sample import Sample, differences, differences_between, intervals
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
@@ -58,6 +59,7 @@ class RobustnessFigures:
         threshold: an image is called fake from this P(fake) up.
         confidence: of all intervals.
         resamples: behind each of them.
+        constant: what is reached by saying the same of every image.
         conditions: by name.
         detectors: by detector and condition, CLEAN first.
         lost: clean less perturbed, by detector and condition.
@@ -69,6 +71,7 @@ class RobustnessFigures:
     threshold: float
     confidence: float
     resamples: int
+    constant: ConstantAnswer
     conditions: dict[str, Applied]
     detectors: dict[str, dict[str, Figures]]
     lost: dict[str, dict[str, Figures]]
@@ -150,6 +153,7 @@ def robustness(
             threshold=settings.threshold,
             confidence=confidence,
             resamples=settings.comparing.resamples,
+            constant=constant_answer(int(labels.sum()), len(labels)),
             conditions={it.name: Applied(it.kind, it.severity) for it in perturbed},
             detectors={
                 detector: {name: intervals(here, _under(detector, name), confidence) for name in under}

@@ -6,6 +6,7 @@ from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
+from deepfake_ensemble.comparison.guessing import ConstantAnswer, constant_answer
 from deepfake_ensemble.comparison.intervals import Figures, Interval, f1
 from deepfake_ensemble.comparison.paired import CorrectedMcNemar, holm, mcnemar
 from deepfake_ensemble.comparison.sample import (
@@ -82,6 +83,7 @@ class RunComparison:
         threshold: an image is called fake from this P(fake) up.
         confidence: of all intervals.
         resamples: behind each of them.
+        constant: what is reached by saying the same of every image.
         intervals: by run, the highest F1 first.
         f1_at_equal_shares: what F1 would be if half of the images were fakes, by run.
         confusion: by run, in the same order.
@@ -100,6 +102,7 @@ class RunComparison:
     threshold: float
     confidence: float
     resamples: int
+    constant: ConstantAnswer
     intervals: dict[str, Figures]
     f1_at_equal_shares: dict[str, Interval]
     confusion: dict[str, Confusion]
@@ -279,6 +282,7 @@ def compared(
         threshold=settings.threshold,
         confidence=settings.confidence,
         resamples=settings.resamples,
+        constant=rounded(constant_answer(int(test.labels.sum()), len(test.labels))),
         intervals=rounded({name: intervals(of_all, name, settings.confidence) for name in ranked}),
         f1_at_equal_shares=rounded(
             {name: f1(runs[name].counts, settings.confidence, reals_per_fake=1) for name in ranked}

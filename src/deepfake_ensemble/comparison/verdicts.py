@@ -48,6 +48,16 @@ def verdict(of: Contrast, confidence: float) -> Verdict:
     return "same" if of.p_value is None and of.gain.value == 0 else "unclear"
 
 
+Beside = Literal["more", "less", "not shown to be more"]
+
+
+def beside_constant(f1: Interval, constant: float) -> Beside:
+    """Return whether an F1 is more than what a constant answer reaches, by the interval of the former."""
+    if f1.ci_low is not None and f1.ci_low > constant:
+        return "more"
+    return "less" if f1.ci_high is not None and f1.ci_high < constant else "not shown to be more"
+
+
 Scaling = Literal["helps", "hurts", "unclear"]
 
 

@@ -22,8 +22,11 @@ from deepfake_ensemble.pages.titles import title
 # Stands for the colour of the text, which is dark on white paper and light on a dark screen.
 INK = "#010203"
 
+# Of the line of what is reached without looking, or without a difference.
+CONSTANT: dict[str, Any] = {"color": INK, "linewidth": 0.8, "alpha": 0.4}
+
 # Inches of a figure that stands beside another, and the width of one that stands alone.
-HALF = (3.9, 3.5)
+HALF = (3.9, 3.9)
 FULL = 8.0
 
 _STYLE: dict[Any, Any] = {
@@ -125,12 +128,55 @@ def svg(figure: Figure, name: str) -> str:
     # A hundredth of a point is finer than print, and hides last bits in which processors may differ. The
     # number after a bracket may scale letters and stays.
     text = re.sub(r"(?<![\d(])\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", text)
-    ids = dict.fromkeys(re.findall(r' id="([^"]+)"', text))
-    short = {old: f"{name}-{number}" for number, old in enumerate(ids)}
-    text = re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda found: found[1] + short[found[2]], text)
+    text = re.sub(r' d="([^"]+)"', lambda found: f' d="{_short(found[1])}"', text)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'(<use href="[^"]+") transform="translate\((\S+) 0\)"', r'\1 x="\2"', text)
+    for space in re.findall(r'<path id="([^"]+)" transform="scale\(0\.015625\)"/>', text):
+        text = re.sub(rf'<(path id|use href)="#?{space}"[^>]*/>\n?', "", text)
+    referred = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    short = {old: f"{name}-{number}" for number, old in enumerate(sorted(referred))}
+    text = re.sub(
+        r' id="([^"]+)"', lambda found: f' id="{short[found[1]]}"' if found[1] in short else "", text
+    )
+    text = re.sub(r'(href="|url\()#([^")]+)', lambda found: f"{found[1]}#{short[found[2]]}", text)
     width, height = (round(72 * inches) for inches in figure.get_size_inches())
     head = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
     return (head + text[text.index(">") + 1 :]).replace(INK, "currentColor").strip()
+
+
+def _short(path: str) -> str:
+    """Return a path's commands without spaces and zeros that say nothing."""
+    path = re.sub(r"(\.\d*?)0+(?=\s|$)", r"\1", path)
+    path = re.sub(r"\.(?=\s|$)", "", path)
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", path).strip()
+
+
+_GLYPH = re.compile(r'<path id="([^"]+)" (d="[^"]*" transform="scale\(0\.015625\)"/>)\n?')
+
+
+def with_shared_letters(page: str) -> str:
+    """Return a page whose figures draw each letter from one outline, at the start of its body: a half of a
+    figure would be outlines of letters that others have too.
+
+    Args:
+        page: with figures as `svg` returns them.
+    """
+    outlines: dict[str, str] = {}
+    letter = {
+        old: outlines.setdefault(outline, f"letter-{len(outlines)}") for old, outline in _GLYPH.findall(page)
+    }
+    if not outlines:
+        return page
+    page = re.sub(r"<defs>\n</defs>\n", "", _GLYPH.sub("", page))
+    page = re.sub(r'href="#([^"]+)"', lambda found: f'href="#{letter.get(found[1], found[1])}"', page)
+    shared = "".join(f'<path id="{name}" {outline}\n' for outline, name in outlines.items())
+    head = '<svg width="0" height="0" class="letters" aria-hidden="true"><defs>'
+    return page.replace("<body>\n", f"<body>\n{head}\n{shared}</defs></svg>\n", 1)
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
+    """Name the lines below the axes, where they cover none."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
 
 def line(

@@ -21,6 +21,7 @@ from PIL import Image
 
 from deepfake_ensemble.foundation.files import replacing_file
 from deepfake_ensemble.pages import numbers, titles
+from deepfake_ensemble.pages.drawing import with_shared_letters
 
 T = TypeVar("T")
 
@@ -86,7 +87,9 @@ def render(module: str, template: str, **shown: Any) -> str:
         template: its name there, or among those of all pages.
         shown: by the names that the template has for it.
     """
-    return _environment(module, html=template.endswith(".html")).get_template(template).render(shown)
+    html = template.endswith(".html")
+    text = _environment(module, html=html).get_template(template).render(shown)
+    return with_shared_letters(text) if html else text
 
 
 def write(path: Path, text: str) -> None:
@@ -114,9 +117,8 @@ def _environment(module: str, *, html: bool) -> Environment:
     }
     # Also by name, for macros and filters that are told how to show a figure.
     environment.globals |= _NUMBERS | {
-        "MEASURES": titles.MEASURES,
-        "METHODS": titles.METHODS,
-        "TEST_SETS": titles.TEST_SETS,
+        name: getattr(titles, name)
+        for name in ("AVERAGED", "AVERAGING", "FEATURES", "MEASURES", "METHODS", "TEST_SETS")
     }
     return environment
 

@@ -21,7 +21,7 @@ _TITLES = {
 
 # Runs of the second study that are not called by their network, and what the ends of the others' names mean.
 _RUNS = {
-    ENSEMBLE: "weighted average",
+    ENSEMBLE: "average of networks",
     "fast_15": "compact network, 15 minutes",
     "fast_60": "compact network, 60 minutes",
 }
@@ -33,8 +33,25 @@ _MARKS = {
     "constant": "constant learning rate",
 }
 
-# What people read for `ensemble.weighting`.
+# What people read for `ensemble.weighting`: of the weights, of the ensemble, and of what makes it.
 METHODS = {"accuracy": "validation accuracy", "uniform": "equal weights", "log_loss": "least log loss"}
+AVERAGED = {
+    "accuracy": "weighted by their shares of validation accuracy",
+    "uniform": "all of the same weight",
+    "log_loss": "with the weights of least log loss on validation",
+}
+AVERAGING = {
+    "accuracy": "weighted averaging",
+    "uniform": "equal-weight averaging",
+    "log_loss": "least-log-loss averaging",
+}
+
+# What people read for a trivial feature, and its unit.
+FEATURES = {
+    "file_size": ("file size", "bytes"),
+    "brightness": ("brightness", "mean grey level, 0 to 255"),
+    "sharpness": ("sharpness", "variance of the Laplacian, squared grey levels"),
+}
 
 # What is measured of the look of images, as `mistakes.measures` names it.
 MEASURES = {

@@ -20,8 +20,9 @@ CONTRIBUTING = Path("CONTRIBUTING.md")
 RUN = Path("docs/measurements/small.json")
 RESIDUAL = Path("residual/results.json")
 NOTE = """\
-Fake is the positive class, the threshold 0.5. The logistic regression sees only each image's file size,
-brightness and sharpness, cross-validated on the data set itself: how far one gets without seeing pictures."""
+Fake is the positive class, the threshold 0.5; half of the images are fake, so calling all of them fake has
+accuracy 0.500 and F1 0.667. The logistic regression sees only each image's file size, brightness and
+sharpness, cross-validated on the data set itself: how far one gets without seeing pictures."""
 
 
 def parts() -> dict[Path, dict[str, str]]:

@@ -89,7 +89,7 @@ def _results(results: Mapping[str, Any]) -> str:
         for profile, of in baselines.items()
     )
     averages = "".join(
-        f"\n\nThe weighted average of profile `{of['profile']}` is of "
+        f"\n\nThe average of networks of profile `{of['profile']}` has as its members "
         + ", ".join(f"{run_title(run)} ({weight:.3f})" for run, weight in of["weights"].items())
         + "."
         for of in results.get("averages", ())

@@ -13,10 +13,11 @@ from typing import Any
 from deepfake_ensemble.archives.audit_report import Baselines
 from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
 from deepfake_ensemble.comparison.robustness import PARTS
+from deepfake_ensemble.evaluation.weighting import Method
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
-from deepfake_ensemble.pages.titles import title
+from deepfake_ensemble.pages.titles import AVERAGED, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import as_markdown
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
@@ -65,18 +66,18 @@ def section(run: Mapping[str, Any], folder: Path) -> str:
         [
             measured.headline(run["profile"], run["params"]["profiles"][run["profile"]]),
             _made_with(run),
-            *(_figures(folder) if folder.is_dir() else ()),
+            *(_figures(folder, run["params"]["ensemble"]["weighting"]) if folder.is_dir() else ()),
             "Time and memory:",
             _costs(run["stages"]),
         ]
     )
 
 
-def _figures(folder: Path) -> Iterable[str]:
+def _figures(folder: Path, weighting: Method) -> Iterable[str]:
     reports = measured.read(folder)
     if reports is None:
         raise UserError(f"{folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
-    yield from _answer(folder, reports)
+    yield from _answer(folder, reports, weighting)
     yield measured.detectors(reports)
     yield from _remarks(reports)
     yield from _intervals(folder, reports)
@@ -92,18 +93,18 @@ def _made_with(run: Mapping[str, Any]) -> str:
     return (
         f"On {on}{', ' + machine['gpu'] if machine['gpu'] else ''} ({machine['system']}); Python"
         f" {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
-        f" {versions['numpy']}; seed {run['params']['seed']}, ensemble weights by"
-        f" {run['params']['ensemble']['weighting']}; commit {run['commit']}."
+        f" {versions['numpy']}; seed {run['params']['seed']}, the ensemble's"
+        f" members {AVERAGED[run['params']['ensemble']['weighting']]}; commit {run['commit']}."
     )
 
 
-def _answer(folder: Path, reports: Reports) -> Iterable[str]:
+def _answer(folder: Path, reports: Reports, weighting: Method) -> Iterable[str]:
     """Open with the report's own answer, if what it was built from was kept."""
     evaluations = [
         _compared(folder, name) for name in reports.metrics if (folder / f"comparison/{name}.json").exists()
     ]
     if evaluations:
-        yield as_markdown(evaluations)
+        yield as_markdown(evaluations, weighting)
         if (folder / CARD).exists():
             place = "../reports" if folder.name == "reports" else f"measurements/{folder.name}"
             yield f"The run's [model card]({place}/{CARD})."

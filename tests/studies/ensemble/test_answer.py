@@ -91,7 +91,7 @@ OUTCOMES = {
 
 def listed():
     """Return all sentences of all outcomes."""
-    parts = [f"# {name}\n\n{as_markdown(make())}" for name, make in OUTCOMES.items()]
+    parts = [f"# {name}\n\n{as_markdown(make(), 'accuracy')}" for name, make in OUTCOMES.items()]
     return "\n\n".join(parts).replace("\xa0", " ") + "\n"
 
 
@@ -120,9 +120,9 @@ def test_outcomes_have_the_verdicts_that_they_were_made_for(outcome, metric, wan
 
 
 def test_members_that_may_be_guessing_are_named_beside_their_weight():
-    failures = answered(OUTCOMES["hurts"]()).failures
+    failures = answered(OUTCOMES["hurts"](), "accuracy").failures
     assert list(failures) == ["cnn", "resnet50", "efficientnet_b4"]
-    text = as_markdown(OUTCOMES["hurts"]())
+    text = as_markdown(OUTCOMES["hurts"](), "accuracy")
     for name, of in failures.items():
         assert f"{100 * of.weight:.1f}\xa0% of the weight" in text, name
     assert "Together they hold 60.8" in text

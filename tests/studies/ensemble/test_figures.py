@@ -74,3 +74,39 @@ def test_looks_differ_in_colour_dashes_and_marker_and_do_not_depend_on_the_other
     for what in ("colour", "dashes", "marker"):
         assert len({str(getattr(style, what)) for style in five.values()}) == 6
     assert plot_styles(["xception", "ensemble"])["xception"] == five["xception"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        figures.roc,
+        figures.precision_recall,
+        figures.reliability,
+        figures.wrong_together,
+        figures.drop,
+        figures.weightings,
+    ],
+)
+def test_no_legend_lies_across_what_it_names(found, monkeypatch, draw):
+    (figure,) = kept(monkeypatch, lambda: draw(found.evaluations[1]))
+    (legend,) = figure.legends
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert axes.get_legend() is None
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+
+
+def test_a_reliability_plot_shows_how_many_images_each_bin_has(found, monkeypatch):
+    evaluation = found.evaluations[0]
+    (figure,) = kept(monkeypatch, lambda: figures.reliability(evaluation))
+    drawn = [line.get_ydata().tolist() for line in figure.axes[1].lines]
+    assert drawn == [[each.n for each in of.reliability] for of in evaluation.compared.calibration.values()]
+    assert all(sum(of) == evaluation.compared.n for of in drawn)
+
+
+def kept(monkeypatch, draw):
+    """Return the figures that a function draws, before they are SVG."""
+    found = []
+    monkeypatch.setattr(figures, "svg", lambda figure, name: found.append(figure) or "")
+    draw()
+    return found

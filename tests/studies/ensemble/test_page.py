@@ -18,7 +18,7 @@ from page_parser import Page, leaves
 
 FLIP = (np.zeros((4, 4, 3), np.uint8),) * 2
 # Digits that are part of a name.
-NAMES = ("ResNet50", "EfficientNet-B4", "F1", "figure 3.1", "figure 3.2")
+NAMES = ("ResNet50", "EfficientNet-B4", "F1", "figure 3.1", "figure 3.2", "0 to 255")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,64 @@ def test_links_lead_to_sections_and_no_identifier_occurs_twice(parsed):
     assert len(ids) == len(set(ids))
     hrefs = [attributes["href"] for tag, attributes in parsed.elements if tag == "a"]
     links = [href for href in hrefs if href.startswith("#")]
-    assert len(links) == 11 and {link.removeprefix("#") for link in links} <= set(ids)
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+
+
+def test_what_follows_the_answer_is_folded_below_headings(parsed):
+    tags = [tag for tag, _ in parsed.elements if tag in ("section", "details", "h2", "main", "nav")]
+    assert tags[:4] == ["main", "section", "details", "h2"] and "nav" not in tags
+    sections = [i for i, tag in enumerate(tags) if tag == "section"]
+    assert len(sections) == 12 and all(tags[i + 1 : i + 3] == ["details", "h2"] for i in sections)
+    assert not any("open" in attributes for tag, attributes in parsed.elements if tag == "details")
+
+
+def test_the_disclaimer_is_printed_once_as_a_banner(parsed, text):
+    assert text.count("say nothing about real deepfakes") == 1
+    assert [attributes for _, attributes in parsed.elements if attributes.get("class") == "banner"]
+
+
+def test_a_figure_draws_a_letter_by_the_page_s_one_outline_of_it(text):
+    outlines = re.findall(r'<path id="(letter-\d+)" d="([^"]+)"', text)
+    assert len(outlines) > 30 and len({outline for _, outline in outlines}) == len(outlines)
+    letters = set(re.findall(r'href="#(letter-\d+)"', text))
+    assert letters == {name for name, _ in outlines}
+    assert len(text) < 800_000 and text.count("scale(0.015625)") == len(outlines)
+
+
+def test_a_constant_answer_stands_beside_accuracies_and_f1(study, text, parsed):
+    constant = json.loads((study / "reports/comparison/internal.json").read_text(encoding="utf-8"))[
+        "constant"
+    ]
+    assert constant == {"accuracy": 0.5, "f1": 0.6666666667}
+    assert text.count('<th scope="row">a constant answer</th>') == 2
+    captions = re.findall(r"<caption><span>(.*?)</span>", text, re.DOTALL)
+    for about in ("Weightings on", "Ensembles of every subset", "Thresholds on", "From the internal test"):
+        (first, *_) = [caption for caption in captions if caption.startswith(about)]
+        assert "a constant answer: accuracy" in first, about
+    assert "; a constant answer has" in parsed.said
+
+
+def test_trivial_features_have_units(parsed):
+    for unit in ("file size (bytes)", "brightness (mean grey level", "sharpness (variance of the Laplacian"):
+        assert unit in parsed.said
+
+
+@pytest.mark.parametrize(
+    ("weighting", "headline", "ensemble"),
+    [
+        ("accuracy", "Weighted averaging of deepfake detectors", "weighted by their shares of validation"),
+        ("uniform", "Equal-weight averaging of deepfake detectors", "all of the same weight"),
+        ("log_loss", "Least-log-loss averaging of deepfake detectors", "with the weights of least log loss"),
+    ],
+)
+def test_the_page_and_the_card_say_how_the_ensemble_averages(study, weighting, headline, ensemble):
+    found = made_up.found(study)
+    found = replace(found, settings=replace(found.settings, weighting=weighting))
+    for said in (Page(page.render(found, FLIP)).said, model_card.render(found)):
+        averaging = headline.removesuffix(" of deepfake detectors").lower()
+        assert headline.lower() in said.lower() and ensemble in said and f", {averaging} " in said
+        assert (" weighted averaging" in said) == (weighting == "accuracy"), said
+        assert "weighted by uniform" not in said
 
 
 def test_the_page_shows_the_studys_figures_and_no_image_of_the_data(parsed, study):

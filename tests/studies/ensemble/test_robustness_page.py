@@ -37,14 +37,14 @@ def found():
 
 
 def test_every_figure_of_the_page_stands_in_the_json_beside_it(found):
-    page = Page(robustness_page.render(found, SETTINGS))
+    page = Page(robustness_page.render(found, SETTINGS, "small", 40))
     known = {float(leaf) for leaf in leaves(asdict(found)) if isinstance(leaf, int | float)} | {32.0, 75.0}
     assert len(page.figures) > 100
     assert {float(value) for value, _ in page.figures} <= known
 
 
 def test_the_page_says_what_each_condition_is(found):
-    words = Page(robustness_page.render(found, SETTINGS)).said
+    words = Page(robustness_page.render(found, SETTINGS, "small", 40)).said
     for told in (
         "JPEG of quality 50",
         "as they are",
@@ -56,12 +56,19 @@ def test_the_page_says_what_each_condition_is(found):
 
 
 def test_the_page_is_the_same_again_and_needs_nothing_from_outside(found):
-    text = robustness_page.render(found, SETTINGS)
-    assert text == robustness_page.render(found, SETTINGS)
+    text = robustness_page.render(found, SETTINGS, "small", 40)
+    assert text == robustness_page.render(found, SETTINGS, "small", 40)
     hrefs = {attributes["href"] for _, attributes in Page(text).elements if "href" in attributes}
     assert all(href == "report.html" or href.startswith("#") for href in hrefs)
 
 
-def test_a_profile_that_perturbs_nothing_says_so():
-    words = Page(robustness_page.render(NoImages(), SETTINGS)).said
-    assert "perturbs no images" in words
+def test_a_profile_that_perturbs_nothing_says_what_to_set():
+    words = Page(robustness_page.render(NoImages(), SETTINGS, "sample", 40)).said
+    assert "Profile sample perturbs no images" in words
+    assert "dvc exp run -S profiles.sample.perturbed_images=" in words
+
+
+def test_a_constant_answer_stands_beside_every_accuracy(found):
+    text = robustness_page.render(found, SETTINGS, "small", 40)
+    assert "a constant answer: accuracy " in Page(text).said
+    assert text.count("The grey line is a constant answer") == 2

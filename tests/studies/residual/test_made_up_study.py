@@ -216,6 +216,9 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     # The ablation in both readings: every connection, and one a stage.
     assert "ResNet152, 2: only one connection a stage removed" in text
     assert "Of each stage the first is removed from ResNet152, ImageNet weights" in text
+    assert text.count("of calling everything fake") == 2
+    assert text.count('<th scope="row">a constant answer</th>') == 1
+    assert text.count("; a constant answer: accuracy") == 3
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
     assert f'<data value="{f1!r}">' in text
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None

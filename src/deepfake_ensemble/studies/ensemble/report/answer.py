@@ -10,8 +10,8 @@ from deepfake_ensemble.comparison.comparison import Calibration, Member, Weighti
 from deepfake_ensemble.comparison.guessing import Guessing
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.comparison.paired import Tested
-from deepfake_ensemble.comparison.verdicts import Finding
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.comparison.verdicts import Finding, Verdict
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.pages.rendering import render
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 
@@ -22,6 +22,7 @@ class Answer:
 
     Attributes:
         evaluation: of the data set.
+        rival: the member that is the best on validation; None where it is not the same by every metric.
         accuracy: the ensemble's.
         guessing: whether it tells the classes apart there.
         question: by metric, against the member that is the best on validation.
@@ -35,6 +36,7 @@ class Answer:
     """
 
     evaluation: Evaluation
+    rival: str | None
     accuracy: Interval
     guessing: Guessing
     question: Mapping[Tested, Finding]
@@ -46,42 +48,63 @@ class Answer:
     calibration: Calibration
     members_certainty: float
 
+    @property
+    def question_by_verdict(self) -> dict[Verdict, list[Finding]]:
+        return by_verdict(self.question)
+
+    @property
+    def shares_by_verdict(self) -> dict[Verdict, list[Finding]]:
+        return by_verdict(self.shares or {})
+
 
 @dataclass(frozen=True)
 class Answers:
     """All that is said of the question.
 
     Attributes:
+        weighting: by which the ensemble averages.
         failures: members that may be guessing on validation, or do worse.
         weight_of_failures: what they count in the ensemble together.
         answers: the internal test's first.
     """
 
+    weighting: Method
     failures: Mapping[str, Member]
     weight_of_failures: float
     answers: Sequence[Answer]
 
 
-def answered(evaluations: Sequence[Evaluation]) -> Answers:
+def answered(evaluations: Sequence[Evaluation], weighting: Method) -> Answers:
     """Return what the evaluations say, of which the internal test comes first."""
     compared = evaluations[0].compared
     return Answers(
+        weighting=weighting,
         failures={name: of for name, of in compared.members.items() if of.validation.verdict != "better"},
         weight_of_failures=compared.guessing_weight,
         answers=[_answer(each) for each in evaluations],
     )
 
 
-def as_markdown(evaluations: Sequence[Evaluation]) -> str:
+def by_verdict(findings: Mapping[Tested, Finding]) -> dict[Verdict, list[Finding]]:
+    """Return findings of one verdict together, in their order."""
+    found: dict[Verdict, list[Finding]] = {}
+    for of in findings.values():
+        found.setdefault(of.verdict, []).append(of)
+    return found
+
+
+def as_markdown(evaluations: Sequence[Evaluation], weighting: Method) -> str:
     """Return the answers in Markdown."""
-    return render(__name__, "answer.md", answers=answered(evaluations)).strip()
+    return render(__name__, "answer.md", answers=answered(evaluations, weighting)).strip()
 
 
 def _answer(evaluation: Evaluation) -> Answer:
     compared = evaluation.compared
     studys = compared.weightings["accuracy"]
+    rivals = {of.contrast.second for of in compared.question.values()}
     return Answer(
         evaluation=evaluation,
+        rival=rivals.pop() if len(rivals) == 1 else None,
         accuracy=compared.detectors[ENSEMBLE].accuracy,
         guessing=compared.guessing[ENSEMBLE],
         question=compared.question,

@@ -4,12 +4,23 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from deepfake_ensemble.comparison.comparison import Subset, Weighting
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.pages.drawing import FULL, HALF, INK, empty, line, plot_styles, styled, svg
+from deepfake_ensemble.pages.drawing import (
+    CONSTANT,
+    FULL,
+    HALF,
+    INK,
+    empty,
+    legend_below,
+    line,
+    plot_styles,
+    styled,
+    svg,
+)
 from deepfake_ensemble.pages.titles import METHODS, title
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
 
@@ -21,7 +32,9 @@ def with_intervals(evaluation: Evaluation) -> str:
     """Draw accuracy and AUC of all detectors with their intervals."""
     with styled():
         figure, panels = empty(HALF[0] + 0.6, 2.4, ncols=2, sharey=True)
-        for axes, (metric, heading) in zip(panels, (("accuracy", "accuracy"), ("auc", "AUC")), strict=True):
+        known = {"accuracy": ("accuracy", evaluation.compared.constant.accuracy), "auc": ("AUC", 0.5)}
+        for axes, (metric, (heading, constant)) in zip(panels, known.items(), strict=True):
+            axes.axvline(constant, **CONSTANT)
             _forest(axes, {name: getattr(of, metric) for name, of in evaluation.compared.detectors.items()})
             axes.set_title(heading)
         return svg(figure, f"intervals-{evaluation.name}")
@@ -38,7 +51,7 @@ def leave_one_out_gain(evaluation: Evaluation) -> str:
         }
         figure, axes = empty(HALF[0], 2.2)
         _forest(axes, in_points)
-        axes.axvline(0, color=INK, linewidth=0.8, alpha=0.6)
+        axes.axvline(0, **CONSTANT)
         axes.set_xlabel("percentage points of accuracy")
         return svg(figure, f"members-{evaluation.name}")
 
@@ -66,11 +79,11 @@ def roc(evaluation: Evaluation) -> str:
     with styled():
         figure, axes = empty(*HALF)
         _unit_square(axes, "false-positive rate", "true-positive rate")
-        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
+        axes.plot([0, 1], [0, 1], **CONSTANT)
         for name, style in plot_styles(evaluation.detectors).items():
             of = evaluation.roc[name]
             line(axes, name, style, of["false_positive_rate"], of["true_positive_rate"])
-        axes.legend(loc="lower right")
+        legend_below(figure, axes)
         return svg(figure, f"roc-{evaluation.name}")
 
 
@@ -80,25 +93,29 @@ def precision_recall(evaluation: Evaluation) -> str:
         figure, axes = empty(*HALF)
         _unit_square(axes, "recall", "precision")
         fakes = evaluation.compared.n_fake / evaluation.compared.n
-        axes.plot([0, 1], [fakes, fakes], color=INK, linewidth=0.8, alpha=0.4)
+        axes.plot([0, 1], [fakes, fakes], **CONSTANT)
         for name, style in plot_styles(evaluation.detectors).items():
             of = evaluation.precision_recall[name]
             line(axes, name, style, of["recall"], of["precision"])
-        axes.legend(loc="lower left")
+        legend_below(figure, axes)
         return svg(figure, f"precision-recall-{evaluation.name}")
 
 
 def reliability(evaluation: Evaluation) -> str:
-    """Draw each detector's share of fakes over its mean P(fake), bin by bin."""
+    """Draw each detector's share of fakes over its mean P(fake), bin by bin, and each bin's images."""
     with styled():
-        figure, axes = empty(*HALF)
-        _unit_square(axes, "mean P(fake) of a bin", "share of fakes among its images")
-        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.4)
+        figure, (axes, below) = empty(HALF[0], 5.0, nrows=2, sharex=True, height_ratios=(3, 1.2))
+        _unit_square(axes, "", "share of fakes among its images")
+        axes.plot([0, 1], [0, 1], **CONSTANT)
         for name, style in plot_styles(evaluation.detectors).items():
             bins = evaluation.compared.calibration[name].reliability
-            shares = [each.share_fake.value for each in bins]
-            line(axes, name, style, [each.p_fake for each in bins], shares, marker=style.marker)
-        axes.legend(loc="upper left")
+            p_fake = [each.p_fake for each in bins]
+            line(axes, name, style, p_fake, [each.share_fake.value for each in bins], marker=style.marker)
+            line(below, name, style, p_fake, [each.n for each in bins], marker=style.marker)
+        below.set(yscale="log", xlabel="mean P(fake) of a bin", ylabel="images in it")
+        below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        below.yaxis.set_minor_formatter(NullFormatter())
+        legend_below(figure, axes)
         return svg(figure, f"reliability-{evaluation.name}")
 
 
@@ -151,7 +168,7 @@ def wrong_together(evaluation: Evaluation) -> str:
         axes.set(xlabel="models that get the image wrong", ylabel="images")
         axes.set_xticks(of_models)
         axes.grid(visible=False, axis="x")
-        axes.legend()
+        legend_below(figure, axes)
         return svg(figure, f"wrong-{evaluation.name}")
 
 
@@ -176,6 +193,7 @@ def subsets(evaluation: Evaluation) -> str:
                     below.plot([x], [y], color=style.colour, marker=style.marker, markersize=6)
                 else:
                     below.plot([x], [y], color=INK, marker=".", alpha=0.2)
+        above.axhline(evaluation.compared.constant.accuracy, **CONSTANT)
         above.set_ylabel("accuracy")
         above.tick_params(axis="x", length=0)
         _rows(below, [title(model) for model in models])
@@ -223,10 +241,11 @@ def drop(evaluation: Evaluation) -> str:
             x = [shift, 1 + shift]
             line(axes, name, style, x, value, marker=style.marker)
             axes.vlines(x, low, high, color=style.colour, linewidth=0.8)
+        axes.axhline(evaluation.compared.constant.accuracy, **CONSTANT)
         axes.set_xticks([0, 1], [title("internal"), title(evaluation.name)])
         axes.set(xlim=(-0.25, 1.25), ylabel="accuracy")
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="lower left")
+        legend_below(figure, axes)
         return svg(figure, f"drop-{evaluation.name}")
 
 
@@ -261,5 +280,5 @@ def learning(study: Study, curve: str) -> str:
         part, metric = ("validation", curve[4:]) if curve.startswith("val_") else ("training", curve)
         axes.set(xlabel="epoch", ylabel=f"{part} {metric}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        legend_below(figure, axes)
         return svg(figure, f"learning-{curve}")

@@ -65,7 +65,8 @@ def _models(axes: Axes, study: Study) -> None:
     _arrow(axes, (30.7, _VAL), (57.2, _VAL))
     _box(axes, (64, _VAL), (13, _HEIGHT), "weights")
     _arrow(axes, (64, _VAL + 2.2), (64, _TRAIN - 2.4))
-    _box(axes, (64, _TRAIN), (13, _HEIGHT), "weighted\naverage", _THICK)
+    average = "equal-weight\naverage" if study.settings.weighting == "uniform" else "weighted\naverage"
+    _box(axes, (64, _TRAIN), (13, _HEIGHT), average, _THICK)
 
 
 def _evaluation(axes: Axes) -> None:

@@ -8,7 +8,7 @@ from deepfake_ensemble.studies.ensemble.report.study import Study
 
 def render(study: Study) -> str:
     """Return the card as Markdown."""
-    answers = answered(study.evaluations)
+    answers = answered(study.evaluations, study.settings.weighting)
     return rendered(
         __name__,
         "model_card.md",

@@ -16,7 +16,7 @@ def render(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> s
         __name__,
         "report.html",
         study=study,
-        answers=answered(study.evaluations),
+        answers=answered(study.evaluations, study.settings.weighting),
         THRESHOLDS=THRESHOLDS,
         with_intervals=sections.with_intervals(study),
         sections=sections.sections(study, flip),

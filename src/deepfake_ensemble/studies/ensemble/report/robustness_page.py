@@ -7,12 +7,22 @@ from typing import Any
 from markupsafe import Markup
 
 from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, Applied, NoImages, RobustnessFigures
-from deepfake_ensemble.pages.drawing import FULL, HALF, empty, line, plot_styles, styled, svg
+from deepfake_ensemble.pages.drawing import (
+    CONSTANT,
+    FULL,
+    HALF,
+    empty,
+    legend_below,
+    line,
+    plot_styles,
+    styled,
+    svg,
+)
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.rendering import Figure, Section
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import title
-from deepfake_ensemble.perturbing.conditions import IMITATED, ImageFormat, Robustness
+from deepfake_ensemble.perturbing.conditions import IMITATED, ImageFormat, Robustness, conditions
 
 # What each kind is called, what its severity is, and what a condition of it is called.
 _KINDS = {
@@ -28,6 +38,10 @@ _KINDS = {
 }
 
 
+# Images that a page without any proposes to perturb.
+_TRIED = 100
+
+
 @dataclass(frozen=True)
 class AccuracyDropParts:
     """What a loss is made of: to which data set, in what format its images are, and the way there."""
@@ -37,11 +51,30 @@ class AccuracyDropParts:
     steps: Figure
 
 
-def render(found: RobustnessFigures | NoImages, settings: Robustness) -> str:
-    """Return the page, or one that says that the study is off."""
+def render(found: RobustnessFigures | NoImages, settings: Robustness, profile: str, test_images: int) -> str:
+    """Return the page, or one that says how to have it.
+
+    Args:
+        found: figures, or that there are none.
+        settings: the section `robustness`.
+        profile: the active one's name.
+        test_images: of the internal test.
+    """
     if isinstance(found, NoImages):
-        return rendered(__name__, "robustness.html", found=None, sections=[])
-    curves = "Accuracy of each detector, from images as they are (left) to the strongest perturbation."
+        return rendered(
+            __name__,
+            "robustness.html",
+            found=None,
+            profile=profile,
+            tried=min(_TRIED, test_images),
+            most=test_images,
+            conditions=len(conditions(settings)),
+            sections=[],
+        )
+    curves = (
+        "Accuracy of each detector, from images as they are (left) to the strongest perturbation. The grey"
+        " line is a constant answer."
+    )
     return rendered(
         __name__,
         "robustness.html",
@@ -68,7 +101,10 @@ def _told(condition: Applied) -> str:
 
 def _loss(found: RobustnessFigures, data_set: str, format: ImageFormat) -> Section:
     name = title(data_set)
-    steps = Figure(Markup(_steps(found, data_set)), f"Accuracy on the way from the internal test to {name}.")
+    steps = Figure(
+        Markup(_steps(found, data_set)),
+        f"Accuracy on the way from the internal test to {name}. The grey line is a constant answer.",
+    )
     view = AccuracyDropParts(data_set, format, steps)
     return Section(f"What the loss on {name} is made of", "robustness_loss.html", view)
 
@@ -85,6 +121,7 @@ def _curves(found: RobustnessFigures) -> str:
                 accuracies = [of[name].accuracy.value for name in (CLEAN, *steps)]
                 line(axes, detector, style, range(len(accuracies)), accuracies, marker=style.marker)
             _steps_of(axes, ["–", *(f"{severity:g}" for severity in steps.values())])
+            axes.axhline(found.constant.accuracy, **CONSTANT)
             axes.set(title=what, xlabel=unit)
         for row in panels:
             row[0].set_ylabel("accuracy")
@@ -104,8 +141,9 @@ def _steps(found: RobustnessFigures, data_set: str) -> str:
             accuracies.append(found.losses[data_set][detector].there.accuracy.value)
             line(axes, detector, style, range(len(accuracies)), accuracies, marker=style.marker)
         _steps_of(axes, [title("internal"), "its resolution", "its compression", title(data_set)])
+        axes.axhline(found.constant.accuracy, **CONSTANT)
         axes.set_ylabel("accuracy")
-        axes.legend(loc="best")
+        legend_below(drawn, axes)
         return svg(drawn, f"steps-{data_set}")
 
 

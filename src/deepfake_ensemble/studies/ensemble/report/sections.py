@@ -16,10 +16,13 @@ from deepfake_ensemble.studies.ensemble.report.implications import THRESHOLDS, i
 from deepfake_ensemble.studies.ensemble.report.method_figures import pipeline
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
 
+CONSTANT = "The grey line is a constant answer."
+
 
 def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> list[Section]:
     """Return all sections; `flip` are a face's pixels (size, size, 3) before and after the flip."""
     return [
+        Section("The answer in full", "in_full.html"),
         detectors(study),
         Section("Is it more than chance?", "tests.html"),
         members(study),
@@ -76,13 +79,16 @@ def members(study: Study) -> Section:
             study, figures.wrong_together, "How many images so many of the models get wrong, on {}."
         ),
         leave_one_out_gain=_of_each(
-            study, figures.leave_one_out_gain, "What each member adds to the others' ensemble on {}."
+            study,
+            figures.leave_one_out_gain,
+            "What each member adds to the others' ensemble on {}, with Tango's intervals.",
         ),
         subsets=_of_each(
             study,
             figures.subsets,
-            "Accuracy of the ensemble of every subset on {}: its members are marked below, and weighted by "
-            "their validation accuracy.",
+            "Accuracy of the ensemble of every subset on {}, with Wilson's intervals: its members are marked "
+            "below, and weighted by their validation accuracy, whatever the ensemble's weighting. "
+            + CONSTANT,
             wide=True,
         ),
     )
@@ -108,7 +114,9 @@ def calibration(study: Study) -> Section:
     """Reliability curves, the Brier score's parts, temperature scaling, and the surest images."""
     view = Probabilities(
         reliability=_of_each(
-            study, figures.reliability, "Reliability on {}. The grey line is perfect calibration."
+            study,
+            figures.reliability,
+            "Reliability on {}, and how many images each bin has. The grey line is perfect calibration.",
         ),
         answered=[percent(share, 2) for share in ANSWERED],
     )
@@ -151,11 +159,19 @@ def cross_data_set(study: Study) -> Section:
     """What is lost on other data sets, and on which of their subjects."""
     view = {
         each.name: [
-            *drawn([each], figures.drop, lambda of: f"Accuracy on the internal test and on {of.place}."),
+            *drawn(
+                [each],
+                figures.drop,
+                lambda of: (
+                    f"Accuracy on the internal test and on {of.place}, with Wilson's intervals. {CONSTANT}"
+                ),
+            ),
             *drawn(
                 [each] if any(of.detectors for of in each.drop.subjects.values()) else [],
                 figures.subjects,
-                lambda of: f"Accuracy on {of.place} by what the images show, with the ensemble's intervals.",
+                lambda of: (
+                    f"Accuracy on {of.place} by what the images show, the ensemble's with Wilson's intervals."
+                ),
             ),
         ]
         for each in study.evaluations
@@ -204,7 +220,7 @@ def with_intervals(study: Study) -> list[Figure]:
     return _of_each(
         study,
         figures.with_intervals,
-        "Accuracy and AUC of the members and their ensemble on {}, with intervals.",
+        "Accuracy with Wilson's intervals, AUC with DeLong's, on {}. The grey lines are a constant answer.",
     )
 
 

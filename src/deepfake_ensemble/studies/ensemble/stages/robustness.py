@@ -28,6 +28,7 @@ def main() -> None:
     )
     weights = weights_file.read(Path("reports/ensemble/weights.json"))
     predictions, reports = Path("predictions"), Path("reports")
+    test_images = len(read(predictions / next(iter(weights)) / "test.csv").labels)
     found: RobustnessFigures | NoImages = NoImages()
     if params.read(f"{profile}.perturbed_images", Annotated[int, Ge(0)]):
         found = robustness(
@@ -50,7 +51,8 @@ def main() -> None:
         reports / "robustness/metrics.json", summary(found) if isinstance(found, RobustnessFigures) else {}
     )
     write_json(reports / "robustness/figures.json", found)
-    write(reports / "robustness.html", robustness_page.render(found, settings))
+    page = robustness_page.render(found, settings, profile.rpartition(".")[2], test_images)
+    write(reports / "robustness.html", page)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from deepfake_ensemble.mistakes.contrasts import FIFTHS, Look
-from deepfake_ensemble.pages.drawing import FULL, HALF, INK, PlotStyle, empty, plot_styles, styled, svg
+from deepfake_ensemble.pages.drawing import (
+    FULL,
+    HALF,
+    INK,
+    PlotStyle,
+    empty,
+    legend_below,
+    plot_styles,
+    styled,
+    svg,
+)
 from deepfake_ensemble.pages.titles import MEASURES, run_title
 from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.training.residual.curves import Curves
@@ -26,23 +36,23 @@ def curves(name: str, found: Mapping[str, Curves], figure: str, label: str) -> s
         label: of the vertical axis.
     """
     with styled():
-        drawing, axes = empty(HALF[0] + 0.6, 2.8)
+        drawing, axes = empty(HALF[0] + 0.6, 3.2)
         for run, style in plot_styles(list(found)).items():
             _line(axes, run, style, found[run].batch, getattr(found[run], figure))
         axes.set(xlabel="batch", ylabel=label)
-        axes.legend()
+        legend_below(drawing, axes, columns=1)
         return svg(drawing, name)
 
 
 def learning_curves(name: str, run: str, of: Curves) -> str:
     """Draw a run's loss on training and on validation over the batches."""
     with styled():
-        drawing, axes = empty(HALF[0] + 0.6, 2.8)
+        drawing, axes = empty(HALF[0] + 0.6, 3.2)
         drawn = plot_styles(["training", "validation"])
         for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
             _line(axes, part, drawn[part], of.batch, getattr(of, figure))
         axes.set(xlabel="batch", ylabel="loss", title=run_title(run))
-        axes.legend()
+        legend_below(drawing, axes, columns=1)
         return svg(drawing, name)
 
 

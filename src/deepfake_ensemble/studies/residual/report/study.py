@@ -8,6 +8,7 @@ from typing import Any
 from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.archives.splitting import Contents
 from deepfake_ensemble.comparison.runs import RunComparison
+from deepfake_ensemble.comparison.verdicts import Beside, beside_constant
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
@@ -69,6 +70,14 @@ class Study:
     def best(self) -> str:
         """The run with the highest F1 on validation."""
         return self.official.best
+
+    @property
+    def beside_constant(self) -> dict[str, Beside]:
+        """Whether the best run's F1 is more than a constant answer's, by test set."""
+        return {
+            name: beside_constant(of.intervals[self.best].f1, of.constant.f1)
+            for name, of in self.comparison.items()
+        }
 
     def has_results(self, run: str) -> bool:
         """Return whether a run has results."""

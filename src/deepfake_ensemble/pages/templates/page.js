@@ -15,3 +15,23 @@ for (const button of document.querySelectorAll("thead button")) {
     body.append(...rows.map(([, row]) => row));
   });
 }
+
+// What is folded opens where a link leads into it, and is printed whole.
+function reveal() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  const own = target.querySelector(":scope > details");
+  for (let it = own ?? target; it; it = it.parentElement) if (it.tagName === "DETAILS") it.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", reveal);
+reveal();
+
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const it of opened) it.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const it of opened) it.open = false;
+});
