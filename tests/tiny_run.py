@@ -1,5 +1,6 @@
 """The whole pipeline, run small in a clone, and an experiment on it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ class Experiment:
 def run(folder: Path) -> Run:
     """Run the pipeline for all four detectors: one epoch, 32 pixels."""
     there, store = clone(folder / "clone"), folder / "store"
-    there.git("switch", "--quiet", "--force-create", "main")  # whatever branch the project is on
+    shutil.rmtree(there / ".git")  # DVC looks at every commit, and the project has hundreds
+    there.git("init", "--quiet", "--initial-branch", "main")
+    there.commit("The project")
     there.set_params(TINY)
     there.dvc("remote", "add", "--quiet", "--default", "store", str(store))
     log = there.dvc("repro", environment={"PYTHONPROFILEIMPORTTIME": "1"})

@@ -37,7 +37,7 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     """
     there, server = whole_run.clone, tmp_path_factory.mktemp("server") / "git"
     there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
-    there.git("remote", "set-url", "origin", str(server))  # it was cloned from the project
+    there.git("remote", "add", "origin", str(server))
     there.git("push", "--quiet", "origin", "main")
     as_shown(SEND, there, store=whole_run.store, NAME=lower_rate.name)
     as_shown(RELEASE, there)
