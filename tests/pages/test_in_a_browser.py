@@ -57,7 +57,7 @@ def test_a_narrow_screen_scrolls_tables_and_not_the_page(opened):
 
 def test_the_first_screen_has_the_answer_and_sections_are_folded(opened):
     page = opened(1280)
-    for paragraph in page.locator(".answer").all():
+    for paragraph in page.locator("header .answer").all():
         box = paragraph.bounding_box()
         assert box["y"] + box["height"] < 900
     assert page.evaluate("document.documentElement.scrollHeight") < 3000
