@@ -25,6 +25,7 @@ NETWORKS = {
     "train",
     "predict",
     "assemble",
+    "costs",
     "perturb",
     "explain",
     "export",

@@ -35,6 +35,7 @@ TOLD = "tracking"
 READ_FOR_NAMES = {
     ("curves", "models"),
     ("curves", "runs.all"),
+    ("costs", "models"),
     ("weigh", "models"),
     ("predict", "data_sets"),
     ("predict_finetuned", "data_sets"),
@@ -53,7 +54,6 @@ SPARE = {
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "folder kaggle local published zipped",
     "mistakes": "contrasts measures page settings",
-    "pages": "drawing",
     "perturbing": "perturbations",
     "portable": "assembling classifier feature_distance graph graph_digest metadata out_of_distribution"
     " parity settings summary",

@@ -2,14 +2,15 @@
 
 import gc
 from pathlib import Path
+from typing import Any
 
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 
 
 def main() -> None:
+    """Write what each detector and all of them together cost to `reports/costs.json`."""
     command.pin_processor(params.active_profile())
-    from deepfake_ensemble.evaluation import weights_file
     from deepfake_ensemble.evaluation.rounding import rounded
     from deepfake_ensemble.foundation.files import write_json
     from deepfake_ensemble.models import session
@@ -18,7 +19,7 @@ def main() -> None:
 
     session.start(seed=0)  # nothing is random here
     found = {}
-    for name in weights_file.read(Path("reports/ensemble/weights.json")):
+    for name in params.read("models", dict[str, Any]):
         file = Path("models") / f"{name}.keras"
         model = saved.load(file)
         found[name] = Cost(model.count_params(), multiply_adds(model), file.stat().st_size)
