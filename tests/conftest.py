@@ -1,10 +1,14 @@
 """Lies here so that pytest puts this folder on the path: tests in subfolders import the servers by name."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import study as made_up
+from deepfake_ensemble.foundation.errors import UserError
 
 pytest_plugins = ["errors_page"]
 
@@ -16,6 +20,19 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     made_up.make(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Playwright's Chromium. No requirement installs it: where it is not, what needs it is skipped."""
+    from deepfake_ensemble.workflow.screenshots import chromium
+
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium())
+        except UserError as missing:
+            pytest.skip(str(missing))
+        yield browser
 
 
 # Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.

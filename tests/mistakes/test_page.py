@@ -21,7 +21,7 @@ def test_only_those_that_may_be_shown_are_and_each_once():
 
 
 def test_every_row_says_what_it_is_and_every_picture_is_inside_the_page():
-    shown = [page.Shown(f"test/REAL/{i}.jpg", i / 4, Image.new("RGB", (32, 32))) for i in range(3)]
+    shown = [page.MeasuredImage(f"test/REAL/{i}.jpg", i / 4, Image.new("RGB", (32, 32))) for i in range(3)]
     rows = [page.Row("Real, called fake: wrong", 7, shown), page.Row("Real, called real: right", 0, [])]
     text = page.render({"resnet18_random": {"saturation": rows}})
     found = Page(text)

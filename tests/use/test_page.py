@@ -16,9 +16,6 @@ from deepfake_ensemble.sample import photographs
 from pictures import encoded, picture
 from serving import served
 
-pytest.importorskip("playwright.sync_api")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 CASES = Path(__file__).parent / "cases"
 PAGE = Path(__file__).parents[2] / "src/deepfake_ensemble/use/page"
 
@@ -38,16 +35,6 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     model_file.write(folder / "models/ensemble.onnx")
     with served(folder) as (address, _):
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The page of `dvc plots` is drawn without the internet, by scripts of the environment."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from clones import ROOT, Clone
 from deepfake_ensemble.workflow import vega
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 ELSEWHERE = '<script src="https://example.org/vega.js"></script>'
 PLOT = """
 <div id="plot"><script>
@@ -30,11 +28,8 @@ def test_what_dvc_plots_writes_is_not_committed(study: Path) -> None:
     assert Clone(study).git("check-ignore", "dvc_plots/index.html").strip() == "dvc_plots/index.html"
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 @pytest.mark.parametrize("folder", ["dvc_plots", "residual/dvc_plots"])
-def test_a_plot_is_drawn_and_no_other_host_asked(tmp_path, monkeypatch, folder):
-    from playwright.sync_api import sync_playwright
-
+def test_a_plot_is_drawn_and_no_other_host_asked(browser, tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     vega.SCRIPTS.parent.mkdir()
     vega.main()
@@ -44,13 +39,10 @@ def test_a_plot_is_drawn_and_no_other_host_asked(tmp_path, monkeypatch, folder):
     for name, text in (("refresh_tag", ""), ("scripts", ELSEWHERE), ("plot_divs", PLOT)):
         template = template.replace(f"{{{name}}}", text)
     file.write_text(template, encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page, asked = browser.new_page(), set()
-        page.on("request", lambda request: asked.add(request.url.partition(":")[0]))
-        page.goto(file.as_uri())
-        page.wait_for_selector("#plot canvas, #plot svg")
-        browser.close()
+    page, asked = browser.new_page(), set()
+    page.on("request", lambda request: asked.add(request.url.partition(":")[0]))
+    page.goto(file.as_uri())
+    page.wait_for_selector("#plot canvas, #plot svg")
     assert asked == {"file"}
 
 

@@ -18,7 +18,7 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True)
-class Contrast:
+class MeasureContrast:
     """One measure of images of one class, of those that are got wrong beside those that are got right.
 
     Attributes:
@@ -49,7 +49,7 @@ class Group:
 
     images: int
     wrong: int
-    contrasts: dict[str, Contrast]
+    contrasts: dict[str, MeasureContrast]
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,16 @@ def look(
     )
 
 
-def _contrast(values: NDArray[np.float64], wrong: NDArray[np.bool_], confidence: float) -> Contrast:
+def _contrast(values: NDArray[np.float64], wrong: NDArray[np.bool_], confidence: float) -> MeasureContrast:
     from scipy.stats import mannwhitneyu
 
     of_right, of_wrong = values[~wrong], values[wrong]
     right_median, wrong_median = (float(np.median(of)) if len(of) else None for of in (of_right, of_wrong))
     if not len(of_right) or not len(of_wrong):
-        return Contrast(right_median, wrong_median, None, None, None)
+        return MeasureContrast(right_median, wrong_median, None, None, None)
     more = interval(placements(wrong.astype(np.int64), values), confidence)
     p_value = float(mannwhitneyu(of_wrong, of_right).pvalue) if np.ptp(values) else 1.0
-    return Contrast(right_median, wrong_median, more, p_value, None)
+    return MeasureContrast(right_median, wrong_median, more, p_value, None)
 
 
 def _by_fifth(values: NDArray[np.float64], wrong: NDArray[np.bool_], confidence: float) -> list[Interval]:

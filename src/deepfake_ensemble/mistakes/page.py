@@ -15,7 +15,7 @@ _SIDE = 64  # pixels of a picture on the page
 
 
 @dataclass(frozen=True)
-class Shown:
+class MeasuredImage:
     """An image of a gallery: where it lies in its archive, its measure, and what it looks like."""
 
     path: str
@@ -35,7 +35,7 @@ class Row:
 
     kind: str
     images: int
-    shown: Sequence[Shown]
+    shown: Sequence[MeasuredImage]
 
 
 def evenly(values: NDArray[np.float64], which: NDArray[np.bool_], count: int) -> list[int]:

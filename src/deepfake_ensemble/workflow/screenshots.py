@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,24 @@ def of_page(browser: Any, picture: Path) -> None:
             server.terminate()
 
 
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Start the Chromium of this machine, and end it.
+
+    Raises:
+        UserError: if there is none; it is no Python package.
+    """
+    installed = shutil.which("chromium") or shutil.which("google-chrome")
+    if installed is None:
+        raise UserError("chromium: not found; install it, or Google Chrome")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 def main() -> None:
     """Write the pictures.
 
@@ -59,17 +79,10 @@ def main() -> None:
     for file in (REPORT, MODEL):
         if not file.exists():
             raise UserError(f"{file}: missing; `make repro` makes it")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise UserError("chromium: not found; install it to take screenshots")
-    from playwright.sync_api import sync_playwright
-
     PICTURES.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         of_report(browser, PICTURES / "report.png")
         of_page(browser, PICTURES / "page.png")
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.mistakes.contrasts import Contrast, Group, Look, Looks
+from deepfake_ensemble.mistakes.contrasts import Group, Look, Looks, MeasureContrast
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.studies.residual.report.look_of_mistakes import answers
 
@@ -20,7 +20,7 @@ def looks(**found: tuple[float, float] | None) -> Looks:
             area = found.get(f"{kind}_{measure}")
             value, p = area or (None, None)
             interval = None if value is None else Interval(value, value - 0.1, value + 0.1)
-            contrasts[measure] = Contrast(1.0, 2.0, interval, p, p)
+            contrasts[measure] = MeasureContrast(1.0, 2.0, interval, p, p)
         return Group(100, 50, contrasts)
 
     classes = {kind: group(kind) for kind in ("real", "fake")}

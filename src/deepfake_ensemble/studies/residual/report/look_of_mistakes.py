@@ -6,7 +6,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from deepfake_ensemble.mistakes.contrasts import Contrast, Group, Look, Looks
+from deepfake_ensemble.mistakes.contrasts import Group, Look, Looks, MeasureContrast
 from deepfake_ensemble.pages.rendering import Figure, Section
 from deepfake_ensemble.studies.residual.report import figures, paper
 from deepfake_ensemble.studies.residual.report.study import Study
@@ -23,7 +23,7 @@ class Part:
 
     kind: str
     more: bool
-    contrast: Contrast
+    contrast: MeasureContrast
     said: Said
 
 
@@ -102,7 +102,7 @@ def answers(looks: Looks, run: str) -> list[Answer]:
     ]
 
 
-def _said(contrast: Contrast, more: bool, alpha: float) -> Said:
+def _said(contrast: MeasureContrast, more: bool, alpha: float) -> Said:
     if contrast.wrong_has_more is None or contrast.p_holm is None:
         return "cannot be told"
     if contrast.p_holm >= alpha:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.studies.residual.shown import shown
+from deepfake_ensemble.studies.residual.examined_runs import examined_runs
 from deepfake_ensemble.training.residual.settings import Runs
 
 KINDS = {
@@ -45,7 +45,7 @@ def main() -> None:
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to look at")
     val = read_split(done, "val")
-    runs = shown(model_choice.best(val.labels, val.p_fake, threshold), done)
+    runs = examined_runs(model_choice.best(val.labels, val.p_fake, threshold), done)
 
     images = PackedImages(Path("data/packed/internal/test"))
     test = read_split(runs, "test", images.paths)
@@ -66,7 +66,7 @@ def main() -> None:
                 kind,
                 int((which := (test.labels == is_fake) & (wrong[run] == is_wrong)).sum()),
                 [
-                    page.Shown(test.paths[at], float(values[at]), decode(images[at]))
+                    page.MeasuredImage(test.paths[at], float(values[at]), decode(images[at]))
                     for at in page.evenly(values, which, settings.shown)
                 ],
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
-from deepfake_ensemble.studies.residual.shown import shown
+from deepfake_ensemble.studies.residual.examined_runs import examined_runs
 from deepfake_ensemble.training.residual.settings import Runs
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to show")
     val = read_split(done, "val")
-    runs = shown(model_choice.best(val.labels, val.p_fake, threshold), done)
+    runs = examined_runs(model_choice.best(val.labels, val.p_fake, threshold), done)
 
     images = PackedImages(Path("data/packed/internal/test"))
     test = read_split(runs, "test", images.paths)

@@ -6,6 +6,6 @@ from collections.abc import Sequence
 _RESNET152 = ("resnet152_imagenet", "resnet152_random")
 
 
-def shown(best: str, done: Sequence[str]) -> list[str]:
+def examined_runs(best: str, done: Sequence[str]) -> list[str]:
     """Return the best run, and ResNet152 from either kind of initial weights where it was done."""
     return list(dict.fromkeys([best, *(run for run in _RESNET152 if run in done)]))
