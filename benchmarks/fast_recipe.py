@@ -64,7 +64,7 @@ def built_as(run: Any, section: Any, size: int, stem: Any, batch_norm_momentum: 
     built = network.build(run.model, model, own, image_size=size, stem=stem)
     if batch_norm_momentum is not None:
         detector.set_batch_norm_momentum(built, batch_norm_momentum)
-    return network.connected(built, run.connections)
+    return network.with_connections(built, run.connections)
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def main() -> None:
         threads=settled.readers,
     )
     validation = BatchReader(val, size, interpolation, settled.readers)
-    predictor = Predictor(network.mean_over(built, recipe.mean_over))
+    predictor = Predictor(network.with_test_time_augmentation(built, recipe.mean_over))
     step = fitting.Step(built, recipe, jit_compile=False)
     batches = reader.batches(recipe.batch_size, whole["seed"], 0, 0)
     last = min(asked.batches or plan.batches, plan.batches)
@@ -131,7 +131,7 @@ def main() -> None:
             recipe.warm_up,
             recipe.schedule,
         )
-        step.take(next(batches), rate)
+        step.train_on_batch(next(batches), rate)
         if (batch + 1) % every == 0 or batch + 1 == last:
             loss = step.mean_loss()  # waits for the step
             trained += time.monotonic() - start

@@ -83,14 +83,14 @@ def measured(name: str, size: int, steps: tuple[int, int], setting: Setting, com
     pin(cpu_isa="native")
     import tensorflow as tf
 
-    from deepfake_ensemble.training.shared.steps import pools_by_maximum
+    from deepfake_ensemble.training.shared.steps import has_max_pooling
 
     if not setting.repeatable:
         tf.config.experimental.enable_op_determinism = lambda: None
     adaptation = replace(started(setting.precision), jit_compile=setting.jit_compile)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     training = Training(name, size, adaptation)
-    if setting.jit_compile and pools_by_maximum(training.model):
+    if setting.jit_compile and has_max_pooling(training.model):
         raise NotImplementedError("XLA has no repeatable gradient of its max pooling")
     first, *_ = training.steps(max(steps[0], 1))
     weights = hashlib.sha256()

@@ -47,7 +47,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     batch = (images[:TRAINING_BATCH], labels[:TRAINING_BATCH])
 
     def train() -> None:
-        step.take(batch, 1e-5)
+        step.train_on_batch(batch, 1e-5)
         step.mean_loss()  # waits for the step
 
     return {

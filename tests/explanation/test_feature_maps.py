@@ -24,7 +24,7 @@ def built(name: str, stem: Stem) -> "keras.Model":
 
 @pytest.mark.parametrize("connections", ["kept", "removed"])
 def test_of_a_resnet_the_maps_are_after_stem_pooling_and_each_stage(connections: Connections) -> None:
-    whole = network.connected(built("resnet50", "imagenet"), connections)
+    whole = network.with_connections(built("resnet50", "imagenet"), connections)
     as_loaded = type(whole).from_config(whole.get_config())
     maps = feature_maps.feature_maps(as_loaded, IMAGE, channels=4)
     assert [of.layer for of in maps] == [
@@ -55,7 +55,9 @@ def test_the_first_map_is_of_colours_in_the_order_that_the_network_wants(mean_ov
     own = architecture.find("vgg16").network(frozen_layers=0)
     detector = network.build("vgg16", native, own, image_size=32, stem="imagenet")
     backbone = detector.get_layer("backbone")
-    first, *_ = feature_maps.feature_maps(network.mean_over(detector, mean_over), IMAGE, channels=32)
+    first, *_ = feature_maps.feature_maps(
+        network.with_test_time_augmentation(detector, mean_over), IMAGE, channels=32
+    )
     blue_first = IMAGE[None, ..., ::-1].astype(np.float32) - np.float32([103.939, 116.779, 123.68])
     layer = backbone.get_layer(first.layer)
     expected = np.asarray(keras.Model(backbone.inputs[0], layer.output)(blue_first))[0]

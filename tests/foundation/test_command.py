@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from deepfake_ensemble.foundation.command import only_one
+from deepfake_ensemble.foundation.command import exclusive
 from deepfake_ensemble.foundation.errors import UserError
 
 AT_IT = """
 import time
-from deepfake_ensemble.foundation.command import only_one
-with only_one("train@cnn"):
+from deepfake_ensemble.foundation.command import exclusive
+with exclusive("train@cnn"):
     print("at it", flush=True)
     time.sleep(600)
 """
@@ -33,7 +33,7 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproces
 
 
 def test_a_stage_that_is_running_is_not_run_beside_itself(other: subprocess.Popen) -> None:
-    with pytest.raises(UserError) as caught, only_one("train@cnn"):
+    with pytest.raises(UserError) as caught, exclusive("train@cnn"):
         pass
     assert str(caught.value) == (
         f"process {other.pid} is still running this stage, without DVC: wait for it, or end it"
@@ -42,7 +42,7 @@ def test_a_stage_that_is_running_is_not_run_beside_itself(other: subprocess.Pope
 
 
 def test_another_stage_may_run(other: subprocess.Popen) -> None:
-    with only_one("train@resnet50"):
+    with exclusive("train@resnet50"):
         pass
 
 
@@ -50,7 +50,7 @@ def test_a_killed_process_blocks_nothing(other: subprocess.Popen) -> None:
     other.kill()
     other.wait()
     for _ in range(2):
-        with only_one("train@cnn"):
+        with exclusive("train@cnn"):
             pass
 
 

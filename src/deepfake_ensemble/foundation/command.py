@@ -37,7 +37,7 @@ def run(main: Callable[..., None]) -> NoReturn:
     # Colab's and Jupyter's own lies in their packages: Matplotlib could not even be imported with it.
     os.environ["MPLBACKEND"] = "svg"
     try:
-        with only_one(stage):
+        with exclusive(stage):
             main(**arguments)
     except UserError as error:
         sys.exit(f"{stage}: {error}")
@@ -64,7 +64,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def only_one(stage: str) -> Iterator[None]:
+def exclusive(stage: str) -> Iterator[None]:
     """Keep a second process from the same stage, whose results it would overwrite.
 
     DVC sees to that while it lives; killed, it leaves the stage it started running on its own.

@@ -15,7 +15,7 @@ def leave_out(folder: Path, reason: str) -> None:
         write_json(partial / LEFT_OUT, {"reason": reason})
 
 
-def why_empty(folder: Path) -> str | None:
+def reason_left_out(folder: Path) -> str | None:
     """Return why there are no results in `folder`; None if there are.
 
     Raises:

@@ -65,7 +65,7 @@ def write(path: Path, paths: Sequence[str], labels: NDArray[np.int64], p_fake: N
     write_csv(path, ("path", "label", "p_fake"), rows)
 
 
-def note_scored(profile: str, run: str, digest: str) -> None:
+def record_test_evaluation(profile: str, run: str, digest: str) -> None:
     """Note that a run's model, of the training with this digest, was shown the test images (once more).
 
     The less often that is done, the more their scores are worth.
@@ -80,7 +80,7 @@ def note_scored(profile: str, run: str, digest: str) -> None:
         file.write(f"{profile}\t{run}\t{digest}\n")
 
 
-def scored(profile: str, run: str) -> list[str]:
+def evaluated_on_test(profile: str, run: str) -> list[str]:
     """Return the digests of a run's models that were shown the test images here, each once."""
     lines = SCORED.read_text(encoding="utf-8").splitlines() if SCORED.exists() else []
     start = f"{profile}\t{run}\t"

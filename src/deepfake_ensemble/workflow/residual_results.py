@@ -22,8 +22,8 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
-from deepfake_ensemble.inference.left_out import why_empty
-from deepfake_ensemble.inference.predictor import scored
+from deepfake_ensemble.inference.left_out import reason_left_out
+from deepfake_ensemble.inference.predictor import evaluated_on_test
 from deepfake_ensemble.training.residual.settings import MEASURED, ProfileRun, Runs
 from deepfake_ensemble.workflow.machine import commit, machine
 
@@ -49,7 +49,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
     here = machine()
     entries = []
     for name, run in runs.all.items():
-        if why_empty(Path("models/trained") / name) is not None:
+        if reason_left_out(Path("models/trained") / name) is not None:
             continue
         timed = _timed(name)
         if timed is None:
@@ -79,7 +79,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "cores": here["cores"],
                 "machine": here,
                 "commit": commit(apart_from=FREE),
-                "scored": scored(profile.rpartition(".")[2], name),
+                "scored": evaluated_on_test(profile.rpartition(".")[2], name),
             }
         )
     return entries

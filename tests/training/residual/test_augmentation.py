@@ -18,9 +18,9 @@ from deepfake_ensemble.training.residual.augmentation import (
     RATIO,
     AugmentedReader,
     crop,
+    crop_draws,
     cut_mix_boxes,
     cut_mixed,
-    random_numbers,
     random_transforms,
     transformed,
 )
@@ -56,7 +56,7 @@ def taken(of: AugmentedReader, batches: int, epoch: int = 0, batch: int = 0, see
 
 
 def test_crops_have_the_areas_and_ratios_that_were_asked_for() -> None:
-    drawn = random_numbers(2000, seed=3, epoch=0)
+    drawn = crop_draws(2000, seed=3, epoch=0)
     boxes = np.array([crop((320, 320), (0.2, 0.8), each) for each in drawn])
     across, down = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= 320).all()
@@ -85,7 +85,7 @@ def test_a_batch_s_pixels_follow_from_seed_epoch_and_image(images: PackedImages)
     assert not any(np.array_equal(a, b) for (a, _), (b, _) in zip(first, other_seed, strict=True))
     # The same image gets the same crop in whatever batch, by however many threads, it is read.
     visited = order.permutation(COUNT, 1, 0)
-    boxes = random_numbers(COUNT, 1, 0)
+    boxes = crop_draws(COUNT, 1, 0)
     mirrored = order.flips(COUNT, 1, 0)
     for row, position in enumerate(visited[:5]):
         image = Image.open(io.BytesIO(images[int(position)]))
@@ -198,7 +198,7 @@ def test_images_are_turned_before_they_are_cut(images: PackedImages) -> None:
 
 def test_another_numpy_gives_the_same_crops_turns_and_cuts() -> None:
     # As test_order.py has it of the order and of mirroring: other values would be other trained weights.
-    drawn = random_numbers(1000, 42, 3)
+    drawn = crop_draws(1000, 42, 3)
     assert hashlib.sha256(drawn.astype("<f8").tobytes()).hexdigest()[:16] == "e1abd72ef4cb9bfb"
     eight = [TRANSFORMS["square"].index(turn) for turn in random_transforms(16, 42, 0, "square")]
     assert eight == [5, 4, 0, 5, 5, 4, 3, 5, 4, 7, 1, 3, 4, 3, 0, 4]

@@ -167,16 +167,16 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
     packed: Path, whole: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     taken = 0
-    step = fitting.Step.take
+    step = fitting.Step.train_on_batch
 
-    def take(self: Any, batch: Any, rate: float) -> None:
+    def train_on_batch(self: Any, batch: Any, rate: float) -> None:
         nonlocal taken
         taken += 1
         if taken == at:
             os.kill(os.getpid(), signal.SIGTERM)
         step(self, batch, rate)
 
-    monkeypatch.setattr(fitting.Step, "take", take)
+    monkeypatch.setattr(fitting.Step, "train_on_batch", train_on_batch)
     with pytest.raises(KeyboardInterrupt):
         fit(packed, tmp_path)
     model, curves, _, _ = fit(packed, tmp_path)
@@ -193,15 +193,15 @@ def test_killed_after_a_save_it_ends_with_the_same_bytes(
     its = recipe(**changes)
     expected = whole if its == recipe() else fit(packed, tmp_path / "whole", its=its)
     # What a kill leaves is what was saved last, so an error that nothing holds back stands for it.
-    step, taken = fitting.Step.take, []
+    step, taken = fitting.Step.train_on_batch, []
 
-    def take(self: Any, batch: Any, rate: float) -> None:
+    def train_on_batch(self: Any, batch: Any, rate: float) -> None:
         taken.append(rate)
         if len(taken) == 15:
             raise MemoryError
         step(self, batch, rate)
 
-    monkeypatch.setattr(fitting.Step, "take", take)
+    monkeypatch.setattr(fitting.Step, "train_on_batch", train_on_batch)
     with pytest.raises(MemoryError):
         fit(packed, tmp_path, its=its, save_every=0)
     model, curves, _, _ = fit(packed, tmp_path, its=its)
@@ -237,7 +237,7 @@ def test_a_finished_training_that_was_not_discarded_is_not_repeated(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, curves, *_ = fit(packed, tmp_path)
-    monkeypatch.setattr(fitting.Step, "take", None)
+    monkeypatch.setattr(fitting.Step, "train_on_batch", None)
     again, same, *_ = fit(packed, tmp_path)
     assert same == curves
     for one, other in zip(again.get_weights(), model.get_weights(), strict=True):

@@ -54,19 +54,19 @@ def test_a_small_stem_costs_what_its_maps_are_larger() -> None:
 
 def test_without_connections_a_detector_keeps_scaling_and_head() -> None:
     whole = built("resnet18")
-    plain = network.connected(whole, "removed")
+    plain = network.with_connections(whole, "removed")
     assert [layer.name for layer in plain.layers] == [layer.name for layer in whole.layers]
     assert plain.get_layer("p_fake") is whole.get_layer("p_fake")
     assert plain.name == "resnet18"
     assert complexity.cost(plain, "small").all < complexity.cost(whole, "small").all
     assert not np.allclose(np.asarray(plain(IMAGES)), np.asarray(whole(IMAGES)))
-    assert network.connected(whole, "kept") is whole
+    assert network.with_connections(whole, "kept") is whole
 
 
 @pytest.mark.parametrize("symmetry", ["mirror", "rectangle", "square"])
 def test_the_mean_over_turns_is_that_of_the_turned_images(symmetry: Any) -> None:
     model = built("bird_lotfi")
-    mean = network.mean_over(model, symmetry)
+    mean = network.with_test_time_augmentation(model, symmetry)
     answers = [
         np.asarray(model(np.stack([transformed(i, turn) for i in IMAGES]))) for turn in TRANSFORMS[symmetry]
     ]
@@ -76,4 +76,4 @@ def test_the_mean_over_turns_is_that_of_the_turned_images(symmetry: Any) -> None
 
 
 def test_a_mean_over_nothing_is_the_model_itself() -> None:
-    assert network.mean_over(built("bird_lotfi"), "none") is built("bird_lotfi")
+    assert network.with_test_time_augmentation(built("bird_lotfi"), "none") is built("bird_lotfi")

@@ -32,9 +32,9 @@ def whole(name: str) -> Any:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_block_has_one_connection_and_every_stage_loses_one(name: str) -> None:
     assert surgery.residual_connections(whole(name)) == BLOCKS[name]
-    without = surgery.connected(whole(name), "removed")
+    without = surgery.with_connections(whole(name), "removed")
     assert surgery.residual_connections(without) == 0
-    one_a_stage = surgery.connected(whole(name), "one_a_stage_removed")
+    one_a_stage = surgery.with_connections(whole(name), "one_a_stage_removed")
     assert surgery.residual_connections(one_a_stage) == BLOCKS[name] - 4
 
 
@@ -43,7 +43,7 @@ def test_every_block_has_one_connection_and_every_stage_loses_one(name: str) -> 
 def test_nothing_but_additions_and_projections_is_gone_and_no_weight_is_changed(
     name: str, connections: Any
 ) -> None:
-    ablated = surgery.connected(whole(name), connections)
+    ablated = surgery.with_connections(whole(name), connections)
     kept = {layer.name: layer for layer in ablated.layers if layer.weights}
     lost = {layer.name for layer in whole(name).layers} - {layer.name for layer in ablated.layers}
     removed = {n for n in lost if n.endswith("_add")}
@@ -61,7 +61,7 @@ def test_nothing_but_additions_and_projections_is_gone_and_no_weight_is_changed(
 
 @each
 def test_an_addition_gives_what_comes_out_of_its_block(name: str) -> None:
-    ablated = surgery.connected(whole(name), "removed")
+    ablated = surgery.with_connections(whole(name), "removed")
     last = {"resnet18": "conv2_block1_2_bn", "resnet50": "conv2_block1_3_bn"}[name]
     # Up to the first addition both are the same network; the activation after it sees the branch alone.
     expected = np.maximum(np.asarray(_up_to(ablated, last)(IMAGES)), 0)
@@ -87,7 +87,7 @@ def _up_to(model: Any, name: str) -> Any:
 @each_ablation
 def test_with_the_additions_put_back_the_outputs_are_the_original_s(name: str, connections: Any) -> None:
     before = np.asarray(whole(name)(IMAGES))
-    ablated = surgery.connected(whole(name), connections)
+    ablated = surgery.with_connections(whole(name), connections)
     assert not np.allclose(np.asarray(ablated(IMAGES)), before)
     again = _with_additions(ablated, whole(name))
     assert surgery.residual_connections(again) == BLOCKS[name]
@@ -121,7 +121,7 @@ def _with_additions(ablated: Any, original: Any) -> Any:
 
 def test_a_network_with_a_small_stem_loses_its_connections_too() -> None:
     small = surgery.with_small_stem(whole("resnet18"))
-    ablated = surgery.connected(small, "removed")
+    ablated = surgery.with_connections(small, "removed")
     assert surgery.residual_connections(ablated) == 0
     assert ablated.get_layer("conv1_conv") is small.get_layer("conv1_conv")
 
@@ -129,4 +129,4 @@ def test_a_network_with_a_small_stem_loses_its_connections_too() -> None:
 def test_a_network_without_connections_is_refused() -> None:
     vgg = architecture.find("vgg16").backbone(32, architecture.FineTuned(frozen_layers=0), None)
     with pytest.raises(UserError, match="has no residual connections"):
-        surgery.connected(vgg, "removed")
+        surgery.with_connections(vgg, "removed")

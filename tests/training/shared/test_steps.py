@@ -112,5 +112,5 @@ def test_xla_is_left_out_where_it_has_no_repeatable_gradient(capsys: pytest.Capt
 
 
 def test_max_pooling_is_found_within_models() -> None:
-    assert steps.pools_by_maximum(with_max_pooling())
-    assert not steps.pools_by_maximum(small())
+    assert steps.has_max_pooling(with_max_pooling())
+    assert not steps.has_max_pooling(small())

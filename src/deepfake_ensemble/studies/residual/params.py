@@ -97,8 +97,8 @@ def included_runs(whole: Params, profile: Profile) -> list[str]:
     """Return the runs that a profile does."""
     return [
         run
-        for run, extent in profile.runs.items()
-        if why_left_out(whole.runs.weights(run), extent, profile.imagenet) is None
+        for run, profile_run in profile.runs.items()
+        if why_left_out(whole.runs.weights(run), profile_run, profile.imagenet) is None
     ]
 
 

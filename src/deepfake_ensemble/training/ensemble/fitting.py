@@ -117,7 +117,7 @@ class _Training:
             f"lower models.{detector.name}.learning_rate, or set precision: float32 if it is mixed"
         )
 
-    def place(self, step: int) -> str:
+    def position(self, step: int) -> str:
         epochs, steps_after = divmod(step, self._per_epoch)
         if steps_after:
             return f"epoch {epochs + 1} of {self._recipe.epochs}, step {steps_after}"
@@ -141,12 +141,12 @@ class _Training:
             yield from self._train.epoch(self._recipe.batch_size, self._seed, epoch, first_step)
             epoch, first_step = epoch + 1, 0
 
-    def take(self, batch: Batch, step: int) -> Mapping[str, float]:
+    def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
         # To ask for the figures waits for the step.
         self._figures = {name: float(value) for name, value in self._train_step(batch).items()}
         return self._figures
 
-    def trained(self, step: int) -> Mapping[str, float]:
+    def training_figures(self, step: int) -> Mapping[str, float]:
         return self._figures
 
     def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:

@@ -32,7 +32,7 @@ Sides = tuple[int, int]  # width and height
 Box = tuple[int, int, int, int]  # left, upper, right, lower
 
 
-def random_numbers(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
+def crop_draws(count: int, seed: int, epoch: int) -> NDArray[np.float64]:
     """Return what decides the crops of an epoch.
 
     Args:
@@ -215,7 +215,7 @@ class AugmentedReader:
     def _changes(self, seed: int, epoch: int) -> Callable[[int], NDArray[np.uint8]]:
         """Return what an epoch makes of an image, by its position in the split."""
         transforms = random_transforms(len(self), seed, epoch, self._symmetry)
-        drawn = None if self._scale is None else random_numbers(len(self), seed, epoch)
+        drawn = None if self._scale is None else crop_draws(len(self), seed, epoch)
 
         def change(position: int) -> NDArray[np.uint8]:
             pixels = self._decoded[position]

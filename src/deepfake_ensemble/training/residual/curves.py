@@ -67,7 +67,7 @@ def read(folder: Path) -> Curves | None:
     Raises:
         UserError: if the folder is missing or damaged.
     """
-    if results_folder.why_empty(folder) is not None:
+    if results_folder.reason_left_out(folder) is not None:
         return None
     return read_result(folder / FILE, Curves)
 

@@ -102,7 +102,7 @@ class Step:
 
         self._take = steps.compiled(take, detector, jit_compile=jit_compile)
 
-    def take(self, batch: Batch, learning_rate: float) -> None:
+    def train_on_batch(self, batch: Batch, learning_rate: float) -> None:
         """Compute a batch's gradient, and change the weights where it is the last one of an update."""
         self._rate.assign(learning_rate)
         self._take(batch)
@@ -137,7 +137,7 @@ class _Training:
         )
         self._predictor = Predictor(self.model)
 
-    def place(self, step: int) -> str:
+    def position(self, step: int) -> str:
         return f"batch {step} of {self._plan.batches}"
 
     def evaluated_after(self, evaluation: int) -> int:
@@ -155,12 +155,12 @@ class _Training:
         epoch, batch = divmod(step, batches_in(len(self._train), batch_size))
         return self._train.batches(batch_size, self._seed, epoch, batch)
 
-    def take(self, batch: Batch, step: int) -> Mapping[str, float]:
+    def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
         # Batches that fill no update at the very end change nothing but running averages.
-        self._step.take(batch, self._rate(step))
+        self._step.train_on_batch(batch, self._rate(step))
         return {}
 
-    def trained(self, step: int) -> Mapping[str, float]:
+    def training_figures(self, step: int) -> Mapping[str, float]:
         return {"learning_rate": self._rate(step), "loss": self._step.mean_loss()}
 
     def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:

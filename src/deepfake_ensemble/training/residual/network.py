@@ -47,11 +47,11 @@ def build(
     )
 
 
-def connected(whole: "keras.Model", connections: Connections) -> "keras.Model":
+def with_connections(whole: "keras.Model", connections: Connections) -> "keras.Model":
     """Return a detector with its residual connections, or without; its weights stay the ones that it has."""
     if connections == "kept":
         return whole
-    return _with_backbone(whole, surgery.connected(whole.get_layer("backbone"), connections))
+    return _with_backbone(whole, surgery.with_connections(whole.get_layer("backbone"), connections))
 
 
 def _with_backbone(whole: "keras.Model", backbone: "keras.Model") -> "keras.Model":
@@ -67,7 +67,7 @@ def _with_backbone(whole: "keras.Model", backbone: "keras.Model") -> "keras.Mode
     )
 
 
-def mean_over(trained: "keras.Model", symmetry: Symmetry) -> "keras.Model":
+def with_test_time_augmentation(trained: "keras.Model", symmetry: Symmetry) -> "keras.Model":
     """Return a model whose answer is the mean of another's over the turns of an image."""
     import keras
 

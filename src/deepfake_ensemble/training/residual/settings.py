@@ -154,14 +154,14 @@ class ProfileTraining:
     jit_compile: bool
 
 
-def why_left_out(weights: InitialWeights, extent: ProfileRun, imagenet: bool) -> str | None:
+def why_left_out(weights: InitialWeights, profile_run: ProfileRun, imagenet: bool) -> str | None:
     """Return why a profile leaves a run out; None if it does not.
 
     Args:
         weights: what the run starts from.
-        extent: how much of it the profile does.
+        profile_run: how much of it the profile does.
         imagenet: whether the profile fetches ImageNet weights.
     """
     if weights == "imagenet" and not imagenet:
         return "it starts from ImageNet weights, which this profile does not fetch"
-    return "this profile leaves it out" if extent.epochs == 0 else None
+    return "this profile leaves it out" if profile_run.epochs == 0 else None

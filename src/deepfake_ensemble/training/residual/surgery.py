@@ -21,7 +21,7 @@ _STEM_REST = ("conv1_pad", "pool1_pad", "pool1_pool", "stem_conv_pad")
 Call = Callable[..., Any]
 
 
-def connected(backbone: "keras.Model", connections: Connections) -> "keras.Model":
+def with_connections(backbone: "keras.Model", connections: Connections) -> "keras.Model":
     """Return a residual network in which additions take the residual branch alone, all of them or some.
 
     What then leads nowhere is no longer part of the network: the additions, and the projections of their

@@ -37,7 +37,7 @@ class Training(Protocol):
     when_out_of_memory: str
     when_not_finite: str
 
-    def place(self, step: int) -> str:
+    def position(self, step: int) -> str:
         """Return how people call the end of a step."""
 
     def evaluated_after(self, evaluation: int) -> int:
@@ -52,10 +52,10 @@ class Training(Protocol):
     def batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the steps after `step`, without end."""
 
-    def take(self, batch: Batch, step: int) -> Mapping[str, float]:
+    def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
         """Take a step; return its figures, or nothing where they need not be waited for."""
 
-    def trained(self, step: int) -> Mapping[str, float]:
+    def training_figures(self, step: int) -> Mapping[str, float]:
         """Return the figures of the steps since the evaluation before."""
 
     def evaluate(self, watched: Watch) -> Mapping[str, float]:
@@ -85,7 +85,7 @@ def run(training: Training, checkpoint: Checkpoint, follow: Follow) -> Curves:
 
     progress = checkpoint.load(training.state)
     if progress.step:
-        after = training.place(progress.step)
+        after = training.position(progress.step)
         print(f"{training.model.name}: goes on with an interrupted training, after {after}", flush=True)
     batches = training.batches(progress.step)
     try:
@@ -119,17 +119,17 @@ class _Loop:
     def train(self, batches: Iterator[Batch], progress: Progress, end: int) -> Progress:
         """Take all steps up to `end`, after which an evaluation comes."""
         training = self.training
-        label = f"{training.model.name}, {training.place(end)}"
+        label = f"{training.model.name}, {training.position(end)}"
         with terminal_progress(label, end - progress.step) as advance:
             for step in range(progress.step + 1, end + 1):
-                _finite(training, training.take(next(batches), step), step)
+                _finite(training, training.train_on_batch(next(batches), step), step)
                 progress = replace(progress, step=step)
                 advance(1)
                 if step < end and (self.asked_to_stop() or self.checkpoint.is_overdue()):
                     self.checkpoint.save(training.state, progress)
                     if self.asked_to_stop():
                         raise KeyboardInterrupt
-        return progress.followed_by(_finite(training, training.trained(end), end))
+        return progress.followed_by(_finite(training, training.training_figures(end), end))
 
     def evaluate(self, progress: Progress) -> Progress:
         """Evaluate the model, and hold its weights where they are the best so far."""
@@ -145,7 +145,7 @@ class _Loop:
             self.checkpoint.update_best(training.model.variables)
         latest = {name: values[-1] for name, values in progress.curves.items()}
         shown = ", ".join(f"{name} {value:.4g}" for name, value in latest.items())
-        print(f"{training.place(progress.step)}: {shown}{', the best so far' if best else ''}", flush=True)
+        print(f"{training.position(progress.step)}: {shown}{', the best so far' if best else ''}", flush=True)
         self.follow(progress.step, latest)
         return progress
 
@@ -164,7 +164,7 @@ def _finite(training: Training, figures: Mapping[str, float], step: int) -> Mapp
     """Return the figures; end a training that can only waste time, whose best weights would hide that."""
     for name, value in figures.items():
         if not math.isfinite(value):
-            what = f"the {name.replace('val_', 'validation ')} became {value} in {training.place(step)}"
+            what = f"the {name.replace('val_', 'validation ')} became {value} in {training.position(step)}"
             raise UserError(f"{training.model.name}: {what}: {training.when_not_finite}")
     return figures
 

@@ -32,7 +32,7 @@ def compiled(
     """
     import tensorflow as tf
 
-    if jit_compile and pools_by_maximum(model):
+    if jit_compile and has_max_pooling(model):
         print(f"{model.name}: not compiled by XLA, whose max pooling has no repeatable gradient", flush=True)
         jit_compile = False
     size = model.input_shape[1]
@@ -41,12 +41,12 @@ def compiled(
     return lambda batch: graph(*tensors(batch))
 
 
-def pools_by_maximum(model: "keras.Model") -> bool:
+def has_max_pooling(model: "keras.Model") -> bool:
     """Tell whether max pooling is among the layers of `model`, or of a model within it."""
     import keras
 
     return any(
-        pools_by_maximum(layer)
+        has_max_pooling(layer)
         if isinstance(layer, keras.Model)
         else isinstance(layer, keras.layers.MaxPooling2D)
         for layer in model.layers

@@ -12,18 +12,19 @@ from deepfake_ensemble.models import saved
 
 
 def main(name: str) -> None:
+    """Write `predictions/NAME`: a table of each split, and the fingerprint of the model that made them."""
     profile = params.active_profile()
     processor = command.pin_processor(profile)
     folder, run = Path("predictions") / name, Path("models/trained") / name
     # The first study keeps a model as a file, the second a run as a folder, which may say why it is empty.
     model = run / "model.keras" if run.is_dir() else Path("models") / f"{name}.keras"
-    if run.is_dir() and (reason := left_out.why_empty(run)):
+    if run.is_dir() and (reason := left_out.reason_left_out(run)):
         left_out.leave_out(folder, reason)
         return
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
     from deepfake_ensemble.foundation.fingerprint import fingerprint
     from deepfake_ensemble.foundation.progress import count_progress
-    from deepfake_ensemble.inference.predictor import Predictor, note_scored, write
+    from deepfake_ensemble.inference.predictor import Predictor, record_test_evaluation, write
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
@@ -52,7 +53,7 @@ def main(name: str) -> None:
             write(partial / f"{split}.csv", images.paths, images.labels, p_fake)
         account = fingerprint(used, [model, *packed.values()])
         write_json(partial / "fingerprint.json", account)
-    note_scored(profile.rpartition(".")[2], name, account["data"][model.as_posix()])
+    record_test_evaluation(profile.rpartition(".")[2], name, account["data"][model.as_posix()])
 
 
 if __name__ == "__main__":

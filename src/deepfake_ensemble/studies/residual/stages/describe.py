@@ -33,7 +33,7 @@ def main() -> None:
                 f"models.{run.model}.network", model.network, architecture.find(run.model).network
             )
             whole = network.build(run.model, model, own, image_size=size, stem=stem)
-            built = network.connected(whole, run.connections)
+            built = network.with_connections(whole, run.connections)
             costs[shape] = complexity.cost(built, stem)
         found[name] = costs[shape]
     write_json(Path("reports/networks.json"), complexity.Networks(size, found))

@@ -31,7 +31,7 @@ def main(test_set: str, split: str) -> None:
         seed=comparison.seed,
         weighting=params.read("ensemble.weighting", Method),
     )
-    empty = {run: results_folder.why_empty(Path("predictions") / run) for run in runs.all}
+    empty = {run: results_folder.reason_left_out(Path("predictions") / run) for run in runs.all}
     done = [run for run, reason in empty.items() if reason is None]
     test, val = (read_split(done, split) for split in ("test", "val"))
     shares = evaluation.ensemble_weights(val, evaluation.members(done, runs.imagenet, runs.random), settings)

@@ -41,7 +41,7 @@ def main() -> None:
     confidence = params.read("comparison", ComparisonParams).confidence
     layout = LAYOUTS[params.read("data_sets.internal.layout", str)]
     folders = {run: Path("predictions") / run for run in params.read("runs", Runs).all}
-    done = [run for run, folder in folders.items() if results_folder.why_empty(folder) is None]
+    done = [run for run, folder in folders.items() if results_folder.reason_left_out(folder) is None]
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to look at")
     val = read_split(done, "val")

@@ -35,7 +35,7 @@ def main() -> None:
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
     predictions = {run: Path("predictions") / run for run in params.read("runs", Runs).all}
-    done = [run for run, folder in predictions.items() if results_folder.why_empty(folder) is None]
+    done = [run for run, folder in predictions.items() if results_folder.reason_left_out(folder) is None]
     if not done:
         raise UserError("runs: this profile does none, so there is nothing to show")
     val = read_split(done, "val")

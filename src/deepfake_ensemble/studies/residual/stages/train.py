@@ -15,17 +15,17 @@ from deepfake_ensemble.training.shared.settings import Resume
 def main(weights: InitialWeights, run: str) -> None:
     profile = params.active_profile()
     planned = params.read(f"runs.{weights}.{run}", settings.Run)
-    extent = params.read(f"{profile}.runs.{run}", settings.ProfileRun)
+    profile_run = params.read(f"{profile}.runs.{run}", settings.ProfileRun)
     imagenet = weights == "imagenet" and params.read(f"{profile}.imagenet", bool)
-    reason = settings.why_left_out(weights, extent, imagenet)
+    reason = settings.why_left_out(weights, profile_run, imagenet)
     if reason:
         results_folder.leave_out(Path("models/trained") / run, reason)
     else:
-        train(weights, run, profile, planned, extent)
+        train(weights, run, profile, planned, profile_run)
 
 
 def train(
-    weights: InitialWeights, run: str, profile: str, planned: settings.Run, extent: settings.ProfileRun
+    weights: InitialWeights, run: str, profile: str, planned: settings.Run, profile_run: settings.ProfileRun
 ) -> None:
     processor = command.pin_processor(profile)
     from deepfake_ensemble.foundation.files import replacing_folder, write_json
@@ -53,12 +53,14 @@ def train(
     if weights == "imagenet":
         data.append(Path("models/published") / planned.model)
         (published,) = data[-1].glob("*.*")
-    built = network.build(planned.model, model, own, image_size=size, stem=extent.stem, published=published)
+    built = network.build(
+        planned.model, model, own, image_size=size, stem=profile_run.stem, published=published
+    )
     if weights == "imagenet":
         detector.freeze(built, getattr(own, "frozen_layers", 0))
     if adaptation.batch_norm_momentum is not None and recipe.fine_tuning:
         detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
-    built = network.connected(built, planned.connections)
+    built = network.with_connections(built, planned.connections)
 
     used = {
         "seed": seed,
@@ -66,7 +68,7 @@ def train(
         f"recipes.{planned.recipe}": recipe,
         f"models.{planned.model}": model,
         "resizing.interpolation": interpolation,
-        f"{profile}.runs.{run}": extent,
+        f"{profile}.runs.{run}": profile_run,
         f"{profile}.training": adaptation,
         f"{profile}.processor": processor,
         f"{profile}.image_size": size,
@@ -77,7 +79,7 @@ def train(
     plan = schedule.plan(
         len(training),
         recipe,
-        epochs=recipe.epochs if extent.epochs is None else extent.epochs,
+        epochs=recipe.epochs if profile_run.epochs is None else profile_run.epochs,
         evaluate_every=adaptation.evaluate_every,
         checkpoint_every=adaptation.checkpoint_every,
         step=adaptation.step,
@@ -110,7 +112,7 @@ def train(
             follow=follow,
         )
     minutes = round(checkpoint.seconds / 60, 2)
-    built = network.mean_over(built, recipe.mean_over)
+    built = network.with_test_time_augmentation(built, recipe.mean_over)
     with replacing_folder(Path("models/trained") / run) as partial:
         curves.write(partial, history, best=plan.best(history))
         write_json(partial / "fingerprint.json", made_from)
