@@ -74,24 +74,17 @@ def measured(name: str, size: int, steps: tuple[int, int], setting: Setting, com
         steps: so many after which the weights are taken, and so many that are timed after these.
         setting: how steps are computed.
         compiled: a folder for what XLA compiles.
-
-    Raises:
-        NotImplementedError: if XLA is asked for and cannot compile the model's step.
     """
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # other processes need memory, too
     os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={compiled}"
     pin(cpu_isa="native")
     import tensorflow as tf
 
-    from deepfake_ensemble.training.shared.steps import has_max_pooling
-
     if not setting.repeatable:
         tf.config.experimental.enable_op_determinism = lambda: None
     adaptation = replace(started(setting.precision), jit_compile=setting.jit_compile)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     training = Training(name, size, adaptation)
-    if setting.jit_compile and has_max_pooling(training.model):
-        raise NotImplementedError("XLA has no repeatable gradient of its max pooling")
     first, *_ = training.steps(max(steps[0], 1))
     weights = hashlib.sha256()
     for variable in training.model.variables:

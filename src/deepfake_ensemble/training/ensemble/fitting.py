@@ -36,7 +36,7 @@ def fit(
         validation: read in order, as it is.
         recipe: the protocol.
         learning_rate: Adam's.
-        jit_compile: whether XLA compiles the training step, where it can.
+        jit_compile: whether XLA compiles the training step.
         seed: of order and flips; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.

@@ -53,7 +53,7 @@ class ProfileTraining:
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs, mixed_bfloat16 also for processors with
             instructions for it.
-        jit_compile: let XLA compile the step of networks without max pooling; for GPUs.
+        jit_compile: let XLA compile the training step; for GPUs.
         optimize_graph: let TensorFlow rewrite the graph before it runs.
         cache: decode an image whenever it is needed, or once and keep all pixels.
     """

@@ -48,7 +48,7 @@ def fit(
         recipe: the protocol.
         learning_rate: the highest; the recipe's, times what the profile says.
         plan: when it evaluates, and how long it is.
-        jit_compile: whether XLA compiles the training step, where it can.
+        jit_compile: whether XLA compiles the training step.
         seed: of order, crops, flips and CutMix; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.

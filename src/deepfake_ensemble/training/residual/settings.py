@@ -142,7 +142,7 @@ class ProfileTraining:
         checkpoint_every: steps after which a scored network may become the one that is kept.
         step: what counts as a step: a batch, or an update of the weights.
         precision: of the arithmetic; the mixed one is for GPUs, and processors with instructions for it.
-        jit_compile: let XLA compile the step of networks without max pooling; for GPUs.
+        jit_compile: let XLA compile the training step; for GPUs.
     """
 
     learning_rate_multiplier: LearningRateMultiplier

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake_ensemble.reading.batches import Batch
+from deepfake_ensemble.training.shared import pooling
 
 if TYPE_CHECKING:
     import keras
@@ -28,29 +29,23 @@ def compiled(
     Args:
         step: trains or tests `model`.
         model: takes images of that size.
-        jit_compile: with XLA, where it can: it has no repeatable gradient of max pooling.
+        jit_compile: with XLA; max pooling then has a gradient that XLA can compile and repeat.
     """
     import tensorflow as tf
 
-    if jit_compile and has_max_pooling(model):
-        print(f"{model.name}: not compiled by XLA, whose max pooling has no repeatable gradient", flush=True)
-        jit_compile = False
+    def repeatable(images: "tf.Tensor", labels: "tf.Tensor") -> Any:
+        with pooling.repeatable(model):
+            return step(images, labels)
+
     size = model.input_shape[1]
     signature = (tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None, 1), tf.float32))
-    graph = tf.function(step, input_signature=signature, autograph=False, jit_compile=jit_compile)
-    return lambda batch: graph(*tensors(batch))
-
-
-def has_max_pooling(model: "keras.Model") -> bool:
-    """Tell whether max pooling is among the layers of `model`, or of a model within it."""
-    import keras
-
-    return any(
-        has_max_pooling(layer)
-        if isinstance(layer, keras.Model)
-        else isinstance(layer, keras.layers.MaxPooling2D)
-        for layer in model.layers
+    graph = tf.function(
+        repeatable if jit_compile else step,
+        input_signature=signature,
+        autograph=False,
+        jit_compile=jit_compile,
     )
+    return lambda batch: graph(*tensors(batch))
 
 
 def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:
