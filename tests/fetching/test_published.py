@@ -238,3 +238,36 @@ def test_a_terminal_shows_a_bar_and_a_log_two_lines(weights, destination, tmp_pa
 def test_tensorflow_is_not_needed():
     code = "import sys, deepfake_ensemble.fetching.published; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> str:
+    """Install a package that carries the weights, and must not be imported; return the file's address."""
+    folder = tmp_path / "site" / "carrier_of_weights"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise AssertionError('its code ran')", encoding="utf-8")
+    (folder / NAME).write_bytes(weights.read_bytes())
+    monkeypatch.syspath_prepend(folder.parent)
+    return f"package:carrier_of_weights/{NAME}"
+
+
+def test_weights_in_a_package_are_used_where_they_lie_and_its_code_does_not_run(
+    package, weights, destination
+):
+    found = published.fetch(package, md5(weights), destination.parent)
+    assert found.read_bytes() == weights.read_bytes()
+    assert not destination.exists()
+
+
+def test_weights_of_a_package_that_is_not_installed_may_be_put_by_hand(weights, destination):
+    message = failure(f"package:no_such_package/{NAME}", md5(weights), destination)
+    assert "they come in the package no_such_package: `make setup` installs it" in message
+    assert f"put the file at {destination}" in message
+    destination.parent.mkdir()
+    destination.write_bytes(weights.read_bytes())
+    assert published.fetch(f"package:no_such_package/{NAME}", md5(weights), destination.parent) == destination
+
+
+def test_a_package_with_other_weights_is_refused(package, weights, destination):
+    message = failure(package, "md5:" + 32 * "0", destination)
+    assert "the package carrier_of_weights is another version or was changed" in message

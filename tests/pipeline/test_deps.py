@@ -33,10 +33,10 @@ TOLD = "tracking"
 
 # Read for the names in them alone, of which dvc.yaml makes stages and folders.
 READ_FOR_NAMES = {
-    ("curves", "models"),
+    ("curves", "members"),
     ("curves", "runs.all"),
-    ("costs", "models"),
-    ("weigh", "models"),
+    ("costs", "members"),
+    ("weigh", "members"),
     ("predict", "data_sets"),
     ("predict_finetuned", "data_sets"),
     ("explain", "data_sets"),

@@ -28,7 +28,8 @@ def extend(there: Clone) -> None:
     (there / path[1]).write_text(example("python", '"""VGG19'), encoding="utf-8")
     model, data_set = (yaml.safe_load(example("yaml", name)) for name in ("vgg19", "portraits"))
     there.set_params(
-        {f"models.{name}": entry for name, entry in model.items()}
+        {"members": [*MODELS, *model]}
+        | {f"models.{name}": entry for name, entry in model.items()}
         | {f"data_sets.{name}": entry for name, entry in data_set.items()}
     )
 
@@ -42,6 +43,23 @@ def test_a_model_and_a_data_set_have_stages_without_any_command(tmp_path: Path) 
     of_model = {f"{stage}@vgg19" for stage in ("initialise", "train", "predict", "perturb")}
     of_data_set = {f"{stage}@portraits" for stage in ("download", "audit", "pack", "evaluate")}
     assert of_model | of_data_set <= stages
+
+
+def test_a_network_that_is_there_is_a_fifth_member_or_the_only_one_by_values_alone(tmp_path: Path) -> None:
+    there = clone(tmp_path / "clone")
+    page = yaml.safe_load(example("yaml", "members"))
+    ((profile, start),) = page["profiles"].items()
+    there.set_params(
+        {"members": page["members"], **{f"profiles.{profile}.{key}": it for key, it in start.items()}}
+    )
+    check = (sys.executable, "-m", "deepfake_ensemble.studies.ensemble.params")
+    assert "keys are in order" in there.run(*check, environment={"PYTHONPATH": "src"})
+    stages = there.dvc("stage", "list", "--name-only").split()
+    assert [it for it in stages if it.startswith("train@")] == [f"train@{name}" for name in page["members"]]
+    there.set_params({"profile": "laptop", "members": ["efficientnet_lite0"]})
+    assert "keys are in order" in there.run(*check, environment={"PYTHONPATH": "src"})
+    stages = there.dvc("stage", "list", "--name-only").split()
+    assert [it for it in stages if it.startswith("train@")] == ["train@efficientnet_lite0"]
 
 
 def test_a_run_of_the_second_study_has_stages_without_any_command(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_times_are_told_in_the_unit_that_fits_them():
 def test_an_added_model_of_which_nothing_is_known_is_named_and_no_sum_claims_to_have_it():
     data = params.load()
     data["models"]["bird_lotfi"] = {"learning_rate": 1e-4, "input_scaling": "unit", "network": {}}
+    data["members"].append("bird_lotfi")
     text = page(params.check("", data, Params))
     assert "- Not in it: bird_lotfi, of which nothing was published or measured. It comes on top.\n" in text
     assert all(cell.strip().startswith("**> ") for cell in _cells(text, "**all**")[1:-1])

@@ -115,7 +115,7 @@ def test_the_graph_has_each_stage_once_and_no_arrow_that_follows_from_others(
     monkeypatch.chdir(ROOT)
     graph = readme.graph()
     stages = params.load(ROOT / "dvc.yaml")["stages"]
-    models = params.load(ROOT / "params.yaml")["models"]
+    models = params.load(ROOT / "params.yaml")["members"]
     assert re.findall(r'^    (\w+)\["', graph, flags=re.MULTILINE) == list(stages)
     assert f'train["train × {len(models)}"]:::gpu' in graph
     assert "    download --> audit\n" in graph

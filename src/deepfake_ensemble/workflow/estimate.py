@@ -18,8 +18,10 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from deepfake_ensemble.fetching.published import PACKAGE
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.common import plan
 from deepfake_ensemble.studies.common.planning import Step, ask_dvc, disk
 from deepfake_ensemble.studies.ensemble.params import CHECK, Params
@@ -283,9 +285,16 @@ def network(whole: Params) -> float:
     archives = sum(plan.archive_bytes(whole, name) or 0 for name in whole.data_sets)
     return (
         (archives if profile.source == "kaggle" else 0)
-        + (IMAGENET_BYTES if profile.initial_weights == "imagenet" else 0)
+        + (IMAGENET_BYTES if fetches_weights(whole) else 0)
         + PACKAGES_BYTES
     )
+
+
+def fetches_weights(whole: Params) -> bool:
+    """Say whether a member starts from ImageNet weights that no package brings."""
+    starts = {name: whole.active.start(name) for name in whole.members}
+    files = [architecture.find(name).imagenet for name, start in starts.items() if start == "imagenet"]
+    return any(file is not None and not file.url.startswith(PACKAGE) for file in files)
 
 
 def page(
@@ -309,17 +318,17 @@ def page(
     """
     profile = whole.active
     decoded = _decoded(measured, profile.image_size) * cores
-    known = {name: on_processor(name, measured, sample) for name in whole.models}
+    known = {name: on_processor(name, measured, sample) for name in whole.members}
     ways = {
         f"{gpu}{', published' if published else ''}": [
-            gpu_hours(name, whole, gpu, decoded=decoded, as_published=published) for name in whole.models
+            gpu_hours(name, whole, gpu, decoded=decoded, as_published=published) for name in whole.members
         ]
         for gpu in ("A100", "V100")
         for published in (True, False)
     }
-    ways["T4"] = [t4_hours(name, whole, on_gpu, decoded=decoded) for name in whole.models]
+    ways["T4"] = [t4_hours(name, whole, on_gpu, decoded=decoded) for name in whole.members]
     gpu = on_gpu["machine"]["gpu"]
-    ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.models]
+    ways[gpu] = [measured_gpu_hours(name, whole, on_gpu) for name in whole.members]
     here = f"{measured['machine']['cores']} cores"
     ways[here] = [processor_hours(whole, of) for of in known.values()]
     weights = {step.item: step.disk for step in steps if step.stage == "initialise" and step.measured}
@@ -329,7 +338,7 @@ def page(
             *(_time(of[number]) for of in ways.values()),
             _memory(gpu_memory(name, whole, measured, weights.get(name))),
         ]
-        for number, name in enumerate(whole.models)
+        for number, name in enumerate(whole.members)
     ]
     rows.append(["**all**", *(f"**{_sum(of)}**" for of in ways.values()), ""])
     header = ["time, at most", *ways, "GPU memory, about"]
@@ -364,8 +373,7 @@ Sources:
 
 
 def _imagenet(whole: Params) -> str:
-    fetched = whole.active.initial_weights == "imagenet"
-    return f"; ImageNet weights {decimal(round(IMAGENET_BYTES))}" if fetched else ""
+    return f"; ImageNet weights {decimal(round(IMAGENET_BYTES))}" if fetches_weights(whole) else ""
 
 
 def _uncounted(whole: Params, ways: Mapping[str, Sequence[float | None]]) -> str:
@@ -373,7 +381,7 @@ def _uncounted(whole: Params, ways: Mapping[str, Sequence[float | None]]) -> str
     splits = [split for split, images in plan.predicted(whole).items() if images is None]
     unknown = {
         name: [way for way, of in ways.items() if of[number] is None]
-        for number, name in enumerate(whole.models)
+        for number, name in enumerate(whole.members)
     }
     lines = [f"- Not in it: all images of {', '.join(splits)}; their number is not known."] if splits else []
     for name, missing in unknown.items():

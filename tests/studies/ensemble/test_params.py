@@ -18,7 +18,10 @@ from errors_page import Documented
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 DATA = params.load(PARAMS)
 # Their keys are names that users choose: entries may come and go.
-NAMED_PATHS = [("data_sets",), ("models",), ("profiles",), ("robustness", "like")]
+NAMED_PATHS = [
+    *(("data_sets",), ("models",), ("profiles",), ("robustness", "like")),
+    *(("profiles", name, "initial_weights_of") for name in DATA["profiles"]),
+]
 
 # Every key is refused in these ways, and two of them are shown in docs/errors.md.
 SHOWN = [("training", "batch_size"), ("models", "resnet50", "learning_rate")]
@@ -118,8 +121,8 @@ def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_, documented: Doc
         wrong.remove("words")
     if path[-1] == "batch_norm_momentum":
         wrong = [value for value in wrong if value not in (None, 1.5)]
-    if path[-1] == "epochs_at_most":
-        wrong.remove(None)
+    if path[-1] == "epochs_at_most" or (path[-1] == "members" and len(path) > 1):
+        wrong = [value for value in wrong if value is not None]
     for value in wrong:
         lines = named(CHECK.problems(changed(path, value)), path)
         if path in SHOWN:
@@ -282,6 +285,7 @@ def test_all_problems_are_told_at_once() -> None:
 def test_another_profile_model_or_data_set_may_be_left_out_or_added() -> None:
     data = copy.deepcopy(DATA)
     del data["profiles"]["small"], data["models"]["xception"]
+    data["members"].remove("xception")
     data["profiles"]["tiny"] = copy.deepcopy(DATA["profiles"]["sample"])
     data["data_sets"]["photographs"] = DATA["data_sets"]["cifake"] | {"archive": "photographs"}
     assert CHECK.problems(data) == []
@@ -339,3 +343,42 @@ def test_the_check_does_not_import_tensorflow() -> None:
     study = "deepfake_ensemble.studies.ensemble.params"
     code = f"import sys, {study}; print({{'tensorflow', 'keras'}} & sys.modules.keys())"
     assert python("-c", code).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        (
+            ("members",),
+            ["cnn", "resnet"],
+            'members: "resnet" is not one of the models; did you mean resnet50?',
+        ),
+        (("members",), ["cnn", "cnn"], "members: [cnn, cnn] is not allowed: each once"),
+        (
+            ("profiles", "laptop", "members"),
+            ["vgg"],
+            'profiles.laptop.members: "vgg" is not one of the models; known are',
+        ),
+        (
+            ("profile",),
+            "laptop",
+            "profile laptop is one of [efficientnet_lite0]; set members to that, too",
+        ),
+        (
+            ("profiles", "small", "initial_weights_of"),
+            {"cnn": "imagenet"},
+            'profiles.small.initial_weights_of.cnn: "imagenet" is not allowed: cnn has no ImageNet weights',
+        ),
+        (
+            ("profiles", "small", "initial_weights_of"),
+            {"xceptoin": "imagenet"},
+            "profiles.small.initial_weights_of.xceptoin: not one of the models; did you mean xception?",
+        ),
+    ],
+)
+def test_members_and_where_they_start_are_models_that_can(path: Path_, value: Any, complaint: str) -> None:
+    assert any(complaint in problem for problem in CHECK.problems(changed(path, value)))
+
+
+def test_a_profile_of_its_own_members_goes_with_them() -> None:
+    assert CHECK.problems(DATA | {"profile": "laptop", "members": ["efficientnet_lite0"]}) == []

@@ -1,5 +1,6 @@
 """What `make plan` says of each stage: numbers that follow from params.yaml."""
 
+import copy
 from pathlib import Path
 
 import h5py
@@ -54,6 +55,14 @@ def test_initial_weights_are_named_by_their_file() -> None:
     }
     assert step("paper", "initialise@cnn").numbers == {"weights": "random", "seed": 42}
     assert step("small", "initialise@xception").text == "random weights, seed 42"
+
+
+def test_a_profile_s_exceptions_start_elsewhere_than_the_others() -> None:
+    exceptions = {"xception": "imagenet", "efficientnet_lite0": "imagenet"}
+    data = copy.deepcopy(DATA) | {"profile": "small"}
+    data["profiles"]["small"]["initial_weights_of"] = exceptions
+    profile = params.check("", data, Params).active
+    assert [profile.start(model) for model in ("resnet50", *exceptions)] == ["random", "imagenet", "imagenet"]
 
 
 def test_downloads_tell_their_source() -> None:

@@ -4,7 +4,7 @@ Run `python -m deepfake_ensemble.studies.ensemble.params` in the project's root.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from annotated_types import Ge, MinLen
@@ -12,6 +12,7 @@ from annotated_types import Ge, MinLen
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.explanation.settings import ExplanationParams
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32, section
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.models.detector import ModelParams
 from deepfake_ensemble.perturbing.conditions import Robustness, conditions
@@ -25,9 +26,15 @@ from deepfake_ensemble.training.shared.settings import Resume
 class Profile(common.Profile):
     """The section `profiles.NAME`."""
 
+    members: Annotated[list[str], MinLen(1)] | None
     initial_weights: InitialWeights
+    initial_weights_of: dict[str, InitialWeights]
     training: ProfileTraining
     perturbed_images: Annotated[int, Ge(0)]
+
+    def start(self, model: str) -> InitialWeights:
+        """Return where the training of `model` starts."""
+        return self.initial_weights_of.get(model, self.initial_weights)
 
 
 @section
@@ -36,6 +43,7 @@ class Params(common.Params):
 
     seeds: Annotated[list[Seed32], MinLen(2)]
     models: Annotated[dict[str, ModelParams], MinLen(1)]
+    members: Annotated[list[str], MinLen(1)]
     training: Recipe
     resume: Resume
     decoded: Decoded
@@ -53,6 +61,7 @@ class Params(common.Params):
 def _wrong_together(whole: Params) -> Iterator[str]:
     if ENSEMBLE in whole.models:
         yield f"models.{ENSEMBLE}: so is the models' weighted average called; rename the architecture"
+    yield from _wrong_members(whole)
     for kind, severities in vars(whole.robustness.severities).items():
         rising = kind in ("blur", "noise")
         if severities != sorted(set(severities), reverse=not rising):
@@ -67,6 +76,7 @@ def _wrong_together(whole: Params) -> Iterator[str]:
         if count > 1
     )
     for name, profile in whole.profiles.items():
+        yield from _wrong_start(f"profiles.{name}.initial_weights_of", profile.initial_weights_of, whole)
         if profile.perturbed_images % 2:
             yield (
                 f"profiles.{name}.perturbed_images: {profile.perturbed_images} is not allowed: an even"
@@ -77,6 +87,34 @@ def _wrong_together(whole: Params) -> Iterator[str]:
         if name not in outside:
             hint = common.did_you_mean(name, outside)
             yield f"robustness.like.{name}: no data set that is only predicted; {hint}"
+
+
+def _wrong_members(whole: Params) -> Iterator[str]:
+    named = {"members": whole.members} | {
+        f"profiles.{name}.members": profile.members
+        for name, profile in whole.profiles.items()
+        if profile.members is not None
+    }
+    for key, members in named.items():
+        for name in members:
+            if name not in whole.models:
+                yield f'{key}: "{name}" is not one of the models; {common.did_you_mean(name, whole.models)}'
+        if len(set(members)) < len(members):
+            yield f"{key}: {common.yaml_list(members)} is not allowed: each once"
+    active = whole.profiles.get(whole.profile)
+    if active and active.members is not None and active.members != whole.members:
+        yield (
+            f"members: {common.yaml_list(whole.members)} is not allowed: profile {whole.profile} is one of"
+            f" {common.yaml_list(active.members)}; set members to that, too"
+        )
+
+
+def _wrong_start(key: str, start: Mapping[str, InitialWeights], whole: Params) -> Iterator[str]:
+    for name, weights in start.items():
+        if name not in whole.models:
+            yield f"{key}.{name}: not one of the models; {common.did_you_mean(name, whole.models)}"
+        elif weights == "imagenet" and architecture.find(name).imagenet is None:
+            yield f'{key}.{name}: "imagenet" is not allowed: {name} has no ImageNet weights'
 
 
 CHECK = common.Check(Params, _wrong_together)

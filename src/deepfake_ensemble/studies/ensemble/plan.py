@@ -54,7 +54,7 @@ def perturbed(whole: Params) -> tuple[int, int]:
 def _initialise(whole: Params, known: Known) -> Work:
     work = Work(f"random weights, seed {whole.seed}", {"weights": "random", "seed": whole.seed})
     published = architecture.find(known.item).imagenet
-    if whole.active.initial_weights == "imagenet" and published is not None:
+    if whole.active.start(known.item) == "imagenet" and published is not None:
         work = Work(f"ImageNet weights, {published.name}", {"weights": "imagenet", "file": published.name})
     if known.runs != "no":
         return work
@@ -67,7 +67,8 @@ def _train(whole: Params, known: Known) -> Work:
     todo, size, at_once = training(whole), profile.image_size, whole.training.validation_batch_size
     validation_steps = ceil(todo.validated, at_once)
     rate = whole.models[known.item].learning_rate * profile.training.learning_rate_multiplier.of(registered)
-    pretrained = profile.initial_weights == "imagenet" and registered.imagenet is not None
+    initial = profile.start(known.item)
+    pretrained = initial == "imagenet" and registered.imagenet is not None
     frozen = whole.models[known.item].network.get("frozen_layers", 0) if pretrained else 0
     parts = [
         f"{todo.images:,} images of {size}×{size}: {todo.steps:,} steps of {todo.batch}",

@@ -2,7 +2,6 @@
 
 import gc
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
@@ -19,7 +18,7 @@ def main() -> None:
 
     session.start(seed=0)  # nothing is random here
     found = {}
-    for name in params.read("models", dict[str, Any]):
+    for name in params.read("members", list[str]):
         file = Path("models") / f"{name}.keras"
         model = saved.load(file)
         found[name] = Cost(model.count_params(), multiply_adds(model), file.stat().st_size)

@@ -1,7 +1,6 @@
 """Bring the learning curves of all models into git, where plots and metrics read them."""
 
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.files import write_csv, write_json
@@ -10,7 +9,7 @@ from deepfake_ensemble.training.ensemble import curves
 
 def main() -> None:
     """Write all learning curves as one table, and a summary of each, to `reports/training`."""
-    folders = {model: Path("models/curves") / model for model in params.read("models", dict[str, Any])}
+    folders = {model: Path("models/curves") / model for model in params.read("members", list[str])}
     write_csv(
         Path("reports/training/curves.csv"),
         ("detector", "epoch", *curves.TABLES),

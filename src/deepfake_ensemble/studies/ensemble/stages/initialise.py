@@ -15,15 +15,15 @@ def main(model: str) -> None:
 
     session.start(params.read("seed", Seed32))
     registered = architecture.find(model)
+    initial = params.read(f"{profile}.initial_weights", architecture.InitialWeights)
+    others = params.read(f"{profile}.initial_weights_of", dict[str, architecture.InitialWeights])
     built = detector.build(
         model,
         registered,
         image_size=params.read(f"{profile}.image_size", ImageSize),
         input_scaling="unit",  # weights do not depend on it
         network=params.read(f"models.{model}.network", registered.network),
-        imagenet_weights=_imagenet_weights(
-            model, registered, params.read(f"{profile}.initial_weights", architecture.InitialWeights)
-        ),
+        imagenet_weights=_imagenet_weights(model, registered, others.get(model, initial)),
     )
     saved.save_weights(built, Path("models/initial") / f"{model}.weights.h5")
 

@@ -29,15 +29,14 @@ def main() -> None:
 
     # Everything that shapes the results, shown as it stands in params.yaml.
     shown: dict[str, Any] = {section: params.read(section, Any) for section in (*SHOWN, profile)}
+    members = params.read("members", list[str])
+    shown["models"] = {model: shown["models"][model] for model in members}
     data_sets = params.read("data_sets", dict[str, DataSet])
     size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
 
     reports = Path("reports")
-    predictions = {
-        model: Path("predictions") / model / "fingerprint.json"
-        for model in params.read("models", dict[str, Any])
-    }
+    predictions = {model: Path("predictions") / model / "fingerprint.json" for model in members}
     made = fingerprint(shown, [*study.inputs(reports, data_sets), *predictions.values()])
     run = study.Run(
         profile=profile.rpartition(".")[2],

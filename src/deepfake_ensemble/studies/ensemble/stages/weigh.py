@@ -3,7 +3,6 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.foundation import command, params
 
@@ -19,7 +18,7 @@ def main() -> None:
     from deepfake_ensemble.evaluation.weighting import Method, weights
     from deepfake_ensemble.foundation.files import write_json
 
-    models = params.read("models", dict[str, Any])
+    models = params.read("members", list[str])
     val = read_split(models, "val")
     method = params.read("ensemble.weighting", Method)
     measuring = params.read("evaluation", EvaluationParams)
