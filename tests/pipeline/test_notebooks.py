@@ -75,7 +75,7 @@ def test_its_dvc_commands_are_ones_that_dvc_knows_with_stages_that_exist(command
     for target in getattr(parsed, "targets", None) or []:
         stage, _, item = target.partition("@")
         assert stage in STAGES or target in ("{name}", "{KEPT}")
-        assert not item or (item == "{model}" and STAGES[stage]["foreach"] == "${models}")
+        assert not item or (item == "{model}" and STAGES[stage]["foreach"] == "${members}")
 
 
 @each

@@ -104,7 +104,7 @@ def test_the_command_plans_every_stage_of_the_active_profile(project: Path) -> N
     told = json.loads(done.stdout)
     steps = {f"{it['stage']}@{it['item']}".rstrip("@"): it for it in told["steps"]}
     assert told["profile"] == DATA["profile"]
-    models, sets = DATA["models"], DATA["data_sets"]
+    models, sets = DATA["members"], DATA["data_sets"]
     for stage, items in (("train", models), ("predict", models), ("initialise", models), ("audit", sets)):
         assert [it["item"] for it in told["steps"] if it["stage"] == stage] == list(items)
     assert {it["runs"] for it in told["steps"]} == {"yes"}
