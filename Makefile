@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results plan estimate test test-all lint readme screenshots results errors seeds bench verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results experiments plan estimate test test-all lint readme screenshots results errors seeds bench verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -47,6 +47,9 @@ residual-results: $(INSTALLED) ## Write residual/results.json from the runs' own
 
 estimate: $(INSTALLED) ## Print what the active profile would cost: hours on GPUs and here, disk, memory, network
 	@python -m deepfake_ensemble.workflow.estimate
+
+experiments: $(INSTALLED) ## Print what differs between DVC's experiments, an experiment a column
+	@python -m deepfake_ensemble.workflow.experiments
 
 plan: $(INSTALLED) ## Print every stage of the active profile: counts, weights, sizes, and what would run
 	@python -m deepfake_ensemble.studies.ensemble.plan

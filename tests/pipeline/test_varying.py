@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ LOOP, RESCUE, EXAMPLES, COMPARING = (
     [command.partition("#")[0].strip() for command in block.splitlines()]
     for block in markdown.blocks((ROOT / "docs/varying.md").read_text(encoding="utf-8"), "bash")
 )
+EXPERIMENTS = "deepfake_ensemble.workflow.experiments"
 RESULTS = ("models", "predictions", "predictions_perturbed", "reports", "data")
 
 
@@ -103,10 +105,13 @@ def test_the_loop_varies_compares_and_comes_back_to_exactly_what_was_here(start)
     before = state(start)
     log = "".join(start.run("bash", "-ec", command) for command in LOOP)
     assert "weigh" in ran(log) and trained(log) == []
-    assert "reports/metrics/ensemble.json" in log and "ensemble.weighting" in log
+    assert "reports/metrics/internal.json" in log and "ensemble.weighting" in log
     assert state(start) == before
     assert start.changed() == ""
     assert trained(start.dvc("repro")) == []
+    experiments = start.run(sys.executable, "-m", EXPERIMENTS, environment={"PYTHONPATH": "src"}).splitlines()
+    assert ["ensemble.weighting", "accuracy", "accuracy", "uniform"] in map(str.split, experiments)
+    assert max(map(len, experiments)) <= 200  # a wide terminal
 
 
 @pytest.mark.pipeline

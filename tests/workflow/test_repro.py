@@ -116,9 +116,9 @@ def test_results_of_the_commit_are_said_to_be_its():
 
 
 def test_the_table_at_the_end_has_a_row_for_each_detector(tmp_path):
-    (tmp_path / "cnn.json").write_text(json.dumps({"weight": 0.25, "internal": {"accuracy": 0.5}}))
-    (tmp_path / "ensemble.json").write_text(json.dumps({"internal": {"accuracy": 0.75}}))
-    table = results(tmp_path)
+    figures = {"cnn": {"accuracy": 0.5}, "ensemble": {"accuracy": 0.75}}
+    (tmp_path / "internal.json").write_text(json.dumps(figures))
+    table = results(tmp_path, {"cnn": 0.25})
     assert [column.header for column in table.columns] == ["", "weight", "internal\naccuracy"]
     assert [list(column.cells) for column in table.columns] == [
         ["cnn", "ensemble"],

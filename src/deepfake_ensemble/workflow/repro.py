@@ -28,6 +28,7 @@ from deepfake_ensemble.workflow.results import MEASUREMENTS
 from deepfake_ensemble.workflow.verify import LOCK, outs
 
 METRICS = Path("reports/metrics")
+WEIGHTS = Path("reports/ensemble/weights.json")
 ANNOUNCED = re.compile(r"(Running stage|Stage) '([^']+)'(.*)")
 # TensorFlow's own log, what DVC advises, and quick work that tells its beginning and its end.
 NOISE = re.compile(
@@ -134,9 +135,18 @@ def _after(stages: Sequence[str], stage: str) -> list[str]:
     return list(stages[stages.index(stage) + 1 :]) if stage in stages else list(stages)
 
 
-def results(folder: Path) -> Table:
-    """Return the figures that one compares, of all detectors, as a table."""
-    rows = {file.stem: dict(_flat(read_json(file))) for file in sorted(folder.glob("*.json"))}
+def results(metrics: Path, weights: Mapping[str, float]) -> Table:
+    """Return the figures that one compares, and the weights, as a table with a row for each detector.
+
+    Args:
+        metrics: folder of DVC's metrics.
+        weights: of the ensemble's members.
+    """
+    rows = {member: {"weight": weight} for member, weight in weights.items()}
+    for file in sorted(metrics.glob("*.json")):
+        for detector, figures in read_json(file).items():
+            row = rows.setdefault(detector, {})
+            row.update({f"{file.stem}\n{name}": value for name, value in figures.items()})
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     table = Table(box=None, pad_edge=False)
     for name in ("", *columns):
@@ -144,14 +154,6 @@ def results(folder: Path) -> Table:
     for detector, row in rows.items():
         table.add_row(detector, *(f"{row[name]:.3f}" if name in row else "" for name in columns))
     return table
-
-
-def _flat(figures: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}\n")
-        else:
-            yield f"{above}{name}", value
 
 
 def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any], changed: Sequence[str]) -> str:
@@ -235,7 +237,7 @@ def main() -> None:
         print("Nothing had to run: everything is up to date.")
     committed = yaml.safe_load(_git("show", f"HEAD:./{LOCK}") or "{}")
     print()
-    Console(width=200).print(results(METRICS))
+    Console(width=200).print(results(METRICS, read_json(WEIGHTS) if WEIGHTS.exists() else {}))
     print()
     print(against_commit(committed, yaml.safe_load(LOCK.read_text(encoding="utf-8")), _sources()))
     serve = ", and try `deepfake-ensemble serve`" if Path("models/ensemble.keras").exists() else ""

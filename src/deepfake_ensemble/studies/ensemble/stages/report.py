@@ -15,7 +15,7 @@ COMPARED = ("accuracy", "f1", "auc", "log_loss")
 
 
 def main() -> None:
-    """Write `reports/report.html`, the model card, and each detector's metrics."""
+    """Write `reports/report.html`, the model card, and DVC's metrics."""
     profile = params.active_profile()
     command.pin_processor(profile)
     from deepfake_ensemble.evaluation import compared_figures
@@ -54,9 +54,7 @@ def main() -> None:
     found = study.read(reports, run, settings)
     write_json(reports / "run.json", run)
     measured = {evaluation.name: evaluation.metrics for evaluation in found.evaluations}
-    compared_figures.write(
-        reports / "metrics", compared_figures.compared_figures(measured, COMPARED, found.weights)
-    )
+    compared_figures.write(reports / "metrics", measured, COMPARED)
     write(reports / "model_card.md", model_card.render(found))
     write(reports / "report.html", page.render(found, method_figures.before_and_after(size, interpolation)))
 
