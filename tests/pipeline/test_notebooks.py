@@ -206,8 +206,7 @@ def host(tmp_path: Path) -> Host:
     repository.set_params(TINY)
     yaml = YAML()
     settings = yaml.load((repository / "params.yaml").read_text(encoding="utf-8"))
-    for model in ("xception", "efficientnet_b4"):
-        del settings["models"][model]
+    settings["members"] = ["cnn", "resnet50"]
     with (repository / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(settings, file)
     repository.commit("A tiny study")
