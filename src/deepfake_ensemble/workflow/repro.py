@@ -192,7 +192,8 @@ def _sources() -> list[str]:
     return [str(it) for it in made_from if _git("status", "--porcelain", "--", str(it.resolve()))]
 
 
-def _measured(profile: str) -> dict[str, float]:
+def measured_seconds(profile: str) -> dict[str, float]:
+    """Return how many seconds each stage took where a profile was measured; empty if nobody did."""
     file = MEASUREMENTS / f"{profile}.json"
     return {name: of["seconds"] for name, of in read_json(file)["stages"].items()} if file.exists() else {}
 
@@ -228,7 +229,7 @@ def run(options: Sequence[str], pipeline: Sequence[Known], pace: Pace, *, everyt
 
 def main() -> None:
     """Run the pipeline of this folder, and say what came out."""
-    pace = Pace(_measured(params.active_profile().rpartition(".")[2]))
+    pace = Pace(measured_seconds(params.active_profile().rpartition(".")[2]))
     pipeline = ask_dvc()
     code = run(sys.argv[1:], pipeline, pace, everything=bool(os.environ.get("VERBOSE")))
     if code:

@@ -1,0 +1,153 @@
+"""Start units on Ray: on this host alone, or on a cluster that runs already.
+
+A unit that dies, with its worker or its host, is started again elsewhere; one that fails by an error of its
+own is not. Whoever reaches Ray's ports can run any code: here they are on loopback only, and ask for a token.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepfake_ensemble.cluster import snapshots
+from deepfake_ensemble.cluster.orders import read_order
+from deepfake_ensemble.cluster.unit import DIED, Died, scratch_folder
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
+
+RETRIES = 3
+
+# Read by Ray when it is imported. Those of the network let it notice in half a minute that a host is gone.
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_grpc_client_keepalive_time_ms": "20000",
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",
+    "RAY_health_check_period_ms": "2000",
+    "RAY_health_check_failure_threshold": "4",
+}
+
+
+def run(
+    folder: Path, numbers: Sequence[int], *, address: str = "", workers: int = 0, unfinished: Path | None
+) -> list[str]:
+    """Run chains, as many at once as the cluster has GPUs, or processors where it has none.
+
+    Args:
+        folder: the order; it gets the answers.
+        numbers: of the chains, the longest first.
+        address: of a cluster; without one, Ray is started on this host and ends with the chains.
+        workers: how many chains run at once on this host; by itself one for each GPU, or one where there is
+            none.
+        unfinished: where all hosts of the cluster keep unfinished trainings; None: each for itself.
+
+    Returns:
+        A line for each chain that failed.
+
+    Raises:
+        UserError: if Ray is not installed, or the cluster cannot be reached.
+    """
+    ray = _started(address, workers)
+    try:
+        parts = {name: (folder / name).read_bytes() for name in ("order.json", snapshots.BUNDLE)}
+        resource = "num_gpus" if ray.cluster_resources().get("GPU") else "num_cpus"
+        task = ray.remote(
+            **{resource: 1, "max_retries": RETRIES, "retry_exceptions": [Died], "max_calls": 1}
+        )(_unit)
+        sent = ray.put(parts)
+        running = {task.remote(sent, number, unfinished): number for number in numbers}
+        chains, failed = read_order(folder).chains, []
+        while running:
+            (done,), _ = ray.wait(list(running))
+            chain = chains[running.pop(done)]
+            try:
+                answer = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                failed.append(str(error.cause))
+            except ray.exceptions.RayError as error:
+                failed.append(f"{chain.name}: died {RETRIES + 1} times: {str(error).splitlines()[0]}")
+            else:
+                with replacing_file(folder / "answers" / chain.answer) as partial:
+                    partial.write_bytes(answer)
+                print(f"cluster: {chain.name} is done", flush=True)
+        return failed
+    finally:
+        ray.shutdown()
+
+
+def _started(address: str, workers: int) -> Any:
+    os.environ.update(SETTINGS)
+    if not address:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # by itself Ray would leave one in ~/.ray
+        # By its name for other systems, what keeps Ray on loopback: on Linux it takes the host's own address.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    try:
+        import ray
+    except ImportError:
+        raise UserError(
+            "cluster: Ray is not installed; install the extra `cluster` (pip install -e '.[cluster]')"
+        ) from None
+    here: dict[str, Any] = {
+        "num_cpus": workers or 1,
+        "num_gpus": workers or None if gpus() else 0,
+        "include_dashboard": False,
+    }
+    try:
+        ray.init(address=address or "local", **({} if address else here))
+    except (ConnectionError, RuntimeError) as error:
+        raise UserError(f"cluster: {address}: {str(error).splitlines()[0]}") from None
+    return ray
+
+
+def _unit(parts: Mapping[str, bytes], number: int, unfinished: Path | None) -> bytes:
+    """Run a unit in a process of its own, and return its answer; what Ray runs on a worker."""
+    with tempfile.TemporaryDirectory(dir=scratch_folder()) as scratch:
+        folder = Path(scratch)
+        for name, content in parts.items():
+            (folder / name).write_bytes(content)
+        command = [sys.executable, "-m", "deepfake_ensemble.cluster.unit", str(folder), str(number)]
+        code, said = run_while_here([*command, *(["--unfinished", str(unfinished)] if unfinished else [])])
+        if code == DIED or code < 0:
+            raise Died(said or f"chain {number}: ended by signal {-code}")
+        if code:
+            raise UserError(said)
+        (answer,) = (folder / "answers").iterdir()
+        return answer.read_bytes()
+
+
+def run_while_here(command: Sequence[str]) -> tuple[int, str]:
+    """Run a command that ends, with all that it has started, when this process does, however it ends.
+
+    Returns:
+        Its exit code, and the last line of its standard error.
+    """
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as unit:
+        # The guard waits for a line; when this process ends without having written it, the pipe ends too.
+        guard = subprocess.Popen(
+            ["sh", "-c", f"read -r _ || kill -KILL -- -{unit.pid}"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert unit.stderr is not None and guard.stdin is not None
+        said = ""
+        try:
+            for line in unit.stderr:
+                print(line, end="", file=sys.stderr, flush=True)
+                said = line.strip() or said
+            code = unit.wait()
+        except BaseException:
+            guard.stdin.close()  # cancelled: the unit is to end
+            raise
+        guard.stdin.write(b"\n")
+        guard.stdin.close()
+        guard.wait()
+    return code, said
+
+
+def gpus() -> list[Path]:
+    """Return the devices of this host's GPUs."""
+    return sorted(Path("/dev").glob("nvidia[0-9]*"))
