@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup repro residual residual-plan residual-results experiments plan estimate test test-all lint readme screenshots results errors seeds bench verify advisories lock clean
+.PHONY: help setup repro residual residual-plan residual-results experiments plan estimate test test-all lint readme screenshots results errors cluster seeds sweep bench verify advisories lock clean
 
 # A stage's `python` must be the one with the pinned packages.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -78,8 +78,14 @@ errors: $(INSTALLED) ## Write docs/errors.md from the tests that provoke what it
 	@python -m pytest -q -m "not networks and not pipeline" --ignore tests/pipeline/test_end_to_end.py \
 	  --ignore tests/pipeline/test_kills.py --ignore tests/test_fuzzing.py --errors=write
 
+cluster: $(INSTALLED) ## Like repro, with trainings on all GPUs of this host or a cluster (OPTIONS=..., docs/scaling.md)
+	@python -m deepfake_ensemble.studies.ensemble.params && python -m deepfake_ensemble.cluster $(OPTIONS)
+
 seeds: $(INSTALLED) ## Repeat the study with each of params.yaml's seeds, and write docs/seeds.md (hours on a GPU)
-	@python -m deepfake_ensemble.workflow.seeds
+	@python -m deepfake_ensemble.workflow.seeds $(OPTIONS)
+
+sweep: $(INSTALLED) ## Run a grid of params as DVC experiments: make sweep S="seed=1,2 training.batch_size=16,32"
+	@python -m deepfake_ensemble.cluster.sweep $(foreach change,$(S),-S '$(change)') $(OPTIONS)
 
 bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
 	@for name in reading feeding predicting training_cost precision turnaround; do \

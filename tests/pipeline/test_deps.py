@@ -261,7 +261,7 @@ def test_imports_run_downwards_only():
         {"portable"},
         {"use", "studies"},
         {"__main__"},
-        {"workflow"},
+        {"workflow", "cluster"},
     ]
     floor = {room: number for number, rooms in enumerate(floors) for room in rooms}
     for file in (SOURCE / PACKAGE).rglob("*.py"):
@@ -289,7 +289,7 @@ def test_params_are_read_by_studies_alone():
         for file in (SOURCE / PACKAGE).rglob("*.py")
         if f"{PACKAGE}.foundation.params" in imports(".".join(file.relative_to(SOURCE).with_suffix("").parts))
     }
-    assert readers <= {"studies", "workflow", "foundation"}
+    assert readers <= {"studies", "workflow", "cluster", "foundation"}
 
 
 def keys_read(module: str, profile: str, arguments: dict[str, str]) -> set[str]:

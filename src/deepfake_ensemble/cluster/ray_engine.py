@@ -119,32 +119,31 @@ def _unit(parts: Mapping[str, bytes], number: int, unfinished: Path | None) -> b
         return answer.read_bytes()
 
 
+# A guard waits for a line beside the command: when whoever started both ends without having written it, so do
+# they.
+_GUARDED = 'exec 3<&0; { read -r _ <&3 || kill -KILL -$$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
+
+
 def run_while_here(command: Sequence[str]) -> tuple[int, str]:
     """Run a command that ends, with all that it has started, when this process does, however it ends.
 
     Returns:
         Its exit code, and the last line of its standard error.
     """
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as unit:
-        # The guard waits for a line; when this process ends without having written it, the pipe ends too.
-        guard = subprocess.Popen(
-            ["sh", "-c", f"read -r _ || kill -KILL -- -{unit.pid}"],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert unit.stderr is not None and guard.stdin is not None
+    with subprocess.Popen(
+        ["sh", "-c", _GUARDED, "sh", *command],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as unit:
+        assert unit.stderr is not None and unit.stdin is not None
         said = ""
-        try:
-            for line in unit.stderr:
-                print(line, end="", file=sys.stderr, flush=True)
-                said = line.strip() or said
-            code = unit.wait()
-        except BaseException:
-            guard.stdin.close()  # cancelled: the unit is to end
-            raise
-        guard.stdin.write(b"\n")
-        guard.stdin.close()
-        guard.wait()
+        for line in unit.stderr:
+            print(line, end="", file=sys.stderr, flush=True)
+            said = line.strip() or said
+        code = unit.wait()
+        unit.stdin.write("\n")
     return code, said
 
 

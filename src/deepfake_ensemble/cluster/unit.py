@@ -67,7 +67,7 @@ def run(folder: Path, number: int, scratch: Path, unfinished: Path | None = None
     with _clone(folder, chain, scratch / "clones") as clone:
         project = clone / order.project
         order.storage.connect(project, cache=scratch.resolve() / "cache")
-        with _states(project, (unfinished or scratch / "unfinished") / chain.snapshot / chain.name):
+        with states(project, (unfinished or scratch / "unfinished") / chain.snapshot / chain.name):
             if not order.storage.remote:  # with one, `dvc repro --pull` brings what is missing
                 tool(project, "dvc", "checkout", "--quiet", *prerequisites(project, chain.targets))
             _reproduce(project, chain, *(["--pull"] if order.storage.remote else []))
@@ -110,7 +110,7 @@ def _clone(folder: Path, chain: Chain, clones: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _states(project: Path, folder: Path) -> Iterator[None]:
+def states(project: Path, folder: Path) -> Iterator[None]:
     """Let the trainings of this attempt begin where an earlier one was killed.
 
     Each attempt writes to a folder of its own and begins with a copy of the last one's: one that was thought

@@ -1,13 +1,14 @@
 """Repeat the study with each of `seeds` and write into docs/seeds.md how much figures differ: `make seeds`.
 
-Each repetition is a DVC experiment, `seed-N`, made in a temporary folder: the workspace stays as it is, what
-was trained before comes from DVC's run cache, `dvc exp show` lists the runs and `dvc exp apply seed-N` brings
-one back. Images and splits are the same in all of them, so what differs is the training alone.
+Each repetition is a DVC experiment, `seed-N`, made in a clone: the workspace stays as it is, what was
+trained before comes from DVC's run cache, `dvc exp show` lists the runs and `dvc exp apply seed-N` brings
+one back. An earlier one of that name is of an earlier state, and is replaced. Where there are several GPUs
+or hosts, trainings run side by side (docs/scaling.md). Images and splits are the same in all of them, so
+what differs is the training alone.
 """
 
 import argparse
 import json
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy as np
 from annotated_types import MinLen
 
 from deepfake_ensemble.archives.data_set import DataSet
+from deepfake_ensemble.cluster import engines
+from deepfake_ensemble.cluster.head import Handing, Point, experiments
 from deepfake_ensemble.comparison.comparison import Settings
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.comparison.paired import Tested
@@ -27,7 +30,7 @@ from deepfake_ensemble.evaluation.rounding import rounded
 from deepfake_ensemble.evaluation.settings import ComparisonParams, EvaluationParams, split_of
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json, replacing_file, write_json
 from deepfake_ensemble.foundation.section import INTERNAL, Seed32
 from deepfake_ensemble.pages.titles import title
@@ -38,7 +41,9 @@ MEASUREMENTS = Path("docs/measurements/seeds")
 METRICS: dict[Tested, str] = {"accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
 
 
-def repeat(seeds: Sequence[int], evaluations: Sequence[str], settings: Settings) -> dict[str, Any]:
+def repeat(
+    seeds: Sequence[int], evaluations: Sequence[str], settings: Settings, handing: Handing
+) -> dict[str, Any]:
     """Run an experiment for each seed and return what they gave.
 
     Returns:
@@ -49,8 +54,8 @@ def repeat(seeds: Sequence[int], evaluations: Sequence[str], settings: Settings)
     Raises:
         UserError: if a run fails.
     """
-    for seed in seeds:
-        _run(seed)
+    points = [Point(_name(seed), (f"seed={seed}",)) for seed in seeds]
+    experiments(points, handing)
     figures: dict[str, Any] = {}
     rivals: dict[str, Any] = {}
     gains: dict[str, Any] = {}
@@ -83,18 +88,6 @@ def repeat(seeds: Sequence[int], evaluations: Sequence[str], settings: Settings)
 
 def _name(seed: int) -> str:
     return f"seed-{seed}"
-
-
-def _run(seed: int) -> None:
-    name = _name(seed)
-    print(f"seeds: {name}", flush=True)
-    # An earlier one of this name is of an earlier state of the code; what is the same is not trained again.
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, capture_output=True)
-    command = ["dvc", "exp", "run", "--temp", "--name", name, "--set-param", f"seed={seed}"]
-    if subprocess.run(command, check=False).returncode:
-        raise UserError(
-            f"seeds: {name} failed, see above; what it finished is kept for the next `make seeds`"
-        )
 
 
 def _read(seed: int, path: str) -> str:
@@ -189,7 +182,9 @@ def main() -> None:
     """Repeat the study and rewrite docs/seeds.md; `--page` only rewrites it."""
     parser = argparse.ArgumentParser(prog="make seeds", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--page", action="store_true", help="write the page from what was measured before")
-    if not parser.parse_args().page:
+    engines.add_arguments(parser)
+    arguments = parser.parse_args()
+    if not arguments.page:
         profile = params.active_profile().rpartition(".")[2]
         seeds = params.read("seeds", Annotated[list[Seed32], MinLen(2)])
         data_sets = params.read("data_sets", dict[str, DataSet])
@@ -197,7 +192,8 @@ def main() -> None:
         settings = Settings(
             params.read("evaluation", EvaluationParams), params.read("comparison", ComparisonParams)
         )
-        write_json(MEASUREMENTS / f"{profile}.json", rounded(repeat(seeds, [INTERNAL, *outside], settings)))
+        found = repeat(seeds, [INTERNAL, *outside], settings, engines.handing(arguments))
+        write_json(MEASUREMENTS / f"{profile}.json", rounded(found))
     generated.refresh(PAGE, parts(MEASUREMENTS))
 
 
