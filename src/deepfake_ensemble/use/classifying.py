@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.faces.alignment import Square, aligned
+from deepfake_ensemble.faces.alignment import aligned
+from deepfake_ensemble.faces.cropping import Square
 from deepfake_ensemble.portable import out_of_distribution
 from deepfake_ensemble.portable.classifier import Classifier
 from deepfake_ensemble.portable.metadata import ModelMetadata

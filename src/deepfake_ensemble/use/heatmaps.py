@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.faces.alignment import Square
+from deepfake_ensemble.faces.cropping import Square
 from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.use.classifying import Classified
