@@ -52,7 +52,7 @@ def _tar() -> bytes:
         (b"Rar!\x1a\x07\x01\0", "a RAR archive: unpack it"),
         (gzip.compress(b"x"), "a gzip archive"),
         (_tar(), "a tar archive"),
-        (_zip("a.jpg"), "a zip archive: unpack it, or give a zip archive the ending .zip"),
+        (_zip("a.jpg"), "a zip archive: unpack it, or let `predict` open it under a name that ends in .zip"),
         (_zip("[Content_Types].xml", "word/document.xml"), "a document of an office program"),
         (b"\0\5\x16\7\0\2", "a side file of macOS"),
         (b"<!DOCTYPE html><html><body>404", "a web page"),

@@ -27,6 +27,7 @@ from use_images import BAD, GOOD
 
 ROOT = Path(__file__).parents[2]
 DETECTORS = ["cnn", "resnet50", "xception", "efficientnet_b4", "ensemble"]
+CASES = Path(__file__).parent / "cases"
 PHOTO = encoded(picture(1, 64, 48), quality=90)
 
 
@@ -164,6 +165,16 @@ CALL = "curl --data-binary @photo.jpg 'http://127.0.0.1:8000/api/classify'"
 def test_a_wrong_upload_is_told_the_right_call(client, request_, code, said):
     answer = client.request(url="/api/classify", **{"method": "POST"} | request_)
     assert (answer.status_code, answer.json()["detail"]) == (code, said + CALL)
+
+
+def test_what_curl_sends_whole_and_what_it_sends_stripped_are_told_apart(client):
+    def detail(content: bytes) -> str:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        return client.post("/api/classify", content=content, headers=form).json()["detail"]
+
+    assert detail(PHOTO.translate(None, b"\r\n\0")).endswith(f"; send it as it is: {CALL}")
+    heic = (CASES / "IMG_0001.HEIC").read_bytes()
+    assert detail(heic) == "damaged: it begins as a HEIC image, and cannot be read on"
 
 
 def test_names_of_this_computer_and_of_a_proxy_can_be_allowed(classifier):

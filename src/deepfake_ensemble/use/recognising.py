@@ -14,7 +14,7 @@ _IMAGE = "not read; save it as JPEG or PNG"
 _FRAMES = "not read; save single frames of it as images"
 _PAGES = "not read; save the pictures in it as images"
 _ARCHIVE = "unpack it"
-_LOOKED_INTO = "unpack it, or give a zip archive the ending .zip"
+_LOOKED_INTO = "unpack it, or let `predict` open it under a name that ends in .zip"
 
 # Where a file has which bytes, in the order of asking.
 _BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (

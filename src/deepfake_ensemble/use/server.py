@@ -56,6 +56,7 @@ _FILES = {
 _PREVIEW = 512  # pixels of its longer side
 # What curl says of a body that it was not told the kind of.
 _FORM = "application/x-www-form-urlencoded"
+_LEFT_OUT = frozenset(b"\r\n\0")  # of a file, by `curl -d`
 
 T = TypeVar("T")
 
@@ -175,10 +176,12 @@ class Service:
         try:
             # It takes its turn when it is whole: one that comes slowly keeps nobody waiting.
             async with self._received(request) as data, turns:
-                return await to_thread.run_sync(work, data, limiter=self._workers)
-        except BadImage as error:
-            hint = f"; send it as it is: {_right_call(request)}" if kind == _FORM else ""
-            raise HTTPException(422, f"{error}{hint}") from None
+                try:
+                    return await to_thread.run_sync(work, data, limiter=self._workers)
+                except BadImage as error:
+                    changed = kind == _FORM and not _LEFT_OUT.intersection(data)
+                    hint = f"; send it as it is: {_right_call(request)}" if changed else ""
+                    raise HTTPException(422, f"{error}{hint}") from None
         except UserError as error:  # the model file is at fault
             raise HTTPException(500, str(error)) from None
         except MemoryError:
