@@ -65,7 +65,7 @@ lint: $(INSTALLED)
 	@echo "test: ruff and mypy"
 	@ruff check . && ruff format --check . && mypy
 
-readme: $(INSTALLED) ## Write what was measured, the graph and what an edit reruns into README.md and CONTRIBUTING.md
+readme: $(INSTALLED) ## Write what was measured, the picture of the pipeline and what an edit reruns into README.md and CONTRIBUTING.md
 	@python -m deepfake_ensemble.workflow.readme
 
 screenshots: $(INSTALLED) ## Take the README's pictures from the sample's run (needs Chromium)

@@ -1,7 +1,9 @@
 """The light installation: the built package and what it requires, nothing else, in a fresh environment."""
 
+import email
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import venv
@@ -33,21 +35,33 @@ def required(names: list[Requirement]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the built wheel; what that requires is linked from the tests'
-    environment, so that no index is asked."""
-    folder = tmp_path_factory.mktemp("light")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built package."""
+    folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def metadata(wheel: Path) -> email.message.Message:
+    """Return what an index shows of a package: fields, and the README as payload."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the built wheel; what that requires is linked from the tests'
+    environment, so that no index is asked."""
+    folder = tmp_path_factory.mktemp("light")
     venv.create(folder / "venv")
     (packages,) = (folder / "venv/lib").glob("python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
-        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        lines = archive.read(metadata).decode().splitlines()
-    asked = [Requirement(line.partition(": ")[2]) for line in lines if line.startswith("Requires-Dist: ")]
-    for name in required(asked):
+    asked = metadata(wheel).get_all("Requires-Dist") or []
+    for name in required(list(map(Requirement, asked))):
         distribution = importlib.metadata.distribution(name)
         for top in {Path(str(file)).parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
             (packages / top).symlink_to(Path(str(distribution.locate_file(top))).resolve())
@@ -63,6 +77,20 @@ def run(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProc
         text=True,
         check=True,
     )
+
+
+def test_what_an_index_shows_needs_no_file_beside_it(wheel):
+    shown = metadata(wheel)
+    urls = dict(each.split(", ") for each in shown.get_all("Project-URL") or [])
+    assert {"Repository", "Documentation", "Changelog", "Issues"} == set(urls)
+    assert "Typing :: Typed" in (shown.get_all("Classifier") or [])
+    text = shown.get_payload()
+    assert isinstance(text, str) and "# deepfake-ensemble" in text and "mermaid" not in text
+    links = re.findall(r"\]\((.+?)\)", text)
+    assert len(links) > 15 and all(link.startswith("https://") for link in links)
+    own = [link.partition("/main/")[2].partition("#")[0] for link in links if "/deepfake-ensemble/" in link]
+    assert {"LICENSE", "docs/using.md", "docs/pictures/pipeline.svg"} <= set(own)
+    assert [path for path in own if not (ROOT / path).is_file()] == []
 
 
 def test_nothing_heavy_is_there(python, tmp_path):

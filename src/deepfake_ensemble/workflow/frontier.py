@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from deepfake_ensemble.pages.drawing import FULL, empty, styled, svg
 from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.workflow.generated import svg_file
 
 TEST, VALIDATION, BEST = "#0072B2", "#D55E00", "#009E73"
 
@@ -82,10 +83,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
         axes.set_yticks([0.7, 0.8, 0.9, 0.95, 0.98, 0.99], ["0.7", "0.8", "0.9", "0.95", "0.98", "0.99"])
         axes.minorticks_off()
         axes.legend(loc="upper left")
-        inside = svg(drawing, "frontier").replace("currentColor", "black")
-    # It stands alone: with its name spaces, and on white whatever the page.
-    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return inside.replace("<svg", f'{head} style="background: white"', 1) + "\n"
+        return svg_file(svg(drawing, "frontier"))
 
 
 def _label(axes: Axes, text: str, x: float, y: float, *, left: bool = False, below: bool = False) -> None:

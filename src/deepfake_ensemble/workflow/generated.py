@@ -53,3 +53,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     frame = pd.DataFrame(rows, columns=list(header))
     aligned = ("left", *["right"] * (len(header) - 1))
     return frame.to_markdown(index=False, colalign=aligned, disable_numparse=True)
+
+
+def svg_file(inside: str) -> str:
+    """Return the element `svg` of a page as a file that stands alone, on white wherever it is shown."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return (
+        inside.replace("currentColor", "black").replace("<svg", f'{head} style="background: white"', 1) + "\n"
+    )

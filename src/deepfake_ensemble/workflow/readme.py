@@ -1,10 +1,9 @@
 """Write the generated parts of README.md and CONTRIBUTING.md: `make readme`.
 
-What was measured on real images comes from docs/measurements/small and residual/results.json; the graph, and
-what an edit reruns, from dvc.yaml.
+What was measured on real images comes from docs/measurements/small and residual/results.json; the picture of
+the pipeline, and what an edit reruns, from dvc.yaml.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.pages.titles import run_title
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.workflow import generated, measured, rooms
+from deepfake_ensemble.workflow import generated, measured, pipeline_picture, rooms
 
 README = Path("README.md")
 CONTRIBUTING = Path("CONTRIBUTING.md")
+PICTURE = Path("docs/pictures/pipeline.svg")
 RUN = Path("docs/measurements/small.json")
 RESIDUAL = Path("residual/results.json")
 NOTE = """\
@@ -28,7 +28,7 @@ sharpness, cross-validated on the data set itself: how far one gets without seei
 def parts() -> dict[Path, dict[str, str]]:
     """Return the generated parts of each page, by name, of the project in the working folder."""
     found = "\n\n".join([ensemble(RUN), residual(read_json(RESIDUAL))])
-    return {README: {"measured": found, "graph": graph()}, CONTRIBUTING: {"rooms": rooms.rooms()}}
+    return {README: {"measured": found}, CONTRIBUTING: {"rooms": rooms.rooms()}}
 
 
 def ensemble(run: Path) -> str:
@@ -71,32 +71,8 @@ def residual(results: Mapping[str, Any]) -> str:
     return f"Second study: {made_with}.\n\n{generated.table(header, rows)}"
 
 
-def graph() -> str:
-    """Return the pipeline as a Mermaid graph: a box for each stage, not for each of its items.
-
-    An arrow that follows from others (a → c where there is a → b → c) is left out.
-    """
-    import networkx
-    from dvc.repo import Repo
-
-    stages = Repo().index
-    items = Counter(_stage(item) for item in stages.stages)
-    on_gpu = {_stage(item) for item in stages.stages if "GPU" in (item.desc or "")}
-    collapsed = networkx.DiGraph((_stage(read), _stage(reader)) for reader, read in stages.graph.edges)
-    reduced = networkx.transitive_reduction(collapsed)
-    lines = ["```mermaid", "flowchart LR"]
-    for name, count in items.items():
-        text = f"{name} × {count}" if count > 1 else name
-        lines.append(f'    {name}["{text}"]{":::gpu" if name in on_gpu else ""}')
-    lines += [f"    {a} --> {b}" for a in items for b in items if reduced.has_edge(a, b)]
-    return "\n".join([*lines, "    classDef gpu stroke-width:3px", "```"])
-
-
-def _stage(item: Any) -> str:
-    return item.addressing.partition("@")[0]
-
-
 if __name__ == "__main__":
     with exiting():
         for page, made in parts().items():
             generated.refresh(page, made)
+        PICTURE.write_text(pipeline_picture.draw(pipeline_picture.graph()), encoding="utf-8")
