@@ -35,7 +35,7 @@ def draw(stages: "networkx.DiGraph[str]") -> str:
         axes.set_axis_off()
         axes.set(xlim=(-0.5, max(x for x, _ in places.values()) + 0.5), ylim=(-0.05, 1.05))
         boxes = {}
-        for name, stage in stages.nodes.items():
+        for name, stage in sorted(stages.nodes.items()):
             boxes[name] = axes.text(
                 *places[name],
                 f"{name}\n× {stage['count']}" if stage["count"] > 1 else name,
@@ -50,7 +50,7 @@ def draw(stages: "networkx.DiGraph[str]") -> str:
                     "linewidth": 2 if stage["gpu"] else 0.7,
                 },
             )
-        for read, reader in stages.edges:
+        for read, reader in sorted(stages.edges):
             axes.annotate(
                 "",
                 places[reader],
