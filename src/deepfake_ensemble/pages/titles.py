@@ -61,8 +61,8 @@ MEASURES = {
     "border_variation": "variation along the border",
 }
 
-# The second study's test sets, after "the test set".
-TEST_SETS = {"official": "as published", "leak_free": "leak-free"}
+# The second study's test sets, after "the".
+TEST_SETS = {"official": "test set as published", "leak_free": "leak-free test set"}
 
 
 def title(name: str) -> str:

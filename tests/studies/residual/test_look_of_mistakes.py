@@ -3,8 +3,8 @@
 import pytest
 
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.mistakes.contrasts import Group, Look, Looks, MeasureContrast
-from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.mistakes.contrasts import FIFTHS, Group, Look, Looks, MeasureContrast
+from deepfake_ensemble.studies.residual.report import figures, paper
 from deepfake_ensemble.studies.residual.report.look_of_mistakes import answers
 
 MORE, LESS, NOTHING = (0.7, 0.001), (0.3, 0.001), (0.7, 0.2)
@@ -61,3 +61,16 @@ def test_a_difference_that_may_be_chance_shows_nothing():
 
 def test_without_mistakes_there_is_nothing_to_tell():
     assert said() == ["cannot be told"] * 3
+
+
+def test_the_legend_lies_across_no_share(monkeypatch):
+    shares = {measure: [Interval(0.9, 0.8, 1.0)] * FIFTHS for measure in MEASURES}
+    drawn = []
+    monkeypatch.setattr(figures, "svg", lambda figure, name: drawn.append(figure) or "")
+    figures.wrong_by_fifth("resnet152_imagenet", Look({}, {"real": shares, "fake": shares}, {}))
+    (figure,) = drawn
+    (legend,) = figure.legends
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert axes.get_legend() is None
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())

@@ -122,7 +122,7 @@ def wrong_by_fifth(run: str, of: Look) -> str:
             axes.set(xlabel="fifth", title=MEASURES[measure], xticks=range(1, FIFTHS + 1))
         panels[0].set(ylabel="share got wrong")
         panels[0].set_ylim(bottom=0)
-        panels[0].legend()
+        legend_below(drawing, panels[0])
         return svg(drawing, f"wrong-by-fifth-{run}")
 
 
