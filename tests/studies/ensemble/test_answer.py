@@ -86,6 +86,9 @@ OUTCOMES = {
     "good at home, lost abroad": lambda: evaluations(
         split(240, 1, (1, 2, 3, 2)), split(200, 2, (1, 2, 3, 2)), split(2000, 3, (0, 0, 0.1, 0), bias=-3)
     ),
+    "abroad better than a rival that is worse than a coin": lambda: evaluations(
+        split(240, 1, (1, 2, 3, 2)), split(200, 2, (1, 2, 3, 2)), split(2000, 3, (0.05, 0, -0.1, 0.05))
+    ),
 }
 
 
@@ -126,6 +129,12 @@ def test_members_that_may_be_guessing_are_named_beside_their_weight():
     for name, of in failures.items():
         assert f"{100 * of.weight:.1f}\xa0% of the weight" in text, name
     assert "Together they hold 60.8" in text
+
+
+def test_a_gain_over_a_member_that_is_no_better_than_a_coin_is_called_of_no_use():
+    of = OUTCOMES["abroad better than a rival that is worse than a coin"]()
+    assert [it.gains_nothing_useful for it in answered(of, "accuracy").answers] == [False, True]
+    assert "which does worse than guessing: neither is of use there." in as_markdown(of, "accuracy")
 
 
 CONTRAST = Contrast(

@@ -49,6 +49,14 @@ class Answer:
     members_certainty: float
 
     @property
+    def gains_nothing_useful(self) -> bool:
+        """Whether the ensemble is more accurate than its rival while neither is better than guessing."""
+        of = self.question["accuracy"]
+        rival = self.evaluation.compared.guessing[of.contrast.second]
+        gains = of.verdict in ("helps", "helps little")
+        return gains and "better" not in (self.guessing.verdict, rival.verdict)
+
+    @property
     def question_by_verdict(self) -> dict[Verdict, list[Finding]]:
         return by_verdict(self.question)
 
