@@ -24,7 +24,7 @@ STANDARD_INPUT = "-"
 ARCHIVE = ".zip"
 LARGEST = 64 * 2**20  # bytes of a file, as many as an archive's entry may have
 # Drawings and screenshots shrink a lot when packed; the sizes themselves stay bounded.
-_LIMITS = Limits(file_bytes=LARGEST, ratio=1_000)
+ARCHIVE_LIMITS = Limits(file_bytes=LARGEST, ratio=1_000)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NOTHING = f"ends like an image that is read ({READ})"
 # What a path can be that was typed or found; any other error is the disk's, the network's or the computer's.
@@ -104,7 +104,7 @@ class Inputs:
         if _is_folder(path):
             files, closed = _files_below(path)
             images = [file for file in files if self._taken(file.relative_to(path).parts)]
-            yield from (Input(str(file), partial(_bytes, file, listed=True)) for file in images)
+            yield from (Input(str(file), partial(file_bytes, file, listed=True)) for file in images)
             yield from (_missing(str(folder), "this folder cannot be read") for folder in closed)
             if not images and not closed:
                 yield _missing(str(path), f"no file in this folder {_NOTHING}")
@@ -115,13 +115,13 @@ class Inputs:
 
     def _in_archive(self, path: Path) -> Iterator[Input]:
         try:
-            archive = self._open.enter_context(open_archive(path, _LIMITS, of_user=True))
+            archive = self._open.enter_context(open_archive(path, ARCHIVE_LIMITS, of_user=True))
         except UserError as error:
             yield _missing(str(path), str(error).removeprefix(f"{path}: "))
             return
         names = [name for name in archive.names if self._taken(PurePosixPath(name).parts)]
         for name in names:
-            yield Input(f"{path}/{name}", partial(_entry, archive, name))
+            yield Input(f"{path}/{name}", partial(entry_bytes, archive, name))
         if not names:
             yield _missing(str(path), f"no file in this archive {_NOTHING}")
 
@@ -149,7 +149,7 @@ def _files_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def file_at(path: Path) -> Input:
     """Return the input that a file is."""
-    return Input(str(path), partial(_bytes, path))
+    return Input(str(path), partial(file_bytes, path))
 
 
 def _is_folder(path: Path) -> bool:
@@ -167,13 +167,23 @@ def _missing(name: str, reason: str) -> Input:
     return Input(name, read)
 
 
-def _bytes(path: Path, listed: bool = False) -> bytes:
+def file_bytes(path: Path, listed: bool = False) -> bytes:
+    """Return what is in a file.
+
+    Args:
+        path: of it.
+        listed: whether a folder had it a moment ago.
+
+    Raises:
+        BadImage: if that one cannot be read.
+        StorageFault: if what it lies on fails.
+    """
     try:
         # A pipe would block, a device never end; a link is followed first.
         if not stat.S_ISREG(path.stat().st_mode):
             raise BadImage("not a file")
         with path.open("rb") as file:
-            return _bounded(file.read(LARGEST + 1))
+            return bounded(file.read(LARGEST + 1))
     except OSError as error:
         if fault := storage_fault(str(path), error):
             raise fault from None
@@ -182,7 +192,13 @@ def _bytes(path: Path, listed: bool = False) -> bytes:
         raise BadImage((error.strerror or type(error).__name__).lower()) from None
 
 
-def _entry(archive: Archive, name: str) -> bytes:
+def entry_bytes(archive: Archive, name: str) -> bytes:
+    """Return what is in an archive's entry.
+
+    Raises:
+        BadImage: if that one is damaged.
+        StorageFault: if the archive cannot be read.
+    """
     try:
         return archive.read(name)
     except UserError as error:
@@ -196,10 +212,15 @@ def _entry(archive: Archive, name: str) -> bytes:
 def _standard_input() -> Input:
     # Read here, not by the thread that decodes: that one could not be interrupted.
     data = sys.stdin.buffer.read(LARGEST + 1)
-    return Input("standard input", lambda: _bounded(data))
+    return Input("standard input", lambda: bounded(data))
 
 
-def _bounded(data: bytes) -> bytes:
+def bounded(data: bytes) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        BadImage: if there are too many.
+    """
     if len(data) > LARGEST:
         raise BadImage(f"larger than {LARGEST // 2**20} MiB")
     return data
