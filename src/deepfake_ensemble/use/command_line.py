@@ -8,6 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
 
 import argparse
+import dataclasses
 import io
 import itertools
 import json
@@ -16,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, NoReturn, get_args
@@ -39,9 +41,10 @@ if TYPE_CHECKING:
 _EXIT_CODES = """\
 exit codes:
   0    everything was done
-  1    some images could not be used; each has its row, with the reason
+  1    some images could not be used; each has its row, with the reason; or a shard is damaged or missing
   2    nothing was done: a wrong argument, no model file
-  3    it broke off: a disk, an archive or the network under it failed in reading or writing
+  3    it broke off: a disk, an archive or the network under it failed in reading or writing; of a collection
+       some shards are not done, and the same command goes on
   130  interrupted
 """
 
@@ -78,6 +81,23 @@ Images stay in this computer's memory while they are looked at, and are kept now
 
 """
 
+_COLLECTION = """\
+examples:
+  deepfake-ensemble classify-collection shards/ --output results/
+  deepfake-ensemble classify-collection 's3://bucket/train-*.tar' --output s3://bucket/results --sample 1000
+  deepfake-ensemble classify-collection --workers 4 --manifest photos.parquet --output results/
+
+What is done is not done again: the same command goes on, however it ended. A shard is a zip or tar archive, a
+Parquet file with images in a column, or so many loose images.
+
+"""
+
+_LIST = """\
+examples:
+  deepfake-ensemble list-collection s3://bucket/photos --output photos.parquet
+
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
@@ -99,6 +119,8 @@ def parser() -> argparse.ArgumentParser:
             epilog=examples + _EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        if name == "list-collection":
+            return sub
         file = sub.add_argument(
             "--file", type=Path, default=MODEL_FILE, help=f"the model file; {MODEL_FILE} by default"
         )
@@ -125,26 +147,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"of the results; by default as --output ends ({', '.join(ENDINGS)}), else table",
     )
     predict.add_argument("--output", type=Path, metavar="FILE", help="write the results there")
-    predict.add_argument(
-        "--model", default=ENSEMBLE, metavar="NAME", help="which detector decides; the ensemble by default"
-    )
-    predict.add_argument(
-        "--threshold",
-        default=DEFAULT,
-        metavar="T",
-        help="from which P(fake) on an image is called fake: a multiple of 0.01, or one of the operating"
-        " points default, youden, fpr_1_percent, fpr_1_permille",
-    )
-    predict.add_argument(
-        "--faces",
-        choices=get_args(FacesMode),
-        default="auto",
-        help="classify each face (only), the whole image (whole), or by default faces if the models were"
-        " trained on faces",
-    )
-    predict.add_argument(
-        "--whole", dest="faces", action="store_const", const="whole", help="the same as --faces whole"
-    )
+    _add_decision(predict)
     predict.add_argument(
         "--explain",
         type=Path,
@@ -152,6 +155,60 @@ def parser() -> argparse.ArgumentParser:
         help="write heat maps there (Grad-CAM), a PNG for each image and detector: bright spots speak the"
         " most for the verdict; needs the training packages and the .keras models beside the model file",
     )
+
+    collection = command("classify-collection", "classify millions of images, shard by shard", _COLLECTION)
+    collection.add_argument(
+        "path", nargs="*", help="a folder, a shard or a pattern in quotes, here or at an address (s3://...)"
+    )
+    collection.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="what to classify, in the place of paths: as list-collection writes it, or a path a line",
+    )
+    collection.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder or address for results/, a Parquet file for each shard, and summary.json and .html",
+    )
+    _add_decision(collection)
+    collection.add_argument(
+        "--sample",
+        type=_whole(1, 10**6),
+        metavar="N",
+        help="for a first look: some N images, drawn at random from at most ten shards",
+    )
+    _add_per_shard(collection)
+    collection.add_argument(
+        "--image-column", metavar="NAME", help="of Parquet files, where several columns hold bytes"
+    )
+    collection.add_argument(
+        "--workers",
+        type=_whole(1, 10**4),
+        default=1,
+        metavar="N",
+        help="processes, each with a GPU or a share of the cores; more than one needs Ray",
+    )
+    collection.add_argument(
+        "--threads",
+        type=_whole(1, 1024),
+        default=0,
+        metavar="N",
+        help="cores of a worker; by default an equal share",
+    )
+    collection.add_argument("--address", metavar="HOST:PORT", help="a cluster of Ray that runs")
+    collection.add_argument(
+        "--retries",
+        type=_whole(0, 6),
+        default=3,
+        metavar="N",
+        help="new attempts after a fault of storage, after 1, 5, 25, ... seconds; 3 by default",
+    )
+
+    listing = command("list-collection", "list the images and shards of a collection once", _LIST)
+    listing.add_argument("path", nargs="+", help="a folder or a pattern in quotes, here or at an address")
+    listing.add_argument("--output", required=True, metavar="FILE", help="the manifest, a Parquet file")
+    _add_per_shard(listing)
 
     info = command("info", "tell what model this is, what it was trained on, and how well it does", _INFO)
     info.add_argument("--format", choices=["text", "json"], default="text", help="of the answer")
@@ -177,6 +234,39 @@ def parser() -> argparse.ArgumentParser:
         help="images a minute from one address; 600 by default",
     )
     return top
+
+
+def _add_decision(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", default=ENSEMBLE, metavar="NAME", help="which detector decides; the ensemble by default"
+    )
+    command.add_argument(
+        "--threshold",
+        default=DEFAULT,
+        metavar="T",
+        help="from which P(fake) on an image is called fake: a multiple of 0.01, or one of the operating"
+        " points default, youden, fpr_1_percent, fpr_1_permille",
+    )
+    command.add_argument(
+        "--faces",
+        choices=get_args(FacesMode),
+        default="auto",
+        help="classify each face (only), the whole image (whole), or by default faces if the models were"
+        " trained on faces",
+    )
+    command.add_argument(
+        "--whole", dest="faces", action="store_const", const="whole", help="the same as --faces whole"
+    )
+
+
+def _add_per_shard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--per-shard",
+        type=_whole(1, 10**6),
+        default=10_000,
+        metavar="N",
+        help="loose images that make a shard; 10,000 by default",
+    )
 
 
 class _Version(argparse.Action):
@@ -205,7 +295,13 @@ def main() -> NoReturn:
     """Run the command and exit."""
     signal.signal(signal.SIGTERM, _terminate)
     warnings.filterwarnings("ignore", module="PIL")  # of what it finds odd in an image and reads all the same
-    commands = {"predict": _predict, "info": _info, "serve": _serve}
+    commands = {
+        "predict": _predict,
+        "classify-collection": _classify_collection,
+        "list-collection": _list_collection,
+        "info": _info,
+        "serve": _serve,
+    }
     try:
         arguments = parser().parse_args()
         code = commands[arguments.command](arguments)
@@ -363,6 +459,33 @@ def _destination(output: Path | None, format_: Format) -> Iterator[IO[str]]:
         partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         yield file
+
+
+def _classify_collection(arguments: argparse.Namespace) -> int:
+    _require_collections()
+    from deepfake_ensemble.use.collection.run import Asked, classify_collection
+
+    if bool(arguments.path) == bool(arguments.manifest):
+        raise UserError("classify-collection: name paths, or a --manifest")
+    asked = {field.name for field in dataclasses.fields(Asked)}
+    options = {name: value for name, value in vars(arguments).items() if name in asked}
+    return classify_collection(
+        Asked(**options | {"named": arguments.path, "model": arguments.file, "detector": arguments.model})
+    )
+
+
+def _list_collection(arguments: argparse.Namespace) -> int:
+    _require_collections()
+    from deepfake_ensemble.use.collection.run import list_collection
+
+    return list_collection(arguments.path, arguments.output, arguments.per_shard)
+
+
+def _require_collections() -> None:
+    if missing := [name for name in ("fsspec", "jinja2", "matplotlib", "pyarrow") if find_spec(name) is None]:
+        raise UserError(
+            f"a collection needs {', '.join(missing)}: `pip install 'deepfake-ensemble[collections]'`"
+        )
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""Classifying collections of millions of images, shard by shard, by one process or many."""

@@ -1,0 +1,163 @@
+"""Results of a collection: a Parquet file for each shard, and how many images it says what of.
+
+A file's name has the digests of its shard and of what classified it; its metadata have the counts.
+"""
+
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from deepfake_ensemble.portable.metadata import ModelMetadata
+from deepfake_ensemble.use import wording
+from deepfake_ensemble.use.classifying import Classified, Failed
+from deepfake_ensemble.use.collection import addresses
+from deepfake_ensemble.use.collection.shards import Shard
+from deepfake_ensemble.use.formats import record
+from deepfake_ensemble.use.verdicts import DecisionRule
+
+BINS = 20
+"""Equal parts of 0 to 1 that P(fake) is counted in."""
+
+_KEY = b"deepfake_ensemble"
+_ROWS = 4096  # held as Python's objects, before they are packed
+
+
+@dataclass
+class Counts:
+    """What the images of a shard, or of several, are.
+
+    Attributes:
+        images: how many were looked at.
+        bytes: of their files.
+        verdicts: how many are called fake, and how many real.
+        unlike_training: how many of those are unlike the images of training.
+        unlike_by: by their pixels or their features.
+        bad: how many could not be used, by what is wrong with them.
+        passed_over: how many files in archives are no images, by kind.
+        p_fake: how many have a P(fake) in each of `BINS` equal parts of 0 to 1.
+    """
+
+    images: int = 0
+    bytes: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    unlike_training: int = 0
+    unlike_by: Counter[str] = field(default_factory=Counter)
+    bad: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    p_fake: list[int] = field(default_factory=lambda: [0] * BINS)
+
+    def add(self, other: "Counts") -> None:
+        """Count others as well."""
+        self.images += other.images
+        self.bytes += other.bytes
+        self.unlike_training += other.unlike_training
+        for mine, more in (
+            (self.verdicts, other.verdicts),
+            (self.unlike_by, other.unlike_by),
+            (self.bad, other.bad),
+            (self.passed_over, other.passed_over),
+        ):
+            mine.update(more)
+        self.p_fake = [mine + more for mine, more in zip(self.p_fake, other.p_fake, strict=True)]
+
+
+class ShardTable:
+    """The results of one shard while they come; at the end a Parquet file's bytes."""
+
+    def __init__(self, shard: Shard, metadata: ModelMetadata, rule: DecisionRule) -> None:
+        self.counts = Counts()
+        self._shard, self._metadata, self._rule = shard, metadata, rule
+        self._schema = _schema(metadata.detectors)
+        self._rows: list[dict[str, Any]] = []
+        self._file = io.BytesIO()
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
+
+    def add(self, size: int, result: Classified | Failed) -> None:
+        """Add an image whose file has so many bytes."""
+        row = record(result, self._metadata, self._rule)
+        row["path"] = row.pop("image").encode("utf-8", "backslashreplace").decode()
+        row["reason"] = row.pop("error")
+        row["statements"] = [wording.statement(each) for each in row["statements"] or ()]
+        self._count(size, row)
+        self._rows.append(row | {"shard": self._shard.address, "size": size})
+        if len(self._rows) == _ROWS:
+            self._pack()
+
+    def finished(self, account: Mapping[str, Any]) -> bytes:
+        """Return the file.
+
+        Args:
+            account: of what made it, for its metadata.
+        """
+        self._pack()
+        told = {"shard": self._shard, "counts": self.counts, **account}
+        self._writer.add_key_value_metadata({_KEY: json.dumps(told, default=vars).encode()})
+        self._writer.close()
+        return self._file.getvalue()
+
+    def _count(self, size: int, row: Mapping[str, Any]) -> None:
+        counts = self.counts
+        counts.images += 1
+        counts.bytes += size
+        if row["reason"] is not None:
+            counts.bad[_kind_of_reason(row["reason"])] += 1
+            return
+        counts.verdicts[row["verdict"]] += 1
+        counts.unlike_training += row["unlike_training"]
+        counts.unlike_by.update(row["unlike_by"])
+        counts.p_fake[min(int(row[self._rule.detector] * BINS), BINS - 1)] += 1
+
+    def _pack(self) -> None:
+        if self._rows:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=self._schema))
+            self._rows.clear()
+
+
+def _schema(detectors: Sequence[str]) -> pa.Schema:
+    told = [
+        *((name, pa.float32()) for name in detectors),
+        ("verdict", pa.string()),
+        ("unlike_training", pa.bool_()),
+        ("unlike_by", pa.list_(pa.string())),
+    ]
+    face = pa.struct([("box", pa.list_(pa.int32())), ("angle", pa.float32()), *told])
+    return pa.schema(
+        [
+            ("shard", pa.dictionary(pa.int32(), pa.string())),
+            ("path", pa.string()),
+            ("size", pa.int64()),
+            *told,
+            ("faces", pa.list_(face)),
+            ("note", pa.string()),
+            ("statements", pa.list_(pa.string())),
+            ("reason", pa.string()),
+        ]
+    )
+
+
+def _kind_of_reason(reason: str) -> str:
+    """Return a reason without what differs from image to image."""
+    return re.sub(r"\d[\d,.]*", "N", reason.partition(":")[0])
+
+
+def counts_in(address: str) -> Counts | None:
+    """Return the counts of a result; None if it is no whole file of results.
+
+    Raises:
+        StorageFault: if it cannot be read.
+    """
+    with addresses.reading(address) as file:
+        try:
+            told = pq.read_metadata(file).metadata
+            counts: dict[str, Any] = json.loads(told[_KEY])["counts"]
+        except (pa.ArrowInvalid, KeyError, ValueError, TypeError):
+            return None
+    counts |= {key: Counter(it) for key, it in counts.items() if isinstance(it, dict)}
+    return Counts(**counts)
