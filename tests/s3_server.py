@@ -1,8 +1,7 @@
 """S3 on this computer, which can be told to fail.
 
-    with serve_s3() as server:
-        client = fsspec.filesystem("s3", **server.options)
-        server.faults["bucket/key"] = [503, 503]
+with serve_s3() as server:
+    server.faults["bucket/key"] = [503, CUT]  # what reading it is answered, twice
 """
 
 import threading
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -78,4 +79,5 @@ def serve_s3() -> Iterator[S3Server]:
     finally:
         server.shutdown()
         thread.join()
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
         fsspec.filesystem("s3").clear_instance_cache()

@@ -6,6 +6,7 @@ however many there are, few are on their way.
 
 import os
 import secrets
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -20,7 +21,7 @@ from deepfake_ensemble.use.collection.worker import Outcome, Settings, Undone, W
 AT_ONCE = 2
 """Shards that a worker has."""
 
-_DEATHS = 2  # of workers that a shard may survive
+_DEATHS = 2  # of workers that a shard may outlive
 _TICK = 1.0  # seconds between two looks at how far they are
 
 Told: TypeAlias = Callable[[int, int], None]
@@ -56,7 +57,7 @@ def on_ray(
 ) -> Iterator[Outcome]:
     """Classify shards by so many workers on Ray; see `in_process`.
 
-    A worker that dies is replaced, and its shards are begun again.
+    A worker that dies is replaced, and its shards are begun again, each alone.
 
     Args:
         settings: of the workers.
@@ -76,24 +77,38 @@ def on_ray(
         num_cpus=settings.threads,
         num_gpus=int(gpu),
         max_restarts=-1,
-        max_task_retries=_DEATHS,
         max_concurrency=AT_ONCE + 1,
     )
     remaining, at_end = iter(shards), False
     # Of each answer that is awaited: the worker, and its shard; None where it is being opened.
     awaited: dict[Any, tuple[Any, Shard | None]] = {}
+    deaths: Counter[Any] = Counter()  # at a shard, or of a worker that was being opened
+    alone: deque[Shard] = deque()  # to be tried with no other beside them, which could be at fault
     try:
         for worker in [actor.remote(settings) for _ in range(workers)]:
             awaited[worker.open.remote()] = worker, None
-        while not at_end or any(shard for _, shard in awaited.values()):
+        while alone or not at_end or any(shard for _, shard in awaited.values()):
             answers, _ = ray.wait(list(awaited), num_returns=1, timeout=_TICK)
             for answer in answers:
                 worker, shard = awaited.pop(answer)
-                if outcome := _outcome(ray, answer, shard):
+                outcome = _answer(ray, answer)
+                if isinstance(outcome, str):
+                    deaths[shard or worker] += 1
+                    if deaths[shard or worker] <= _DEATHS:
+                        alone.extend([shard] if shard else [])
+                    elif shard is None:
+                        raise UserError(f"a worker cannot be started: {outcome}")
+                    else:
+                        yield Undone(shard, "worker", f"{shard.address}: {_DEATHS + 1} workers died at it")
+                elif shard:
                     yield outcome
-                wanted = 1 if shard else AT_ONCE
-                following = list(islice(remaining, wanted))
-                at_end = at_end or len(following) < wanted
+                held = [each for other, each in awaited.values() if other == worker]
+                following: list[Shard] = []
+                if alone and not held:
+                    following = [alone.popleft()]
+                elif not alone and not any(deaths[each] for each in held):
+                    following = list(islice(remaining, AT_ONCE - len(held)))
+                    at_end = at_end or len(following) < AT_ONCE - len(held)
                 awaited |= {worker.classify.remote(each): (worker, each) for each in following}
             if not answers:
                 told(*_in_hand(ray, {worker for worker, shard in awaited.values() if shard}))
@@ -101,19 +116,16 @@ def on_ray(
         ray.shutdown()
 
 
-def _outcome(ray: Any, answer: Any, shard: Shard | None) -> Outcome | None:
-    """Return what a worker answers of a shard; None if it was opened."""
+def _answer(ray: Any, answer: Any) -> Any:
+    """Return what a worker answers; a line of text if it died."""
     try:
-        outcome = ray.get(answer)
+        return ray.get(answer)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
             raise UserError(str(error.cause)) from None
         raise
     except ray.exceptions.RayError as error:
-        if shard is None:
-            raise UserError(f"a worker cannot be started: {str(error).splitlines()[0]}") from None
-        return Undone(shard, "worker", f"{shard.address}: {_DEATHS + 1} workers died at it")
-    return outcome if shard else None
+        return str(error).splitlines()[0]
 
 
 def _in_hand(ray: Any, workers: set[Any]) -> tuple[int, int]:
@@ -131,7 +143,7 @@ def _started(workers: int, address: str | None) -> Any:
     # Its ports run code for whoever reaches them; it reads these when it is imported.
     os.environ.update(RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0")
     if not address:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
