@@ -122,7 +122,9 @@ DRAWS = """
 from deepfake_ensemble.foundation import command
 
 def main() -> None:
+    import keras
     from matplotlib import pyplot
+    assert keras.config.floatx() == "float32"
     pyplot.figure()
 
 command.run(main)
@@ -134,4 +136,30 @@ def test_a_stage_draws_whatever_backend_a_notebook_asks_for(backend: str, tmp_pa
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MPLBACKEND": backend}
     command = [sys.executable, "-c", DRAWS]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr  # in a new project Matplotlib says that it looks for fonts
+
+
+SETTINGS = """
+from deepfake_ensemble.foundation import command
+
+def main() -> None:
+    import keras
+    from matplotlib import pyplot
+    print(keras.config.floatx(), pyplot.rcParams["font.size"])
+
+command.run(main)
+"""
+
+
+def test_a_stage_neither_heeds_nor_leaves_settings_in_its_user_s_home(tmp_path: Path) -> None:
+    (home := tmp_path / "home").mkdir()
+    (home / ".keras").mkdir()
+    (home / ".keras/keras.json").write_text('{"floatx": "float16"}')
+    (home / ".config/matplotlib").mkdir(parents=True)
+    (home / ".config/matplotlib/matplotlibrc").write_text("font.size: 99")
+    before = sorted(home.rglob("*"))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(home)}
+    command = [sys.executable, "-c", SETTINGS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "float32 10.0\n", done.stderr
+    assert sorted(home.rglob("*")) == before

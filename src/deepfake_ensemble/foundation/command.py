@@ -36,6 +36,9 @@ def run(main: Callable[..., None]) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # Colab's and Jupyter's own lies in their packages: Matplotlib could not even be imported with it.
     os.environ["MPLBACKEND"] = "svg"
+    # Both would heed settings that lie in the user's home, and leave files there.
+    os.environ["KERAS_HOME"] = os.devnull
+    os.environ["MPLCONFIGDIR"] = str(Path(".dvc/tmp/matplotlib").absolute())
     try:
         with exclusive(stage):
             main(**arguments)

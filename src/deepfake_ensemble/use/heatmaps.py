@@ -31,6 +31,7 @@ class Heatmaps:
         """What keeps images from being explained; None if nothing does."""
         # As it loads, TensorFlow complains that there is no GPU, and reads as if something had gone wrong.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("KERAS_HOME", os.devnull)  # else it writes its settings into the user's home
         self._metadata = metadata
         self._folder = folder
         self._members: dict[str, object] = {}
