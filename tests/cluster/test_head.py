@@ -37,6 +37,7 @@ def test_the_results_and_the_lock_are_those_of_one_machine_and_the_head_trains_n
     assert sorted(toy.ran(here=False)) == OF_CHAINS
 
 
+@pytest.mark.pipeline
 def test_through_a_remote_units_and_head_share_nothing_else(
     toy: Toy, one_machine: Mapping[str, bytes], store
 ) -> None:
@@ -53,6 +54,7 @@ def test_through_a_remote_units_and_head_share_nothing_else(
     assert sorted(toy.ran(here=False)) == OF_CHAINS
 
 
+@pytest.mark.pipeline
 def test_what_the_lock_says_was_done_and_nobody_sent_is_done_again(toy: Toy, store) -> None:
     toy.dvc("repro", environment=toy.environment)
     results = toy.results()
@@ -88,6 +90,7 @@ def test_a_stage_that_fails_is_named_and_what_the_others_gave_is_kept(toy: Toy) 
     assert toy.ran(here=False).count("train@resnet") == 1
 
 
+@pytest.mark.pipeline
 def test_a_chain_that_nothing_has_changed_for_is_not_handed_out(toy: Toy) -> None:
     toy.head()
     edit(toy, RATE, 0.5)
@@ -95,6 +98,7 @@ def test_a_chain_that_nothing_has_changed_for_is_not_handed_out(toy: Toy) -> Non
     assert toy.ran(here=False).count("train@cnn") == 1
 
 
+@pytest.mark.pipeline
 def test_of_two_results_in_the_run_cache_the_one_that_was_accepted_wins(toy: Toy) -> None:
     toy.head()
     accepted = toy.results()
@@ -120,6 +124,7 @@ def test_what_several_kinds_of_machines_made_is_refused_by_name() -> None:
             head.refuse_mixed({"train@cnn": one, "train@resnet": other})
 
 
+@pytest.mark.pipeline
 def test_answers_of_another_kind_of_machine_are_kept_until_they_are_taken(toy: Toy) -> None:
     toy.try_head("--on", "hand")
     folder = toy / ".dvc/tmp/cluster/study"

@@ -81,6 +81,7 @@ def run(
 
 def _started(address: str, workers: int) -> Any:
     os.environ.update(SETTINGS)
+    os.environ.setdefault("RAY_TMPDIR", "/tmp")  # its sockets' paths may have 107 characters, and TMPDIR many
     if not address:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # by itself Ray would leave one in ~/.ray
         # By its name for other systems, what keeps Ray on loopback: on Linux it takes the host's own address.
