@@ -447,6 +447,16 @@ def test_what_cannot_be_meant_is_one_line(classify, tmp_path, monkeypatch, named
         classify(*named)
 
 
+@pytest.mark.parametrize("named", [[], ["a.zip", "--manifest", "m.parquet"]])
+def test_paths_and_a_manifest_exclude_each_other_and_one_must_be(model, tmp_path, named):
+    with command(model, *named, "--output", tmp_path / "out") as running:
+        _, told = running.communicate()
+    assert (running.returncode, told) == (
+        2,
+        "deepfake-ensemble: classify-collection: name paths, or a --manifest\n",
+    )
+
+
 def test_a_worker_refuses_another_model_file_than_the_drivers(tmp_path, model):
     settings = engines.Settings(
         model=model,

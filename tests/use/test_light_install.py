@@ -112,3 +112,12 @@ def test_images_are_classified_by_command_by_page_and_from_python(python, tmp_pa
     verdicts, files = run(python, tmp_path, "-c", code).stdout.splitlines()
     assert verdicts in ("['real', 'real']", "['fake', 'real']", "['real', 'fake']", "['fake', 'fake']")
     assert files == "True True"
+
+
+def test_what_a_collection_needs_beside_is_named(python, tmp_path):
+    model_file.write(tmp_path / "models/ensemble.onnx")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(python, tmp_path, "-m", "deepfake_ensemble", "classify-collection", "in", "--output", "out")
+    assert failed.value.returncode == 2
+    assert "a collection needs fsspec, jinja2, matplotlib, pyarrow" in failed.value.stderr
+    assert "deepfake-ensemble[collections]" in failed.value.stderr
