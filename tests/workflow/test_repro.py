@@ -94,25 +94,37 @@ def test_the_time_left_is_said_as_people_say_it(seconds, said):
     assert time_left(seconds) == said
 
 
-def lock(**md5: str) -> dict[str, object]:
-    return {"stages": {"s": {"outs": [{"path": path, "md5": value} for path, value in md5.items()]}}}
+def lock(seed: int = 1, code: str = "c", **md5: str) -> dict[str, object]:
+    return {
+        "stages": {
+            "s": {
+                "params": {"params.yaml": {"seed": seed}},
+                "deps": [{"path": "src/room", "md5": code}],
+                "outs": [{"path": path, "md5": value} for path, value in md5.items()],
+            }
+        }
+    }
 
 
 def test_results_that_differ_without_a_change_are_put_down_to_the_processor_and_can_be_kept():
-    said = against_commit(lock(a="1", b="2"), lock(a="1", b="3"), [])
+    said = against_commit(lock(a="1", b="2"), lock(a="1", b="3"))
     assert said.startswith("1 of 2 results differ from those of the last commit.")
     assert "to be expected on another model of processor" in said
     assert "git commit" in said
 
 
-def test_results_that_differ_after_a_change_are_put_down_to_it():
-    said = against_commit(lock(a="1"), lock(a="2"), ["params.yaml"])
-    assert "Changed since: params.yaml." in said
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"seed": 2}, "params.yaml"), ({"code": "d"}, "src"), ({"seed": 2, "code": "d"}, "params.yaml, src")],
+)
+def test_results_that_differ_after_a_change_are_put_down_to_it_whether_it_was_committed_or_not(change, named):
+    said = against_commit(lock(a="1"), lock(a="2", **change))
+    assert f"Changed since: {named}." in said
     assert "processor" not in said
 
 
 def test_results_of_the_commit_are_said_to_be_its():
-    assert against_commit(lock(a="1"), lock(a="1"), []) == "All 1 results are those of the last commit."
+    assert against_commit(lock(a="1"), lock(a="1")) == "All 1 results are those of the last commit."
 
 
 def test_the_table_at_the_end_has_a_row_for_each_detector(tmp_path):

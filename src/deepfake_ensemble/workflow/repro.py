@@ -156,15 +156,18 @@ def results(metrics: Path, weights: Mapping[str, float]) -> Table:
     return table
 
 
-def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any], changed: Sequence[str]) -> str:
+def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say how results differ from the last commit's, why that may be, and how to keep them.
 
     Args:
         committed: its dvc.lock.
         now: that of this folder.
-        changed: what git finds changed of what results are made from.
     """
     ours, theirs = outs(now), outs(committed)
+    before = _made_from(committed)
+    changed = dict.fromkeys(
+        of for (of, it), value in _made_from(now).items() if before.get((of, it)) != value
+    )
     differing = sum(theirs.get(path) != md5 for path, md5 in ours.items())
     if not differing:
         return f"All {len(ours)} results are those of the last commit."
@@ -182,14 +185,22 @@ def against_commit(committed: Mapping[str, Any], now: Mapping[str, Any], changed
   git add --all && git commit -m 'Results of this machine'"""
 
 
+def _made_from(lock: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    """Return the commands, values of params and hashes of code behind results, each by where it stands."""
+    found: dict[tuple[str, str], Any] = {}
+    for name, stage in lock.get("stages", {}).items():
+        found["dvc.yaml", name] = stage.get("cmd")
+        for file, values in stage.get("params", {}).items():
+            found |= {(file, key): value for key, value in values.items()}
+        for dep in stage.get("deps", ()):
+            folder = dep["path"].partition("/")[0]
+            if folder in ("src", "requirements"):
+                found[folder, dep["path"]] = dep["md5"]
+    return found
+
+
 def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout
-
-
-def _sources() -> list[str]:
-    """Return which of what results are made from has changed files."""
-    made_from = [Path(name) for name in ("params.yaml", "dvc.yaml", "src", "requirements")]
-    return [str(it) for it in made_from if _git("status", "--porcelain", "--", str(it.resolve()))]
 
 
 def measured_seconds(profile: str) -> dict[str, float]:
@@ -240,7 +251,7 @@ def main() -> None:
     print()
     Console(width=200).print(results(METRICS, read_json(WEIGHTS) if WEIGHTS.exists() else {}))
     print()
-    print(against_commit(committed, yaml.safe_load(LOCK.read_text(encoding="utf-8")), _sources()))
+    print(against_commit(committed, yaml.safe_load(LOCK.read_text(encoding="utf-8"))))
     serve = ", and try `deepfake-ensemble serve`" if Path("models/ensemble.keras").exists() else ""
     print(f"Look at reports/report.html{serve}.")
 

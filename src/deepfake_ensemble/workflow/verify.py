@@ -39,7 +39,9 @@ class Compared:
 
 def outs(lock: Mapping[str, Any]) -> dict[str, str]:
     """Return the hash of every result that a dvc.lock names, by path."""
-    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
+    return {
+        out["path"]: out["md5"] for stage in lock.get("stages", {}).values() for out in stage.get("outs", [])
+    }
 
 
 def compared(
