@@ -14,8 +14,14 @@ SIGNER = "Signer of the tests"
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-def signed(image: bytes, kind: str = "image/jpeg") -> bytes:
-    """Return an image's file with a manifest that says a trained algorithm made it."""
+def signed(image: bytes, kind: str = "image/jpeg", kept_at: str | None = None) -> bytes:
+    """Return an image's file with a manifest that says a trained algorithm made it.
+
+    Args:
+        image: the file without.
+        kind: of the image.
+        kept_at: an address; the file then holds that in the manifest's place.
+    """
     import c2pa
 
     root, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -37,7 +43,11 @@ def signed(image: bytes, kind: str = "image/jpeg") -> bytes:
     }
     signer = c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, pem)
     found = io.BytesIO()
-    c2pa.Builder(manifest, c2pa.Context()).sign(signer, kind, io.BytesIO(image), found)
+    builder = c2pa.Builder(manifest, c2pa.Context())
+    if kept_at:
+        builder.set_remote_url(kept_at)
+        builder.set_no_embed()
+    builder.sign(signer, kind, io.BytesIO(image), found)
     return found.getvalue()
 
 

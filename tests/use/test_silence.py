@@ -1,18 +1,20 @@
 """Nothing leaves the computer: no module of others asks a host, or keeps in HOME what it could report."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
+import credentials
 import model_file
+from pictures import encoded, picture
+from tracing import asked, traced, without_strace
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = re.compile(r"AF_INET6?, .*htons\((53|443|80)\)")
 
 
 def test_onnx_runtime_is_imported_where_its_reports_are_switched_off():
@@ -25,41 +27,43 @@ def test_onnx_runtime_is_imported_where_its_reports_are_switched_off():
     assert importing == [ROOT / "src/deepfake_ensemble/portable/classifier.py"]
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace here")
+@without_strace
 @pytest.mark.parametrize("command", ["predict", "serve"])
 def test_no_host_is_asked_and_nothing_is_kept_in_home(tmp_path: Path, command: str):
     model_file.write(tmp_path / "models/ensemble.onnx")
     model_file.folder_of_pictures(tmp_path / "pictures", 1)
+    # C2PA's library is a program of its own, which Python would not see asking.
+    with_credentials = credentials.signed(encoded(picture(1, 64, 64)))
+    (tmp_path / "pictures/signed.jpg").write_bytes(with_credentials)
     (home := tmp_path / "home").mkdir()
-    log = tmp_path / "calls"
-    # The tracer is a process beside, so that what is sent to the command reaches it.
-    tracing = [
-        "strace",
-        "-D",
-        "-f",
-        "-q",
-        "-s",
-        "200",
-        "-e",
-        "trace=connect,sendto,sendmsg,sendmmsg",
-        "-o",
-        str(log),
-    ]
     program = [sys.executable, "-m", "deepfake_ensemble.use.command_line", command]
+    arguments = ["--format", "jsonl", "pictures"] if command == "predict" else ["--port", "0"]
     with subprocess.Popen(
-        [*tracing, *program, *(["pictures"] if command == "predict" else ["--port", "0"])],
+        [*traced(tmp_path / "calls"), *program, *arguments],
         cwd=tmp_path,
         env={"HOME": str(home), "PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout
-        assert process.stdout.readline()
+        said = process.stdout.readline()
         if command == "serve":
             time.sleep(2)  # in which it would look up a host
+            url = said.split()[0]
+            answer = httpx.post(f"{url}/api/classify", content=with_credentials, timeout=60)
+            assert answer.json()["statements"][0]["verified"]
             process.terminate()
-        process.stdout.read()
+        said += process.stdout.read()
         assert process.wait(20) == 0
-    while not re.search(rf"^{process.pid} .*exited with", calls := log.read_text(), re.MULTILINE):
-        time.sleep(0.1)
-    assert not ELSEWHERE.findall(calls)
+    assert command == "serve" or "and the signature fits" in said
+    assert asked(tmp_path / "calls", process.pid) == []
     assert list(home.rglob("*")) == []
+
+
+@without_strace
+def test_what_is_asked_would_be_noticed(tmp_path: Path):
+    program = "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 53))"
+    subprocess.run([*traced(tmp_path / "calls"), sys.executable, "-c", program], check=False)
+    while not (tmp_path / "calls").is_file() or "exited" not in (tmp_path / "calls").read_text():
+        time.sleep(0.1)
+    assert asked(tmp_path / "calls") == ["192.0.2.1"]

@@ -29,6 +29,7 @@ _GENERATION_KEYS = frozenset(
 _GENERATION = re.compile(r"\bSteps: \d+, |\"prompt\"\s*:|\bJob ID: [0-9a-f]{8}-")
 _SOURCE_TYPE = re.compile(rb"cv\.iptc\.org/newscodes/digitalsourcetype/([A-Za-z]{1,60})")
 _CREATOR_TOOL = re.compile(rb"CreatorTool(?:\s*=\s*[\"']|>)([^\"'<]{1,200})")
+_PROVENANCE = re.compile(rb"dcterms:provenance(?:\s*=\s*[\"']|>)([^\"'<]{1,200})")
 # https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPES = {
     "trainedAlgorithmicMedia": "made by a trained algorithm",
@@ -67,7 +68,7 @@ def statements(image: Image.Image, data: bytes) -> tuple[Statement, ...]:
     """
     xmp = image.info.get("xmp", b"")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    found = [*_credentials(data), *_source_types(xmp), *_written(image)]
+    found = [*_credentials(data, xmp), *_source_types(xmp), *_written(image)]
     found += [_said("software", "XMP", tool) for tool in _CREATOR_TOOL.findall(xmp)[:1]]
     order = ("content_credentials", "digital_source_type", "generation", "software")
     return tuple(sorted(dict.fromkeys(found), key=lambda each: order.index(each.kind)))
@@ -126,10 +127,13 @@ def _user_comment(comment: str | bytes) -> str:
     return text.decode("utf-16-be" if text[:1] == b"\0" else "utf-16-le", "replace")
 
 
-def _credentials(data: bytes) -> Iterator[Statement]:
-    if b"jumb" not in data or b"c2pa" not in data:
-        return
+def _credentials(data: bytes, xmp: bytes) -> Iterator[Statement]:
     place = "Content Credentials (C2PA)"
+    if b"jumb" not in data or b"c2pa" not in data:
+        for address in _PROVENANCE.findall(xmp)[:1]:
+            said = f"kept elsewhere, and not fetched: {address.decode('utf-8', 'replace')}"
+            yield _said("content_credentials", place, said)
+        return
     if (context := _c2pa_context()) is None:
         yield Statement("content_credentials", place, f"there, and not checked; {_CHECKED_BY}")
         return
