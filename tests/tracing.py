@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-without_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace here")
+HAS_STRACE = shutil.which("strace") is not None
+needs_strace = pytest.mark.skipif(not HAS_STRACE, reason="no strace here")
 
 _CALLS = "trace=connect,sendto,sendmsg,sendmmsg"
 _ADDRESS = re.compile(r'AF_INET6?, .*?(?:inet_addr\(|inet_pton\(AF_INET6, )"([^"]+)"')

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clones import ROOT, Clone
+from tracing import HAS_STRACE, asked, traced
 
 FOLLOWED = """
 import sys
@@ -24,7 +25,7 @@ with following(sys.argv[1:2], study="ensemble", run="cnn", made_from=made_from) 
 
 
 @pytest.fixture
-def follow(tmp_path: Path) -> Any:
+def follow(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Let a tracker follow a training of two steps, from one and up to another."""
 
     def run(tracker: str, start: int = 0, stop: int = 2, digest: str = "0123456789abcdef") -> None:
@@ -34,12 +35,20 @@ def follow(tmp_path: Path) -> Any:
             "WANDB_MODE": "offline",
         }
         command = [sys.executable, "-c", FOLLOWED, tracker, str(start), str(stop), digest]
-        environment.pop("MLFLOW_TRACKING_URI", None)
+        for name in ("MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST", "CI"):
+            environment.pop(name, None)  # in a test MLflow would keep from reporting by itself
+        calls = tmp_path_factory.mktemp("calls") / "calls"
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [*(traced(calls) if HAS_STRACE else ()), *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0
         assert "no longer follows" not in done.stderr
+        assert not HAS_STRACE or asked(calls) == []
 
     return run
 

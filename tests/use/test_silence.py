@@ -12,7 +12,7 @@ import pytest
 import credentials
 import model_file
 from pictures import encoded, picture
-from tracing import asked, traced, without_strace
+from tracing import asked, needs_strace, traced
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def test_onnx_runtime_is_imported_where_its_reports_are_switched_off():
     assert importing == [ROOT / "src/deepfake_ensemble/portable/classifier.py"]
 
 
-@without_strace
+@needs_strace
 @pytest.mark.parametrize("command", ["predict", "serve"])
 def test_no_host_is_asked_and_nothing_is_kept_in_home(tmp_path: Path, command: str):
     model_file.write(tmp_path / "models/ensemble.onnx")
@@ -60,7 +60,7 @@ def test_no_host_is_asked_and_nothing_is_kept_in_home(tmp_path: Path, command: s
     assert list(home.rglob("*")) == []
 
 
-@without_strace
+@needs_strace
 def test_what_is_asked_would_be_noticed(tmp_path: Path):
     program = "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 53))"
     subprocess.run([*traced(tmp_path / "calls"), sys.executable, "-c", program], check=False)

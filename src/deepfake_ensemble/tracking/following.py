@@ -113,6 +113,7 @@ def _tensorboard(training: Followed) -> Iterator[Follow]:
 
 @contextmanager
 def _wandb(training: Followed) -> Iterator[Follow]:
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # to its makers, whatever server it is
     import wandb
 
     folder = FOLDER / "wandb"
@@ -134,6 +135,7 @@ def _wandb(training: Followed) -> Iterator[Follow]:
 
 @contextmanager
 def _mlflow(training: Followed) -> Iterator[Follow]:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would ask its makers' host when imported
     from mlflow import MlflowClient
 
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without a server it is all that there is
