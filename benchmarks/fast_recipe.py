@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.training.shared.schedule import learning_rate
 from harness import FOLDER, keep
 
 DOCS = ".." / FOLDER / "residual"
@@ -124,7 +125,7 @@ def main() -> None:
     print(",".join(("minutes", "batch", "loss", *(f"val_{score}" for score in SCORES))))
     trained, points = 0.0, []
     for batch in range(last):
-        rate = schedule.learning_rate(
+        rate = learning_rate(
             batch // recipe.accumulation,
             last // recipe.accumulation,
             recipe.learning_rate * multiplier,

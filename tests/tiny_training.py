@@ -17,8 +17,13 @@ SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
 RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)
 
 
-def small() -> Any:
-    """Return a detector with all that can go wrong in training (dropout, averages, a penalty), but quick."""
+def small(size: int = SIZE, *, pooled: bool = False) -> Any:
+    """Return a detector with all that can go wrong in training (dropout, averages, a penalty), but quick.
+
+    Args:
+        size: of its images, in pixels.
+        pooled: whether its weights are the same for images of any size.
+    """
     import keras
     from keras import layers
 
@@ -26,13 +31,14 @@ def small() -> Any:
         image = keras.Input((image_size, image_size, 3))
         x = layers.Conv2D(4, 3, strides=4, activation="tanh")(image)
         x = layers.BatchNormalization(momentum=0.5)(x)
-        x = layers.Dropout(0.3)(layers.Flatten()(x))
+        x = layers.GlobalAveragePooling2D()(x) if pooled else layers.Flatten()(x)
+        x = layers.Dropout(0.3)(x)
         x = layers.Dense(8, activation="tanh", kernel_regularizer=keras.regularizers.L2(0.001))(x)
         return keras.Model(image, x, name="backbone")
 
     keras.utils.set_random_seed(3)
     architecture = Architecture(network=dict, backbone=backbone)
-    return detector.build("small", architecture, image_size=SIZE, input_scaling="unit", network=None)
+    return detector.build("small", architecture, image_size=size, input_scaling="unit", network=None)
 
 
 def fit(
@@ -45,9 +51,17 @@ def fit(
 ) -> Curves:
     options = {"learning_rate": LEARNING_RATE, "jit_compile": False, "seed": SEED} | options
     save_every, follow = options.pop("save_every", math.inf), options.pop("follow", unfollowed)
+    learner = options.pop("learner", None)
     checkpoint = Checkpoint(scratch, {"recipe": asdict(recipe), "options": options}, save_every)
     return fitting.fit(
-        model, train, validation, recipe=recipe, checkpoint=checkpoint, follow=follow, **options
+        model,
+        train,
+        validation,
+        recipe=recipe,
+        checkpoint=checkpoint,
+        follow=follow,
+        learner=learner,
+        **options,
     )
 
 

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_type_hints
 
 import yaml
@@ -205,4 +206,6 @@ def _keys(type_: Any, location: Iterable[int | str]) -> list[str]:
     """Return the keys that the dataclass `type_` has at `location`."""
     for part in location:
         type_ = get_type_hints(type_)[str(part)] if dataclasses.is_dataclass(type_) else type_.__args__[-1]
+        if isinstance(type_, UnionType):  # a section, or null
+            type_ = type_.__args__[0]
     return [field.name for field in dataclasses.fields(type_)]

@@ -202,17 +202,14 @@ def gpu_hours(
         return None
     known, profile, todo = PUBLISHED[name], whole.active, work(whole)
     row, column = GPUS.index(gpu), int(profile.training.precision != "float32")
-    pixels = (known.size / profile.image_size) ** 2
+    trained = known.trained[row][column] * (known.size / profile.trained_size) ** 2
+    predicted = known.predicted[row][column] * (known.size / profile.image_size) ** 2
     compiled = profile.training.jit_compile and known.xla
     slower = 1.0 if as_published else SMALL_BATCHES * (1 if compiled else WITHOUT_XLA)
     alone = known.alone[row][column] / 1e3
     feeding = float("inf") if profile.training.cache == "decoded" else decoded
-    step = max(
-        slower * todo.batch / (known.trained[row][column] * pixels), PASSES * alone, todo.batch / feeding
-    )
-    each = max(
-        1 / (known.predicted[row][column] * pixels), alone / profile.prediction_batch_size, 1 / decoded
-    )
+    step = max(slower * todo.batch / trained, PASSES * alone, todo.batch / feeding)
+    each = max(1 / predicted, alone / profile.prediction_batch_size, 1 / decoded)
     return (todo.steps * step + todo.predicted * each) / 3600
 
 
@@ -220,9 +217,10 @@ def processor_hours(whole: Params, known: OnProcessor | None) -> float | None:
     """Return hours of one model on the processor that was measured; None if it was not."""
     if known is None:
         return None
-    todo = work(whole)
-    images = todo.steps * todo.batch + todo.predicted / PASSES
-    return (known.start + images * known.at(whole.active.image_size, known.each)) / 3600
+    todo, profile = work(whole), whole.active
+    trained = todo.steps * todo.batch * known.at(profile.trained_size, known.each)
+    predicted = todo.predicted / PASSES * known.at(profile.image_size, known.each)
+    return (known.start + trained + predicted) / 3600
 
 
 def measured_gpu_hours(
@@ -245,9 +243,12 @@ def measured_gpu_hours(
     if setting not in found:
         return None
     # Smaller images do not make it shorter: it is what the processor needs to launch a step's operations.
-    pixels = max(1.0, (whole.active.image_size / on_gpu["image_size"]) ** 2)
-    step, todo = pixels * median(found[setting]["step_seconds"]), work(whole)
-    return (todo.steps * step + todo.predicted * step / todo.batch / PASSES) / 3600
+    trained, predicted = (
+        max(1.0, (side / on_gpu["image_size"]) ** 2) * median(found[setting]["step_seconds"])
+        for side in (whole.active.trained_size, whole.active.image_size)
+    )
+    todo = work(whole)
+    return (todo.steps * trained + todo.predicted * predicted / todo.batch / PASSES) / 3600
 
 
 def t4_hours(name: str, whole: Params, on_gpu: Mapping[str, Any], *, decoded: float) -> float | None:
@@ -274,7 +275,7 @@ def gpu_memory(
     if name not in measured["models"]:
         return None
     found, profile = measured["models"][name], whole.active
-    values = found["values_per_image"] * (profile.image_size / measured["image_size"]) ** 2
+    values = found["values_per_image"] * (profile.trained_size / measured["image_size"]) ** 2
     each = 4 if profile.training.precision == "float32" else 2
     return 4 * (weights or 4 * found["parameters"]) + each * whole.training.batch_size * values
 
@@ -427,7 +428,7 @@ def _sides(known: Mapping[str, OnProcessor | None]) -> str:
 
 
 def _most(whole: Params, known: Mapping[str, OnProcessor | None]) -> str:
-    size = whole.active.image_size
+    size = whole.active.trained_size
     needed = {name: of.at(size, of.memory) for name, of in known.items() if of}
     if not needed:
         return "nothing was measured of these models."

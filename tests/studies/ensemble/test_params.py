@@ -121,7 +121,7 @@ def test_a_key_of_the_wrong_type_is_refused_by_name(path: Path_, documented: Doc
         wrong.remove("words")
     if path[-1] == "batch_norm_momentum":
         wrong = [value for value in wrong if value not in (None, 1.5)]
-    if path[-1] == "epochs_at_most" or (path[-1] == "members" and len(path) > 1):
+    if path[-1] in ("epochs_at_most", "cosine", "crop") or (path[-1] == "members" and len(path) > 1):
         wrong = [value for value in wrong if value is not None]
     for value in wrong:
         lines = named(CHECK.problems(changed(path, value)), path)
@@ -201,6 +201,11 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
                 "profiles.small.perturbed_images: 1 is not allowed: an even number, so that both classes are"
                 " there"
             ),
+        ),
+        (
+            "profiles.small.training.crop",
+            65,
+            "profiles.small.training.crop: 65 is not allowed: at most image_size, 64",
         ),
         (
             "profiles.sample.training.precision",

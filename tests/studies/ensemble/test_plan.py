@@ -26,6 +26,7 @@ def test_training_at_the_paper_s_size_is_told_in_steps_epochs_and_layers() -> No
     assert trained.numbers == {
         "images": 100_000,
         "image_size": 256,
+        "crop": None,
         "steps_per_epoch": 3125,
         "validation_steps": 1250,
         "epochs_at_most": 15,
@@ -46,6 +47,18 @@ def test_random_weights_are_not_frozen_and_learn_at_the_multiplied_rate() -> Non
     multiplier = DATA["profiles"]["small"]["training"]["learning_rate_multiplier"]["transferred"]
     assert numbers["learning_rate"] == 5e-5 * multiplier > 5e-5
     assert (numbers["steps_per_epoch"], numbers["validation_steps"]) == (40, 17)  # 1,260 and 270, rounded up
+
+
+def test_crops_and_a_rate_that_falls_are_told() -> None:
+    data = copy.deepcopy(DATA) | {"profile": "small"}
+    data["profiles"]["small"]["training"] |= {"crop": 48, "cosine": {"epochs": 40, "warm_up": 0.1}}
+    whole = params.check("", data, Params)
+    (trained,) = PLAN.steps(whole, [Known("train@resnet50", "", "yes", "", None)])
+    assert (trained.numbers["crop"], trained.numbers["epochs_at_most"]) == (48, 40)
+    assert trained.text == (
+        "1,260 crops of 48×48 of images of 64×64: 40 steps of 32, 40 epochs, validates 17 steps of 16,"
+        " learning rate up to 0.001"
+    )
 
 
 def test_initial_weights_are_named_by_their_file() -> None:

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.ensemble import curves, fitting
+from deepfake_ensemble.training.ensemble import crops, curves, fitting
 from deepfake_ensemble.training.ensemble.decoded import cache_decoded
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.adam import adam
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves
+from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
+from errors_page import Documented
 from pictures import encoded
 from tiny_training import LEARNING_RATE, SEED, SIZE, changed, fit, small
 
@@ -242,6 +245,78 @@ def test_xla_compiles_the_same_weights_again(train, validation, tmp_path: Path) 
         fit(model, train, validation, scratch, jit_compile=True)
     assert_same(once.get_weights(), again.get_weights())
     assert differ(once.get_weights(), before)
+
+
+# What a profile adds: crops, and a learning rate that falls
+
+
+CROP = 20
+
+
+def fit_falling(model: Any, train: Any, validation: Any, scratch: Path, **options: Any) -> tuple[Any, Curves]:
+    """Fit a model on crops, with a learning rate that rises for two steps of six and falls after them.
+
+    Returns:
+        What has learned, with its last weights, and the curves.
+    """
+    learner = small(CROP, pooled=True)
+    # Whatever weights it has: the model's count.
+    learner.set_weights([weight + 1 for weight in learner.get_weights()])
+    return learner, fit(model, train, validation, scratch, learner=learner, warm_up=0.3, **options)
+
+
+def test_on_crops_it_trains_as_a_network_of_their_size_and_is_validated_on_whole_images(
+    train, validation, tmp_path: Path
+) -> None:
+    model, replayed = small(pooled=True), small(CROP, pooled=True)
+    rates: list[float] = []
+    learner, history = fit_falling(
+        model, train, validation, tmp_path, follow=lambda _, told: rates.append(told["learning_rate"])
+    )
+    replayed.compile(adam(LEARNING_RATE), "binary_crossentropy")
+    falling = [scheduled(step, 6, LEARNING_RATE, 0.3, "cosine") for step in range(6)]
+    step = iter(falling)
+    for epoch in range(2):
+        corners = crops.corners(len(train), SEED, epoch, SIZE - CROP)
+        for pictures, labels in crops.cropped(train.epoch(8, SEED, epoch), corners, CROP):
+            assert pictures.shape[1:3] == (CROP, CROP)
+            replayed.optimizer.learning_rate.assign(next(step))
+            replayed.train_on_batch(pictures, labels)
+    for ours, theirs in zip(learner.get_weights(), replayed.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    assert rates == pytest.approx([falling[2], falling[5]])
+    assert min(history["val_loss"]) == pytest.approx(losses(model, validation)[0], rel=1e-5)
+
+
+def test_on_crops_with_a_falling_rate_it_goes_on_to_the_same_bytes_too(
+    train, validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Path] = []
+
+    def save_and_copy(self, variables, progress, save=Checkpoint.save) -> None:
+        save(self, variables, progress)
+        left.append(tmp_path / f"left-{len(left)}")
+        shutil.copytree(tmp_path / "whole", left[-1])
+
+    whole = small(pooled=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", save_and_copy)
+        _, history = fit_falling(whole, train, validation, tmp_path / "whole", save_every=0)
+    assert len(left) == 6
+    for kept in left:
+        resumed = small(pooled=True)
+        assert fit_falling(resumed, train, validation, kept, save_every=0)[1] == history
+        assert_same(whole.get_weights(), resumed.get_weights())
+
+
+def test_a_network_whose_weights_are_of_one_size_of_images_is_refused(
+    train, validation, tmp_path: Path, documented: Documented
+) -> None:
+    with pytest.raises(UserError) as refused:
+        fit(small(), train, validation, tmp_path, learner=small(CROP))
+    assert "set the profile's training.crop to null" in str(refused.value)
+    shown = "`profiles.NAME.training.crop` is a size, and the CNN a member"
+    documented("Training", shown, str(refused.value), {"small: ": "cnn: "})
 
 
 # What an interruption leaves

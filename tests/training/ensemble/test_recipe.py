@@ -1,4 +1,6 @@
-"""The protocol, and how a profile shortens it."""
+"""The protocol, and how a profile adapts it."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,17 @@ def test_a_profile_shortens_the_protocol_and_never_lengthens_it(most: int | None
     data = params.load(ROOT / "params.yaml")
     recipe = params.check("training", data["training"] | {"epochs": 15}, Recipe)
     profile = data["profiles"]["sample"]["training"] | {"epochs_at_most": most}
-    shortened = params.check("profiles.sample.training", profile, ProfileTraining).shortened(recipe)
-    assert shortened.epochs == epochs
-    assert shortened.batch_size == recipe.batch_size
+    adapted = params.check("profiles.sample.training", profile, ProfileTraining).adapted(recipe)
+    assert adapted == replace(recipe, epochs=epochs)
+
+
+@pytest.mark.parametrize(("most", "epochs"), [(None, 40), (2, 2)])
+def test_a_rate_that_falls_to_nothing_has_epochs_of_its_own_and_no_early_end(
+    most: int | None, epochs: int
+) -> None:
+    data = params.load(ROOT / "params.yaml")
+    recipe = params.check("training", data["training"], Recipe)
+    falling = {"epochs_at_most": most, "cosine": {"epochs": 40, "warm_up": 0.1}}
+    profile = data["profiles"]["sample"]["training"] | falling
+    adapted = params.check("profiles.sample.training", profile, ProfileTraining).adapted(recipe)
+    assert adapted == replace(recipe, epochs=epochs, early_stopping_patience=epochs)

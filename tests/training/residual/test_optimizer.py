@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepfake_ensemble.training.residual.optimizer import make_optimizer
-from deepfake_ensemble.training.residual.schedule import learning_rate
+from deepfake_ensemble.training.shared.schedule import learning_rate
 
 DECAY, BETA_1, BETA_2, EPSILON = 0.1, 0.9, 0.999, 1e-7
 PEAK, WARM_UP = 0.01, 0.2

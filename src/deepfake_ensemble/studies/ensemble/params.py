@@ -32,6 +32,11 @@ class Profile(common.Profile):
     training: ProfileTraining
     perturbed_images: Annotated[int, Ge(0)]
 
+    @property
+    def trained_size(self) -> int:
+        """Side in pixels of the images that a training step sees."""
+        return self.training.crop or self.image_size
+
     def start(self, model: str) -> InitialWeights:
         """Return where the training of `model` starts."""
         return self.initial_weights_of.get(model, self.initial_weights)
@@ -77,6 +82,11 @@ def _wrong_together(whole: Params) -> Iterator[str]:
     )
     for name, profile in whole.profiles.items():
         yield from _wrong_start(f"profiles.{name}.initial_weights_of", profile.initial_weights_of, whole)
+        if profile.trained_size > profile.image_size:
+            yield (
+                f"profiles.{name}.training.crop: {profile.training.crop} is not allowed: at most image_size,"
+                f" {profile.image_size}"
+            )
         if profile.perturbed_images % 2:
             yield (
                 f"profiles.{name}.perturbed_images: {profile.perturbed_images} is not allowed: an even"

@@ -37,7 +37,7 @@ class Training:
 def training(whole: Params) -> Training:
     """Return what the training of each model is at the active profile."""
     profile = whole.active
-    recipe = profile.training.shortened(whole.training)
+    recipe = profile.training.adapted(whole.training)
     return Training(
         epochs=recipe.epochs,
         images=profile.counts["train"],
@@ -70,16 +70,19 @@ def _train(whole: Params, known: Known) -> Work:
     initial = profile.start(known.item)
     pretrained = initial == "imagenet" and registered.imagenet is not None
     frozen = whole.models[known.item].network.get("frozen_layers", 0) if pretrained else 0
+    crop, cosine = profile.training.crop, profile.training.cosine
+    seen = f"crops of {crop}×{crop} of " if crop else ""
     parts = [
-        f"{todo.images:,} images of {size}×{size}: {todo.steps:,} steps of {todo.batch}",
-        f"at most {todo.epochs} epochs",
+        f"{todo.images:,} {seen}images of {size}×{size}: {todo.steps:,} steps of {todo.batch}",
+        f"{todo.epochs} epochs" if cosine else f"at most {todo.epochs} epochs",
         f"validates {validation_steps:,} steps of {at_once}",
-        f"learning rate {rate:.3g}",
+        f"learning rate {'up to ' if cosine else ''}{rate:.3g}",
         *([f"first {frozen} layers frozen"] if frozen else []),
     ]
     numbers = {
         "images": todo.images,
         "image_size": size,
+        "crop": crop,
         "steps_per_epoch": todo.steps,
         "validation_steps": validation_steps,
         "epochs_at_most": todo.epochs,

@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading.batches import Batch, Batches
+from deepfake_ensemble.training.ensemble import crops
 from deepfake_ensemble.training.ensemble.recipe import Recipe
 from deepfake_ensemble.training.shared import driver, steps
 from deepfake_ensemble.training.shared.adam import adam
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
+from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +28,8 @@ def fit(
     seed: int,
     checkpoint: Checkpoint,
     follow: driver.Follow,
+    warm_up: float | None = None,
+    learner: "keras.Model | None" = None,
 ) -> Curves:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
 
@@ -35,18 +40,24 @@ def fit(
         train: read shuffled and half mirrored, by (seed, epoch).
         validation: read in order, as it is.
         recipe: the protocol.
-        learning_rate: Adam's.
+        learning_rate: Adam's; the highest, where it changes.
         jit_compile: whether XLA compiles the training step.
-        seed: of order and flips; seed Keras for dropout before.
+        seed: of order, flips and crops; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
         follow: is told the figures of each evaluation, and the learning rate.
+        warm_up: the share of steps in which the learning rate rises from 0, to fall in half a cosine wave
+            after them; None leaves it as it is.
+        learner: `detector` built anew for smaller images, frozen alike, whatever its weights are. It is
+            trained in its place, on random crops, and gives it its weights before each evaluation. None
+            trains on whole images.
 
     Returns:
         for each epoch, under Keras' names: loss, accuracy, val_loss, val_accuracy.
 
     Raises:
-        UserError: if a loss is no longer finite, an image cannot be read, or memory or disk run out.
+        UserError: if the learner's weights depend on the size of its images, a loss is no longer finite, an
+            image cannot be read, or memory or disk run out.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, as soon as the state is kept.
     """
     training = _Training(
@@ -57,9 +68,13 @@ def fit(
         learning_rate=learning_rate,
         jit_compile=jit_compile,
         seed=seed,
+        warm_up=warm_up,
+        learner=learner,
     )
     return driver.run(
-        training, checkpoint, lambda step, figures: follow(step, {"learning_rate": learning_rate, **figures})
+        training,
+        checkpoint,
+        lambda step, figures: follow(step, {"learning_rate": training.learning_rate(step), **figures}),
     )
 
 
@@ -81,32 +96,43 @@ class _Training:
         learning_rate: float,
         jit_compile: bool,
         seed: int,
+        warm_up: float | None,
+        learner: "keras.Model | None",
     ) -> None:
         import keras
 
+        self._learner = detector if learner is None else learner
+        if learner is not None:
+            _copy_weights(detector, learner)
         # All variables are made here and none in the first step, which TensorFlow would then trace twice.
         optimizer = adam(learning_rate)
-        optimizer.build(detector.trainable_variables)
-        accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
-        detector.compile(
-            optimizer=optimizer, loss="binary_crossentropy", metrics=[accuracy], jit_compile=False
-        )
+        optimizer.build(self._learner.trainable_variables)
+        self._means = []
+        for model in dict.fromkeys([self._learner, detector]):
+            accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
+            model.compile(
+                optimizer=optimizer if model is self._learner else None,
+                loss="binary_crossentropy",
+                metrics=[accuracy],
+                jit_compile=False,
+            )
+            loss = next(metric for metric in model.metrics if metric.name == "loss")
+            self._means += [*loss.variables, *accuracy.variables]
         # Compiled here: Keras reads with tf.data, and leaves XLA out wherever operations are repeatable.
         self._train_step = steps.compiled(
-            lambda *batch: detector.train_step(batch), detector, jit_compile=jit_compile
+            lambda *batch: self._learner.train_step(batch), self._learner, jit_compile=jit_compile
         )
         self._test_step = steps.compiled(
             lambda *batch: detector.test_step(batch), detector, jit_compile=False
         )
-        loss = next(metric for metric in detector.metrics if metric.name == "loss")
-        self._means = [*loss.variables, *accuracy.variables]
         self._figures: Mapping[str, float] = {}  # of the epoch so far
         self._train, self._validation, self._seed = train, validation, seed
         self._recipe, self._per_epoch = recipe, math.ceil(len(train) / recipe.batch_size)
+        self._highest_rate, self._warm_up = learning_rate, warm_up
         self.model = detector
         self.state: Sequence[keras.Variable] = [
-            *detector.variables,
-            *detector.optimizer.variables,
+            *self._learner.variables,
+            *optimizer.variables,
             *self._means,
         ]
         self.when_out_of_memory = (
@@ -138,10 +164,27 @@ class _Training:
     def batches(self, step: int) -> Iterator[Batch]:
         epoch, first_step = divmod(step, self._per_epoch)
         while True:
-            yield from self._train.epoch(self._recipe.batch_size, self._seed, epoch, first_step)
+            yield from self._epoch(epoch, first_step)
             epoch, first_step = epoch + 1, 0
 
+    def _epoch(self, epoch: int, first_step: int) -> Iterator[Batch]:
+        train, batch_size, side = self._train, self._recipe.batch_size, self._learner.input_shape[1]
+        batches = train.epoch(batch_size, self._seed, epoch, first_step)
+        if self._learner is self.model:
+            return batches
+        corners = crops.corners(len(train), self._seed, epoch, train.size - side)
+        return crops.cropped(batches, corners[first_step * batch_size :], side)
+
+    def learning_rate(self, step: int) -> float:
+        """Return that of a step; steps count from 1."""
+        if self._warm_up is None:
+            return self._highest_rate
+        steps = self._recipe.epochs * self._per_epoch
+        return scheduled(step - 1, steps, self._highest_rate, self._warm_up, "cosine")
+
     def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
+        if self._warm_up is not None:
+            self._learner.optimizer.learning_rate.assign(self.learning_rate(step))
         # To ask for the figures waits for the step.
         self._figures = {name: float(value) for name, value in self._train_step(batch).items()}
         return self._figures
@@ -151,6 +194,8 @@ class _Training:
 
     def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:
         self._reset_means()
+        if self._learner is not self.model:
+            _copy_weights(self._learner, self.model)
         for batch in watched(self._validation.in_order(self._recipe.validation_batch_size)):
             figures = self._test_step(batch)
         self._reset_means()
@@ -160,3 +205,18 @@ class _Training:
         # `reset_metrics` leaves alone what Keras has not used yet, and would what was loaded, too.
         for mean in self._means:
             mean.assign(0 * mean.numpy())
+
+
+def _copy_weights(source: "keras.Model", target: "keras.Model") -> None:
+    """Give `target` the weights of `source`, the same network for images of another size.
+
+    Raises:
+        UserError: if they are not as many, as the CNN's are whose dense layers see each place of an image.
+    """
+    for ours, theirs in zip(target.variables, source.variables, strict=True):
+        if ours.shape != theirs.shape:
+            raise UserError(
+                f"{source.name}: cannot be trained on crops, because its weights are of one size of images:"
+                " set the profile's training.crop to null"
+            )
+        ours.assign(theirs)

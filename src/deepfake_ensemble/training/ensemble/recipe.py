@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from deepfake_ensemble.foundation.section import section
+from deepfake_ensemble.foundation.section import ImageSize, section
 from deepfake_ensemble.models.architecture import Architecture
 
 
@@ -44,11 +44,26 @@ class LearningRateMultiplier:
 
 
 @section
+class Cosine:
+    """The section `profiles.NAME.training.cosine`: a rate that falls to 0, in place of early stopping.
+
+    Attributes:
+        epochs: in place of the protocol's.
+        warm_up: the share of steps in which it rises from 0; then it falls in half a cosine wave.
+    """
+
+    epochs: Annotated[int, Ge(1)]
+    warm_up: Annotated[float, Ge(0), Lt(1)]
+
+
+@section
 class ProfileTraining:
     """The section `profiles.NAME.training`: what depends on the initial weights and the machine.
 
     Attributes:
         epochs_at_most: if fewer than the protocol's; null leaves it at those.
+        cosine: null for the protocol's constant learning rate and early stopping.
+        crop: side of the random crops that are trained on, in pixels; null trains on whole images.
         learning_rate_multiplier: few steps from random weights must be larger ones.
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs, mixed_bfloat16 also for processors with
@@ -59,6 +74,8 @@ class ProfileTraining:
     """
 
     epochs_at_most: Annotated[int, Ge(1)] | None
+    cosine: Cosine | None
+    crop: ImageSize | None
     learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -66,6 +83,9 @@ class ProfileTraining:
     optimize_graph: bool
     cache: Literal["none", "decoded"]
 
-    def shortened(self, recipe: Recipe) -> Recipe:
-        """Return the protocol with as many epochs as the profile allows."""
-        return replace(recipe, epochs=min(recipe.epochs, self.epochs_at_most or recipe.epochs))
+    def adapted(self, recipe: Recipe) -> Recipe:
+        """Return the protocol with the profile's epochs; where the rate falls to 0, none stops early."""
+        epochs = self.cosine.epochs if self.cosine else recipe.epochs
+        epochs = min(epochs, self.epochs_at_most or epochs)
+        patience = epochs if self.cosine else recipe.early_stopping_patience
+        return replace(recipe, epochs=epochs, early_stopping_patience=patience)

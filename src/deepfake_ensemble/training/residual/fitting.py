@@ -13,10 +13,10 @@ from deepfake_ensemble.scoring.scores import confusion, log_losses, require_both
 from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 from deepfake_ensemble.training.residual.optimizer import make_optimizer
 from deepfake_ensemble.training.residual.schedule import Plan, batches_in
-from deepfake_ensemble.training.residual.schedule import learning_rate as scheduled
 from deepfake_ensemble.training.residual.settings import Recipe
 from deepfake_ensemble.training.shared import driver, steps
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
+from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
 
 if TYPE_CHECKING:
     import keras

@@ -1,10 +1,10 @@
-"""When a training of the second study does what: its learning rate, its updates and its evaluations."""
+"""When a training of the second study does what: its updates and its evaluations."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deepfake_ensemble.training.residual.settings import Recipe, Shape
+from deepfake_ensemble.training.residual.settings import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,26 +70,3 @@ def plan(
 def batches_in(images: int, batch_size: int) -> int:
     """Return how many batches an epoch has; the last one may be smaller."""
     return math.ceil(images / batch_size)
-
-
-def learning_rate(update: int, updates: int, highest: float, warm_up: float, shape: Shape) -> float:
-    """Return the learning rate of an update of the weights (table 1, figure 6).
-
-    It rises in a straight line from 0, which the first update gets, to `highest`, which the update after the
-    warm-up gets, and falls towards 0, which the update after the last one would get.
-
-    Args:
-        update: counted from 0.
-        updates: how many there are in all.
-        highest: the learning rate at the end of the warm-up.
-        warm_up: the share of updates in which it rises; rounded up to whole updates.
-        shape: how it falls: in a straight line (linear) or in half a cosine wave; constant is `highest` from
-            the first update on, without a warm-up.
-    """
-    if shape == "constant":
-        return highest
-    rising = math.ceil(round(updates * warm_up, 9))  # 0.1 times 30 is a little more than 3
-    if update < rising:
-        return highest * update / rising
-    left = max(0.0, (updates - update) / max(1, updates - rising))
-    return highest * (left if shape == "linear" else 0.5 - 0.5 * math.cos(math.pi * left))

@@ -1,7 +1,8 @@
 """Train one detector by the protocol of table 3.3."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.section import Seed32
@@ -9,6 +10,9 @@ from deepfake_ensemble.models import architecture, detector, saved
 from deepfake_ensemble.training.ensemble import curves
 from deepfake_ensemble.training.ensemble.recipe import Decoded, ProfileTraining, Recipe
 from deepfake_ensemble.training.shared.settings import Resume
+
+if TYPE_CHECKING:
+    import keras
 
 
 def main(model: str) -> None:
@@ -33,18 +37,12 @@ def main(model: str) -> None:
     initial = others.get(model, params.read(f"{profile}.initial_weights", architecture.InitialWeights))
     interpolation = params.read("resizing.interpolation", Interpolation)
     registered = architecture.find(model)
-    network: Any = params.read(f"models.{model}.network", registered.network)
 
     session.start(seed, adaptation.precision, adaptation.optimize_graph)
-    built = detector.build(
-        model, registered, image_size=size, input_scaling=settings.input_scaling, network=network
-    )
+    build = partial(_build, model, settings, initial, adaptation.batch_norm_momentum)
+    built = build(size)
     weights = Path("models/initial") / f"{model}.weights.h5"
     saved.load_weights(built, weights)
-    if initial == "imagenet" and registered.imagenet is not None:
-        detector.freeze(built, getattr(network, "frozen_layers", 0))
-    if adaptation.batch_norm_momentum is not None:
-        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
 
     packed = Path("data/packed/internal/train"), Path("data/packed/internal/val")
     used = {
@@ -78,17 +76,39 @@ def main(model: str) -> None:
             built,
             train,
             val,
-            recipe=adaptation.shortened(recipe),
+            recipe=adaptation.adapted(recipe),
             learning_rate=settings.learning_rate * adaptation.learning_rate_multiplier.of(registered),
             jit_compile=adaptation.jit_compile,
             seed=seed,
             checkpoint=checkpoint,
             follow=follow,
+            warm_up=adaptation.cosine.warm_up if adaptation.cosine else None,
+            learner=build(adaptation.crop) if adaptation.crop else None,
         )
     with replacing_folder(Path("models/curves") / model) as folder:
         curves.write(folder, history)
     saved.save(built, Path("models") / f"{model}.keras", made_from)
     checkpoint.discard()
+
+
+def _build(
+    model: str,
+    settings: detector.ModelParams,
+    initial: architecture.InitialWeights,
+    momentum: float | None,
+    image_size: int,
+) -> "keras.Model":
+    """Build a detector for images of a size, frozen as it is to be trained."""
+    registered = architecture.find(model)
+    network: Any = params.check(f"models.{model}.network", settings.network, registered.network)
+    built = detector.build(
+        model, registered, image_size=image_size, input_scaling=settings.input_scaling, network=network
+    )
+    if initial == "imagenet" and registered.imagenet is not None:
+        detector.freeze(built, getattr(network, "frozen_layers", 0))
+    if momentum is not None:
+        detector.set_batch_norm_momentum(built, momentum)
+    return built
 
 
 if __name__ == "__main__":
