@@ -27,6 +27,13 @@ def in_turn(
     return failed
 
 
+# Slurm itself starts a job again whose host is gone; this, one whose stage was killed.
+_AGAIN = (
+    f"if [ $? = {unit.DIED} ] && [ ${{SLURM_RESTART_COUNT:-0}} -lt {ray_engine.RETRIES} ];"
+    " then scontrol requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; sleep 60; else exit 1; fi"
+)
+
+
 def on_slurm(
     folder: Path, numbers: Sequence[int], *, options: Sequence[str], unfinished: Path | None
 ) -> list[str]:
@@ -42,9 +49,10 @@ def on_slurm(
     log.mkdir(exist_ok=True)
     # Of the environment only what finds the programs: a token that the head has is not for jobs.
     submitted = [
-        *("sbatch", "--wait", "--requeue", "--job-name=chains", "--export=PATH,PYTHONPATH,TMPDIR"),
+        *("sbatch", "--wait", "--requeue", "--open-mode=append", "--job-name=chains"),
+        "--export=PATH,PYTHONPATH,TMPDIR",
         *(f"--array={','.join(map(str, numbers))}", f"--output={log}/%a.log", *options),
-        f"--wrap={unit_command(folder, '$SLURM_ARRAY_TASK_ID', unfinished)}",
+        f"--wrap={unit_command(folder, '$SLURM_ARRAY_TASK_ID', unfinished)} || {_AGAIN}",
     ]
     try:
         subprocess.run(submitted, check=False)
