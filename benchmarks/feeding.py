@@ -113,7 +113,11 @@ def measured(name: str, setting: str, repeats: int, least: float) -> dict[str, l
                 reader,
                 reader,
                 recipe=Recipe(
-                    epochs=1, batch_size=BATCH, validation_batch_size=BATCH, early_stopping_patience=1
+                    epochs=1,
+                    batch_size=BATCH,
+                    accumulation=1,
+                    validation_batch_size=BATCH,
+                    early_stopping_patience=1,
                 ),
                 learning_rate=1e-6,
                 jit_compile=adaptation.jit_compile,

@@ -14,7 +14,7 @@ from deepfake_ensemble.training.ensemble.recipe import Recipe
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves
 
 SIZE, SEED, LEARNING_RATE = 32, 4, 3e-3
-RECIPE = Recipe(epochs=2, batch_size=8, validation_batch_size=5, early_stopping_patience=2)
+RECIPE = Recipe(epochs=2, batch_size=8, accumulation=1, validation_batch_size=5, early_stopping_patience=2)
 
 
 def small(size: int = SIZE, *, pooled: bool = False) -> Any:

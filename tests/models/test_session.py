@@ -1,10 +1,12 @@
 """A session seeds all generators and makes every operation repeatable."""
 
 import gc
+import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +84,44 @@ def test_the_graph_is_optimised_or_left_as_it_is(optimize: bool) -> None:
 
     session.start(1, optimize_graph=optimize)
     assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is not optimize
+
+
+def test_a_gpu_s_memory_is_shared_unless_the_environment_says_otherwise(monkeypatch) -> None:
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    session.start(1)
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    session.start(1)
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+
+
+def test_what_xla_compiles_for_a_gpu_is_kept_for_that_one(monkeypatch) -> None:
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
+    monkeypatch.setattr(session.gpu, "name", lambda: "NVIDIA H100 80GB HBM3")
+    session.start(1)
+    assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_clustering_debug"
+    session.start(1, jit_compile=True)
+    theirs, folder, kinds = os.environ["TF_XLA_FLAGS"].split()  # as TensorFlow does: no blank in a folder
+    assert theirs == "--tf_xla_clustering_debug"
+    assert folder.startswith("--tf_xla_persistent_cache_directory=models/compiled/NVIDIA-H100-80GB-HBM3-2-")
+    assert kinds == "--tf_xla_persistent_cache_device_types=GPU"
+
+
+def test_xla_finds_again_what_it_kept(tmp_path: Path) -> None:
+    # On a processor, where it is asked to: TensorFlow knows the flags, and keeps what is compiled at once.
+    code = """
+import os
+from deepfake_ensemble.models import session
+flags = session.keeping_compiled("A GPU").replace("=GPU", "=CPU")
+os.environ["TF_XLA_FLAGS"] = flags
+session.start(0)
+import tensorflow as tf
+print(float(tf.function(lambda x: tf.reduce_sum(tf.sin(x) @ x), jit_compile=True)(tf.ones((4, 4)))))
+"""
+    told = [
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    (kept,) = tmp_path.glob("models/compiled/A-GPU-*/*")
+    assert told[0].stdout == told[1].stdout
+    assert kept.stat().st_size

@@ -54,14 +54,12 @@ class Published:
         trained: images a second in training, with XLA and batches of 64 to 256.
         predicted: images a second in prediction, batches of 32 or 64, without XLA.
         alone: milliseconds of a prediction of one image: what no step falls below, however small its images.
-        xla: whether XLA can compile a training step that is repeatable: none with max pooling.
     """
 
     size: int
     trained: Rates
     predicted: Rates
     alone: Rates
-    xla: bool = False
 
     def relative(self, factor: float, size: int) -> "Published":
         """Return the rates of a network that does `factor` times as many images, of `size` pixels."""
@@ -105,7 +103,6 @@ PUBLISHED: Mapping[str, Published] = {
         trained=_with_t4(((165, 470), (79, 211)), _PREDICTED_V100, _PREDICTED_T4),
         predicted=_with_t4(((715, 972), (372, 805)), _PREDICTED_V100, _PREDICTED_T4),
         alone=_with_t4(((16.5, 16.3), (20.4, 18.0)), _ALONE_V100, _ALONE_T4),
-        xla=True,
     ),
 }
 # What the published trainings have and ours have not, as the same pages tell it of ResNet50 on an A100: hours
@@ -204,8 +201,7 @@ def gpu_hours(
     row, column = GPUS.index(gpu), int(profile.training.precision != "float32")
     trained = known.trained[row][column] * (known.size / profile.trained_size) ** 2
     predicted = known.predicted[row][column] * (known.size / profile.image_size) ** 2
-    compiled = profile.training.jit_compile and known.xla
-    slower = 1.0 if as_published else SMALL_BATCHES * (1 if compiled else WITHOUT_XLA)
+    slower = 1.0 if as_published else SMALL_BATCHES * (1 if profile.training.jit_compile else WITHOUT_XLA)
     alone = known.alone[row][column] / 1e3
     feeding = float("inf") if profile.training.cache == "decoded" else decoded
     step = max(slower * todo.batch / trained, PASSES * alone, todo.batch / feeding)
@@ -227,6 +223,8 @@ def measured_gpu_hours(
     name: str, whole: Params, on_gpu: Mapping[str, Any], precision: str | None = None
 ) -> float | None:
     """Return hours of one model on the GPU that was measured; None if it was not at this precision.
+
+    Where XLA compiles the step and that was not measured, it is taken to be no faster than the step without.
 
     Args:
         name: the model.
@@ -345,6 +343,8 @@ def page(
     header = ["time, at most", *ways, "GPU memory, about"]
     todo, settings = work(whole), profile.training
     xla, images = "on" if settings.jit_compile else "off", f"{profile.counts['train']:,} training images"
+    without = "" if settings.jit_compile else f" and for steps without XLA ({WITHOUT_XLA:.2f} times)"
+    uncompiled = ", and without XLA where they were not measured with it" if settings.jit_compile else ""
     return f"""\
 Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
 {training(whole).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
@@ -354,14 +354,13 @@ Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
 
 Counted are the training of each model and its predictions. "Published" is at the rates of the sources below,
 for large batches and with XLA. The columns beside it allow for small batches ({SMALL_BATCHES:.2f} times as
-long) and for steps without XLA ({WITHOUT_XLA:.2f} times), which are those of all networks with max pooling
-(all but EfficientNet-B4). No more images a second are seen than {cores} cores decode: {decoded:,.0f}, as
+long){without}. No more images a second are seen than {cores} cores decode: {decoded:,.0f}, as
 measured on {here} ({measured["machine"]["cpu"]}), of which the last times are: they lie on the line through
 two measurements, at {_sides(known)} pixels. The times on {gpu} are of steps that were
-measured there (`benchmarks/precision.py`), repeatable as all are. A T4 is taken to launch a step's operations
-no faster than they were there in float32, and its rates in training are a V100's times what the source has of
-both in prediction. Frozen layers take less, early stopping may take most of it away, and compiling by XLA
-comes on top.
+measured there (`benchmarks/precision.py`), repeatable as all are{uncompiled}.
+A T4 is taken to launch a step's operations no faster than they were there in float32, and its rates in
+training are a V100's times what the source has of both in prediction. Frozen layers take less, early stopping
+may take most of it away, and compiling by XLA comes on top.
 
 - Disk: {disk(steps)}; packages {decimal(round(PACKAGES_BYTES))} (more with CUDA){_imagenet(whole)}.
 - Network: {decimal(round(network(whole)))}.

@@ -2,12 +2,12 @@
 
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from deepfake_ensemble.foundation import gpu
 from deepfake_ensemble.foundation.fingerprint import VERSIONED
 from deepfake_ensemble.studies.common.hardware import processor_model
 
@@ -25,17 +25,9 @@ def machine() -> dict[str, Any]:
         "cpu": processor_model(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "gpu": _gpu(),
+        "gpu": gpu.name(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _gpu() -> str | None:
-    if shutil.which("nvidia-smi") is None:
-        return None
-    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip().replace("\n", ", ") or None
 
 
 def commit(apart_from: Sequence[str] = (), digits: int = 40) -> str | None:

@@ -46,7 +46,9 @@ def test_too_little_memory_is_told_with_the_batch_size(
 
     monkeypatch.setattr(steps, "compiled", lambda *step, **options: exhausted)
     message = failure(small(), train, validation, tmp_path)
-    assert message.startswith("small: out of memory: lower training.batch_size (8) or ")
+    assert message.startswith(
+        "small: out of memory: halve training.batch_size (8) and double training.accumulation (1), "
+    )
     documented("Training", "the GPU's memory is too small", message)
 
 

@@ -205,6 +205,33 @@ def test_building_the_optimizer_before_the_first_step_changes_no_byte(
     assert_same(reference.weights, late.get_weights())
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_an_update_of_several_small_batches_is_that_of_the_large_one(
+    train, validation, tmp_path: Path, jit_compile: bool
+) -> None:
+    def trained(**keys: int) -> tuple[list[np.ndarray], Curves, int]:
+        model = small()
+        layers = model.get_layer("backbone").layers
+        for layer in layers:  # of these alone a small batch is another one than a large one
+            if type(layer).__name__ == "BatchNormalization":
+                layer.trainable = False
+            elif type(layer).__name__ == "Dropout":
+                layer.rate = 0
+        recipe, scratch = changed(epochs=1, **keys), tmp_path / str(keys)
+        history = fit(model, train, validation, scratch, recipe, jit_compile=jit_compile)
+        return model.get_weights(), history, int(model.optimizer.iterations)
+
+    assert len(train) % 10 == 0
+    large, its_curves, updates = trained(batch_size=10)
+    small_ones, their_curves, same_updates = trained(batch_size=5, accumulation=2)
+    assert updates == same_updates == len(train) // 10
+    assert differ(large, small().get_weights())
+    for one, other in zip(large, small_ones, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    for name, values in its_curves.items():
+        assert their_curves[name] == pytest.approx(values, rel=1e-4)
+
+
 def test_frozen_layers_are_left_as_they_are(train, validation, tmp_path: Path) -> None:
     model = small()
     detector.freeze(model, 3)  # input, convolution, batch normalisation

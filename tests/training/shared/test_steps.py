@@ -96,6 +96,14 @@ def test_a_step_is_compiled_by_xla() -> None:
     assert tf.reduce_all(images == 1)
 
 
+def test_who_waits_for_xla_is_told_so_once_for_each_length_of_a_batch(capsys: pytest.CaptureFixture) -> None:
+    step = steps.compiled(same, small(), jit_compile=True)
+    for length in (2, 1, 2, 1):
+        step((np.ones((length, SIZE, SIZE, 3), np.uint8), np.zeros((length, 1), np.int64)))
+    begun = [line for line in capsys.readouterr().out.splitlines() if line.endswith("with XLA…")]
+    assert begun == [f"small: compiling a step of {length} images with XLA…" for length in (2, 1)]
+
+
 @pytest.mark.networks
 @pytest.mark.parametrize("name", ["cnn", "resnet50", "xception", "efficientnet_b4"])
 def test_xla_compiles_a_step_of_every_network_and_two_give_the_same_weights(name: str) -> None:

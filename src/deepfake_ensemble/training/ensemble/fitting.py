@@ -1,7 +1,7 @@
 """Fit one detector by the protocol of table 3.3, from wherever an interruption left it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from deepfake_ensemble.foundation.errors import UserError
@@ -9,6 +9,7 @@ from deepfake_ensemble.reading.batches import Batch, Batches
 from deepfake_ensemble.training.ensemble import crops
 from deepfake_ensemble.training.ensemble.recipe import Recipe
 from deepfake_ensemble.training.shared import driver, steps
+from deepfake_ensemble.training.shared.accumulation import accumulate
 from deepfake_ensemble.training.shared.adam import adam
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
 from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
@@ -41,7 +42,7 @@ def fit(
         validation: read in order, as it is.
         recipe: the protocol.
         learning_rate: Adam's; the highest, where it changes.
-        jit_compile: whether XLA compiles the training step.
+        jit_compile: whether XLA compiles the steps of training and validation.
         seed: of order, flips and crops; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
@@ -106,6 +107,7 @@ class _Training:
             _copy_weights(detector, learner)
         # All variables are made here and none in the first step, which TensorFlow would then trace twice.
         optimizer = adam(learning_rate)
+        accumulate(optimizer, recipe.accumulation)
         optimizer.build(self._learner.trainable_variables)
         self._means = []
         for model in dict.fromkeys([self._learner, detector]):
@@ -123,20 +125,21 @@ class _Training:
             lambda *batch: self._learner.train_step(batch), self._learner, jit_compile=jit_compile
         )
         self._test_step = steps.compiled(
-            lambda *batch: detector.test_step(batch), detector, jit_compile=False
+            lambda *batch: detector.test_step(batch), detector, jit_compile=jit_compile
         )
-        self._figures: Mapping[str, float] = {}  # of the epoch so far
+        self._figures: driver.Figures = {}  # of the epoch so far
         self._train, self._validation, self._seed = train, validation, seed
         self._recipe, self._per_epoch = recipe, math.ceil(len(train) / recipe.batch_size)
         self._highest_rate, self._warm_up = learning_rate, warm_up
         self.model = detector
         self.state: Sequence[keras.Variable] = [
             *self._learner.variables,
-            *optimizer.variables,
+            *self._learner.optimizer.variables,
             *self._means,
         ]
         self.when_out_of_memory = (
-            f"lower training.batch_size ({recipe.batch_size}) or training.validation_batch_size, or set"
+            f"halve training.batch_size ({recipe.batch_size}) and double training.accumulation"
+            f" ({recipe.accumulation}), lower training.validation_batch_size, or set"
             " precision: mixed_float16 on a GPU"
         )
         self.when_not_finite = (
@@ -179,27 +182,27 @@ class _Training:
         """Return that of a step; steps count from 1."""
         if self._warm_up is None:
             return self._highest_rate
-        steps = self._recipe.epochs * self._per_epoch
-        return scheduled(step - 1, steps, self._highest_rate, self._warm_up, "cosine")
+        in_an_update = self._recipe.accumulation
+        update, updates = (step - 1) // in_an_update, self._recipe.epochs * self._per_epoch // in_an_update
+        return scheduled(update, updates, self._highest_rate, self._warm_up, "cosine")
 
-    def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
+    def train_on_batch(self, batch: Batch, step: int) -> driver.Figures:
         if self._warm_up is not None:
             self._learner.optimizer.learning_rate.assign(self.learning_rate(step))
-        # To ask for the figures waits for the step.
-        self._figures = {name: float(value) for name, value in self._train_step(batch).items()}
+        self._figures = self._train_step(batch)
         return self._figures
 
-    def training_figures(self, step: int) -> Mapping[str, float]:
+    def training_figures(self, step: int) -> driver.Figures:
         return self._figures
 
-    def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:
+    def evaluate(self, watched: driver.Watch) -> driver.Figures:
         self._reset_means()
         if self._learner is not self.model:
             _copy_weights(self._learner, self.model)
         for batch in watched(self._validation.in_order(self._recipe.validation_batch_size)):
             figures = self._test_step(batch)
         self._reset_means()
-        return {f"val_{name}": float(value) for name, value in figures.items()}
+        return {f"val_{name}": value for name, value in figures.items()}
 
     def _reset_means(self) -> None:
         # `reset_metrics` leaves alone what Keras has not used yet, and would what was loaded, too.

@@ -15,6 +15,7 @@ class Recipe:
 
     epochs: Annotated[int, Ge(1)]
     batch_size: Annotated[int, Ge(1)]
+    accumulation: Annotated[int, Ge(1)]
     validation_batch_size: Annotated[int, Ge(1)]
     early_stopping_patience: Annotated[int, Ge(1)]
 
@@ -68,7 +69,7 @@ class ProfileTraining:
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs, mixed_bfloat16 also for processors with
             instructions for it.
-        jit_compile: let XLA compile the training step; for GPUs.
+        jit_compile: let XLA compile the steps of training and validation; for GPUs.
         optimize_graph: let TensorFlow rewrite the graph before it runs.
         cache: decode an image whenever it is needed, or once and keep all pixels.
     """

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.training.residual.settings import Optimizer
+from deepfake_ensemble.training.shared.accumulation import accumulate
 from deepfake_ensemble.training.shared.adam import adam
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def make_optimizer(
     """
     made = _muon(weight_decay) if name == "muon" else adam(0.0)
     made.weight_decay = weight_decay or None
-    made.gradient_accumulation_steps = accumulation if accumulation > 1 else None
+    accumulate(made, accumulation)
     # Kernels are matrices at least; biases, scales and offsets are vectors.
     made.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     made.build(variables)

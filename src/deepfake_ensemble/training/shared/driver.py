@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, SupportsFloat
 
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.progress import terminal_progress
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     import keras
 
 Watch = Callable[[Iterator[Batch]], Iterator[Batch]]
+Figures = Mapping[str, SupportsFloat]
+"""By name; numbers, or tensors that may still be on a GPU: their values are waited for when they are read."""
 Follow = Callable[[int, Mapping[str, float]], None]
 """Is told the step and the figures of each evaluation and of the steps before it, and decides nothing."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+UNREAD = 10  # steps at most whose figures are not read yet: a GPU that is asked after each waits for the next
 
 
 class Training(Protocol):
@@ -52,13 +55,13 @@ class Training(Protocol):
     def batches(self, step: int) -> Iterator[Batch]:
         """Yield the batches of the steps after `step`, without end."""
 
-    def train_on_batch(self, batch: Batch, step: int) -> Mapping[str, float]:
-        """Take a step; return its figures, or nothing where they need not be waited for."""
+    def train_on_batch(self, batch: Batch, step: int) -> Figures:
+        """Begin a step; return its figures, or nothing where the evaluation's are enough."""
 
-    def training_figures(self, step: int) -> Mapping[str, float]:
+    def training_figures(self, step: int) -> Figures:
         """Return the figures of the steps since the evaluation before."""
 
-    def evaluate(self, watched: Watch) -> Mapping[str, float]:
+    def evaluate(self, watched: Watch) -> Figures:
         """Return the figures on validation.
 
         Its batches go through `watched`, which raises where it is to end early; it is then done anew.
@@ -120,12 +123,18 @@ class _Loop:
         """Take all steps up to `end`, after which an evaluation comes."""
         training = self.training
         label = f"{training.model.name}, {training.position(end)}"
+        unread: dict[int, Figures] = {}
         with terminal_progress(label, end - progress.step) as advance:
             for step in range(progress.step + 1, end + 1):
-                _finite(training, training.train_on_batch(next(batches), step), step)
+                unread[step] = training.train_on_batch(next(batches), step)
                 progress = replace(progress, step=step)
                 advance(1)
-                if step < end and (self.asked_to_stop() or self.checkpoint.is_overdue()):
+                keep = step < end and (self.asked_to_stop() or self.checkpoint.is_overdue())
+                if keep or step == end or len(unread) == UNREAD:
+                    for begun, figures in unread.items():
+                        _finite(training, figures, begun)
+                    unread.clear()
+                if keep:
                     self.checkpoint.save(training.state, progress)
                     if self.asked_to_stop():
                         raise KeyboardInterrupt
@@ -160,13 +169,14 @@ class _Stopped(Exception):
     """A signal has come during an evaluation."""
 
 
-def _finite(training: Training, figures: Mapping[str, float], step: int) -> Mapping[str, float]:
-    """Return the figures; end a training that can only waste time, whose best weights would hide that."""
-    for name, value in figures.items():
+def _finite(training: Training, figures: Figures, step: int) -> Mapping[str, float]:
+    """Read the figures; end a training that can only waste time, whose best weights would hide that."""
+    read = {name: float(value) for name, value in figures.items()}
+    for name, value in read.items():
         if not math.isfinite(value):
             what = f"the {name.replace('val_', 'validation ')} became {value} in {training.position(step)}"
             raise UserError(f"{training.model.name}: {what}: {training.when_not_finite}")
-    return figures
+    return read
 
 
 @contextmanager

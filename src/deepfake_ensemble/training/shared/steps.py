@@ -1,5 +1,6 @@
 """A step of training or testing, compiled for the batches that readers give."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ def compiled(
 
     Labels are float32 for the step, whatever they are in the batch.
 
-    One graph for batches of any length: another would round otherwise, and a resumption would show.
+    One graph for batches of any length: another would round otherwise, and a resumption would show. XLA makes
+    a program of it for each length that comes, and it is told how long that takes.
 
     Args:
         step: trains or tests `model`.
@@ -45,7 +47,27 @@ def compiled(
         autograph=False,
         jit_compile=jit_compile,
     )
+    if jit_compile:
+        return _told(lambda batch: graph(*tensors(batch)), model.name)
     return lambda batch: graph(*tensors(batch))
+
+
+def _told(step: Step, name: str) -> Step:
+    """Return the same step, which tells of the minutes that its first batch of each length takes."""
+    compiled: set[int] = set()
+
+    def telling(batch: Batch) -> Any:
+        length = len(batch[0])
+        if length in compiled:
+            return step(batch)
+        compiled.add(length)
+        print(f"{name}: compiling a step of {length} images with XLA…", flush=True)
+        start = time.monotonic()
+        result = step(batch)
+        print(f"{name}: compiling took {time.monotonic() - start:.0f} s", flush=True)
+        return result
+
+    return telling
 
 
 def tensors(batch: Batch) -> tuple["tf.Tensor", "tf.Tensor"]:

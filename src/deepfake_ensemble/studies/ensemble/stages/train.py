@@ -38,7 +38,7 @@ def main(model: str) -> None:
     interpolation = params.read("resizing.interpolation", Interpolation)
     registered = architecture.find(model)
 
-    session.start(seed, adaptation.precision, adaptation.optimize_graph)
+    session.start(seed, adaptation.precision, adaptation.optimize_graph, adaptation.jit_compile)
     build = partial(_build, model, settings, initial, adaptation.batch_norm_momentum)
     built = build(size)
     weights = Path("models/initial") / f"{model}.weights.h5"

@@ -47,7 +47,7 @@ def train(
     registered = architecture.find(planned.model)
     own: Any = params.check(f"models.{planned.model}.network", model.network, registered.network)
 
-    session.start(seed, adaptation.precision)
+    session.start(seed, adaptation.precision, jit_compile=adaptation.jit_compile)
     data = [Path("data/packed/internal/train"), Path("data/packed/internal/val")]
     published = None
     if weights == "imagenet":
