@@ -92,7 +92,7 @@ def test_the_rooms_of_the_readme_exist() -> None:
 
 
 def test_every_make_target_exists() -> None:
-    named = {word for command in commands("make") for word in command.split()[1:] if "=" not in word}
+    named = {word for command in commands("make") for word in shlex.split(command)[1:] if "=" not in word}
     assert named <= TARGETS
     assert {"repro", "test", "help", "plan", "setup", "readme"} <= named
 
