@@ -5,13 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 
 import psutil
 import pytest
 
 from toy_study import Toy
 
-pytest.importorskip("ray", reason="Ray is not installed; it comes with the extra `cluster`")
+# Importing it here would fix its settings for the tests that start it in this process.
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed; it comes with the extra `cluster`"
+)
 
 TWO = ("--on", "ray", "--workers", "2")
 

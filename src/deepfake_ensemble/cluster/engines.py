@@ -11,6 +11,7 @@ from pathlib import Path
 from deepfake_ensemble.cluster import ray_engine, unit
 from deepfake_ensemble.cluster.head import Handing
 from deepfake_ensemble.cluster.orders import missing, read_order
+from deepfake_ensemble.cluster.ray_session import host_gpus
 from deepfake_ensemble.foundation.errors import UserError
 
 
@@ -81,7 +82,7 @@ def unit_command(folder: Path, number: str, unfinished: Path | None) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where chains run."""
-    several = len(ray_engine.gpus()) > 1
+    several = len(host_gpus()) > 1
     parser.add_argument(
         "--on",
         choices=["turn", "ray", "slurm", "hand"],

@@ -1,35 +1,23 @@
 """Start units on Ray: on this host alone, or on a cluster that runs already.
 
 A unit that dies, with its worker or its host, is started again elsewhere; one that fails by an error of its
-own is not. Whoever reaches Ray's ports can run any code: here they are on loopback only, and ask for a token.
+own is not.
 """
 
-import os
-import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from deepfake_ensemble.cluster import snapshots
 from deepfake_ensemble.cluster.orders import read_order
+from deepfake_ensemble.cluster.ray_session import host_gpus, started
 from deepfake_ensemble.cluster.unit import DIED, Died, scratch_folder
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
 
 RETRIES = 3
-
-# Read by Ray when it is imported. Those of the network let it notice in half a minute that a host is gone.
-SETTINGS = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_grpc_client_keepalive_time_ms": "20000",
-    "RAY_grpc_client_keepalive_timeout_ms": "20000",
-    "RAY_health_check_period_ms": "2000",
-    "RAY_health_check_failure_threshold": "4",
-}
 
 
 def run(
@@ -51,7 +39,8 @@ def run(
     Raises:
         UserError: if Ray is not installed, or the cluster cannot be reached.
     """
-    ray = _started(address, workers)
+    gpus = workers or None if host_gpus() else 0
+    ray = started(address, cpus=workers or 1, gpus=gpus)
     try:
         parts = {name: (folder / name).read_bytes() for name in ("order.json", snapshots.BUNDLE)}
         resource = "num_gpus" if ray.cluster_resources().get("GPU") else "num_cpus"
@@ -77,31 +66,6 @@ def run(
         return failed
     finally:
         ray.shutdown()
-
-
-def _started(address: str, workers: int) -> Any:
-    os.environ.update(SETTINGS)
-    os.environ.setdefault("RAY_TMPDIR", "/tmp")  # its sockets' paths may have 107 characters, and TMPDIR many
-    if not address:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # by itself Ray would leave one in ~/.ray
-        # By its name for other systems, what keeps Ray on loopback: on Linux it takes the host's own address.
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            "cluster: Ray is not installed; install the extra `cluster` (pip install -e '.[cluster]')"
-        ) from None
-    here: dict[str, Any] = {
-        "num_cpus": workers or 1,
-        "num_gpus": workers or None if gpus() else 0,
-        "include_dashboard": False,
-    }
-    try:
-        ray.init(address=address or "local", **({} if address else here))
-    except (ConnectionError, RuntimeError) as error:
-        raise UserError(f"cluster: {address}: {str(error).splitlines()[0]}") from None
-    return ray
 
 
 def _unit(parts: Mapping[str, bytes], number: int, unfinished: Path | None) -> bytes:
@@ -146,8 +110,3 @@ def run_while_here(command: Sequence[str]) -> tuple[int, str]:
         code = unit.wait()
         unit.stdin.write("\n")
     return code, said
-
-
-def gpus() -> list[Path]:
-    """Return the devices of this host's GPUs."""
-    return sorted(Path("/dev").glob("nvidia[0-9]*"))

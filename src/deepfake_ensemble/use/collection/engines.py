@@ -5,7 +5,6 @@ however many there are, few are on their way.
 """
 
 import os
-import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,6 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
+from deepfake_ensemble.cluster.ray_session import started
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.use.collection.shards import Shard
 from deepfake_ensemble.use.collection.worker import Outcome, Settings, Undone, Worker
@@ -57,7 +57,8 @@ def on_ray(
 ) -> Iterator[Outcome]:
     """Classify shards by so many workers on Ray; see `in_process`.
 
-    A worker that dies is replaced, and its shards are begun again, each alone.
+    A worker that dies is replaced, by us: while Ray restarts one, it refuses what is asked of it. Its shards
+    are begun again, each alone.
 
     Args:
         settings: of the workers.
@@ -69,91 +70,108 @@ def on_ray(
     Raises:
         UserError: if Ray is not installed or not reached, or a host lacks the model file.
     """
-    ray = _started(workers, address)
-    there = ray.cluster_resources()
-    gpu = settings.device != "cpu" and there.get("GPU", 0) > 0
-    settings = replace(settings, threads=settings.threads or max(1, int(there.get("CPU", 1)) // workers))
-    actor = ray.remote(Worker).options(
-        num_cpus=settings.threads,
-        num_gpus=int(gpu),
-        max_restarts=-1,
-        max_concurrency=AT_ONCE + 1,
-    )
-    remaining, at_end = iter(shards), False
-    # Of each answer that is awaited: the worker, and its shard; None where it is being opened.
-    awaited: dict[Any, tuple[Any, Shard | None]] = {}
-    deaths: Counter[Any] = Counter()  # at a shard, or of a worker that was being opened
-    alone: deque[Shard] = deque()  # to be tried with no other beside them, which could be at fault
+    ray = started(address, cpus=max(workers, len(os.sched_getaffinity(0))), gpus=None)
+    team = _Team(ray, settings, workers)
     try:
-        for worker in [actor.remote(settings) for _ in range(workers)]:
-            awaited[worker.open.remote()] = worker, None
-        while alone or not at_end or any(shard for _, shard in awaited.values()):
-            answers, _ = ray.wait(list(awaited), num_returns=1, timeout=_TICK)
-            for answer in answers:
-                worker, shard = awaited.pop(answer)
-                outcome = _answer(ray, answer)
-                if isinstance(outcome, str):
-                    deaths[shard or worker] += 1
-                    if deaths[shard or worker] <= _DEATHS:
-                        alone.extend([shard] if shard else [])
-                    elif shard is None:
-                        raise UserError(f"a worker cannot be started: {outcome}")
-                    else:
-                        yield Undone(shard, "worker", f"{shard.address}: {_DEATHS + 1} workers died at it")
-                elif shard:
-                    yield outcome
-                held = [each for other, each in awaited.values() if other == worker]
-                following: list[Shard] = []
-                if alone and not held:
-                    following = [alone.popleft()]
-                elif not alone and not any(deaths[each] for each in held):
-                    following = list(islice(remaining, AT_ONCE - len(held)))
-                    at_end = at_end or len(following) < AT_ONCE - len(held)
-                awaited |= {worker.classify.remote(each): (worker, each) for each in following}
-            if not answers:
-                told(*_in_hand(ray, {worker for worker, shard in awaited.values() if shard}))
+        for _ in range(workers):
+            team.hire()
+        remaining = iter(shards)
+        while team.at_work:
+            outcomes = list(team.outcomes())
+            yield from outcomes
+            team.hand_out(remaining)
+            if not outcomes:
+                told(*team.in_hand())
     finally:
         ray.shutdown()
 
 
-def _answer(ray: Any, answer: Any) -> Any:
-    """Return what a worker answers; a line of text if it died."""
-    try:
-        return ray.get(answer)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, UserError):
-            raise UserError(str(error.cause)) from None
-        raise
-    except ray.exceptions.RayError as error:
-        return str(error).splitlines()[0]
+class _Team:
+    """Workers on Ray, and the shards that they have."""
 
+    def __init__(self, ray: Any, settings: Settings, workers: int) -> None:
+        there = ray.cluster_resources()
+        gpu = settings.device != "cpu" and there.get("GPU", 0) > 0
+        threads = settings.threads or max(1, int(there.get("CPU", 1)) // workers)
+        self._ray = ray
+        self._settings = replace(settings, threads=threads)
+        self._actor = ray.remote(Worker).options(
+            num_cpus=threads, num_gpus=int(gpu), max_concurrency=AT_ONCE + 1
+        )
+        # Of each answer that is awaited: the worker, and its shard; None where it is being opened.
+        self._awaited: dict[Any, tuple[Any, Shard | None]] = {}
+        self._ready: set[Any] = set()
+        self._openings_left = workers * (_DEATHS + 1)
+        self._deaths: Counter[Shard] = Counter()
+        self._alone: deque[Shard] = deque()  # to be tried with no other beside them, which could be at fault
+        self._at_end = False
 
-def _in_hand(ray: Any, workers: set[Any]) -> tuple[int, int]:
-    """Return how many images of unfinished shards are done, and their bytes, where that is told soon."""
-    asked = [worker.in_hand.remote() for worker in workers]
-    told, _ = ray.wait(asked, num_returns=len(asked), timeout=_TICK) if asked else ([], [])
-    parts = []
-    for each in told:
-        with suppress(ray.exceptions.RayError):  # of one that has just died
-            parts.append(ray.get(each))
-    return sum(images for images, _ in parts), sum(size for _, size in parts)
+    def hire(self) -> None:
+        """Have one more worker; it gets no shard before it has found room and opened the model file."""
+        worker = self._actor.remote(self._settings)
+        self._awaited[worker.open.remote()] = worker, None
 
+    @property
+    def at_work(self) -> bool:
+        return bool(self._alone) or not self._at_end or any(shard for _, shard in self._awaited.values())
 
-def _started(workers: int, address: str | None) -> Any:
-    # Its ports run code for whoever reaches them; it reads these when it is imported.
-    os.environ.update(RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0")
-    if not address:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            "several workers need Ray: `pip install 'deepfake-ensemble[cluster]'` brings it; one does without"
-        ) from None
-    try:
-        here: dict[str, Any] = {} if address else {"num_cpus": max(workers, len(os.sched_getaffinity(0)))}
-        ray.init(address=address or "local", include_dashboard=None if address else False, **here)
-    except (ConnectionError, RuntimeError) as error:
-        raise UserError(f"--address {address}: {str(error).splitlines()[0]}") from None
-    return ray
+    def outcomes(self) -> Iterator[Outcome]:
+        """Wait a moment for an answer, and yield what became of its shard.
+
+        Raises:
+            UserError: if no worker can be started.
+        """
+        answers, _ = self._ray.wait(list(self._awaited), num_returns=1, timeout=_TICK)
+        for each in answers:
+            worker, shard = self._awaited.pop(each)
+            try:
+                answer = self._ray.get(each)
+            except self._ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, UserError):
+                    raise UserError(str(error.cause)) from None
+                raise
+            except self._ray.exceptions.RayError as error:
+                yield from self._died(worker, shard, str(error).splitlines()[0])
+                continue
+            if shard:
+                yield answer
+            else:
+                self._ready.add(worker)
+
+    def _died(self, worker: Any, shard: Shard | None, how: str) -> Iterator[Outcome]:
+        if worker in self._ready or shard is None:  # it had two shards, and is replaced once
+            self._ready.discard(worker)
+            self.hire()
+        if shard is None:
+            self._openings_left -= 1
+            if not self._openings_left:
+                raise UserError(f"no worker can be started: {how}")
+        else:
+            self._deaths[shard] += 1
+            if self._deaths[shard] <= _DEATHS:
+                self._alone.append(shard)
+            else:
+                yield Undone(shard, "worker", f"{shard.address}: {_DEATHS + 1} workers died at it")
+
+    def hand_out(self, remaining: Iterator[Shard]) -> None:
+        """Give workers what they have room for."""
+        for worker in self._ready:
+            held = [shard for other, shard in self._awaited.values() if other == worker and shard]
+            following: list[Shard] = []
+            if self._alone and not held:
+                following = [self._alone.popleft()]
+            elif not self._alone and not self._at_end and not any(self._deaths[shard] for shard in held):
+                following = list(islice(remaining, AT_ONCE - len(held)))
+                self._at_end = len(following) < AT_ONCE - len(held)
+            self._awaited |= {worker.classify.remote(each): (worker, each) for each in following}
+
+    def in_hand(self) -> tuple[int, int]:
+        """Return how many images of unfinished shards are done, and their bytes, where that is told soon."""
+        busy = {worker for worker, shard in self._awaited.values() if shard}
+        asked = [worker.in_hand.remote() for worker in busy]
+        told, _ = self._ray.wait(asked, num_returns=len(asked), timeout=_TICK) if asked else ([], [])
+        parts = []
+        for each in told:
+            with suppress(self._ray.exceptions.RayError):  # of one that has just died
+                parts.append(self._ray.get(each))
+        return sum(images for images, _ in parts), sum(size for _, size in parts)
