@@ -101,7 +101,7 @@ def main() -> None:
     train, val = (PackedImages(Path("data/packed/internal") / split) for split in ("train", "val"))
     epochs = recipe.epochs if extent.epochs is None else extent.epochs
     plan = schedule.plan(
-        len(train), recipe, epochs=epochs, evaluate_every=1, checkpoint_every=1, step="batch"
+        len(train), recipe, epochs=epochs, record_every=1, evaluate_every=1, checkpoint_every=1, step="batch"
     )
     start = time.monotonic()
     reader = AugmentedReader(

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from typing import Any
+
 import pytest
 
 from deepfake_ensemble.comparison.intervals import Interval
@@ -9,7 +11,7 @@ from deepfake_ensemble.comparison.paired import CorrectedMcNemar
 from deepfake_ensemble.comparison.runs import Association, Pair, association, contrasted
 from deepfake_ensemble.studies.residual.report import claims
 from deepfake_ensemble.studies.residual.report.paper import RESNETS
-from deepfake_ensemble.training.residual.curves import FIGURES, Curves
+from deepfake_ensemble.training.residual.curves import EVALUATED, RECORDED, Curves
 from deepfake_ensemble.training.residual.settings import ProfileRun, Recipe, Run, Runs
 
 
@@ -98,5 +100,6 @@ def test_lower_losses_with_higher_f1_agree() -> None:
 
 
 def test_a_rise_of_the_loss_is_from_its_least_to_its_last() -> None:
-    figures = {figure: [0.0, 0.0, 0.0] for figure in FIGURES} | {"val_log_loss": [0.5, 0.2, 0.3]}
+    figures: dict[str, Any] = {name: [0, 0, 0] for name in RECORDED + EVALUATED}
+    figures |= {"val_log_loss": [0.5, 0.2, 0.3]}
     assert claims.rise(Curves(best=1, **figures)) == pytest.approx(0.1)

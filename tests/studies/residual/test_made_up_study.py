@@ -25,7 +25,7 @@ from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.inference import left_out as results_folder
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.training.residual.curves import FIGURES
+from deepfake_ensemble.training.residual.curves import EVALUATED, RECORDED
 from deepfake_ensemble.workflow import residual_results
 
 DONE = {
@@ -99,8 +99,10 @@ def invent(folder: Path, name: str, skill: float) -> None:
             ("path", "label", "p_fake"),
             [(row["path"], row["label"], float(np.float32(p))) for row, p in zip(rows, p_fake, strict=True)],
         )
-    curves: dict[str, Any] = {figure: [0.5, 0.25, 0.125] for figure in FIGURES}
-    write_json(folder / "models/trained" / name / "curves.json", {"best": 1, **curves, "batch": [10, 20, 30]})
+    curves: dict[str, Any] = {"best": 1, "batch": [1, 10, 20, 25, 30], "val_batch": [10, 20, 30]}
+    curves |= {figure: [0.5, 0.4, 0.3, 0.2, 0.1] for figure in RECORDED[1:]}
+    curves |= {figure: [0.5, 0.25, 0.125] for figure in EVALUATED[1:]}
+    write_json(folder / "models/trained" / name / "curves.json", curves)
     write_json(folder / "models/trained" / name / "fingerprint.json", {"digest": f"of {name}"})
 
 
@@ -197,10 +199,18 @@ def test_the_average_is_over_the_paper_s_networks_as_they_are(home: Path) -> Non
 def test_curves_of_what_was_done_are_a_table_for_plots(home: Path) -> None:
     with (home / "reports/training/curves.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["run", *FIGURES]
+    assert list(rows[0]) == ["run", *RECORDED, *EVALUATED[1:]]
     assert {row["run"] for row in rows} == set(DONE)
-    assert [row["batch"] for row in rows if row["run"] == "fast_15"] == ["10", "20", "30"]
-    assert read(home, "training/metrics.json")["fast_15"]["best_batch"] == 20
+    shown = [(row["batch"], row["loss"], row["val_f1"]) for row in rows if row["run"] == "fast_15"]
+    assert shown == [
+        ("1", "0.5", ""),
+        ("10", "0.4", "0.5"),
+        ("20", "0.3", "0.25"),
+        ("25", "0.2", ""),
+        ("30", "0.1", "0.125"),
+    ]
+    kept = read(home, "training/metrics.json")["fast_15"]
+    assert (kept["batches"], kept["best_batch"], kept["loss"], kept["val_f1"]) == (30, 20, 0.3, 0.25)
 
 
 def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_files(home: Path) -> None:

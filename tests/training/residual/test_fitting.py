@@ -1,6 +1,7 @@
 """Trainings follow their plan, keep the checkpoint with the best F1, and survive interruptions."""
 
 import io
+import itertools
 import math
 import os
 import shutil
@@ -18,6 +19,7 @@ from deepfake_ensemble.reading.batches import BatchReader
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.training.residual import fitting, schedule
 from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+from deepfake_ensemble.training.residual.curves import EVALUATED, RECORDED
 from deepfake_ensemble.training.residual.settings import Recipe
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint
@@ -95,7 +97,8 @@ def network() -> Any:
 def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None, **changes: Any) -> tuple:
     its = its or recipe()
     model = model or network()
-    plan = schedule.plan(TRAIN, its, epochs=its.epochs, evaluate_every=4, checkpoint_every=8, step="batch")
+    every = {"record_every": changes.pop("record_every", 3), "evaluate_every": 4, "checkpoint_every": 8}
+    plan = schedule.plan(TRAIN, its, epochs=its.epochs, step="batch", **every)
     checkpoint = Checkpoint(folder, {"recipe": "this"}, changes.pop("save_every", math.inf))
     follow = changes.pop("follow", unfollowed)
     curves = fitting.fit(
@@ -126,24 +129,42 @@ def whole(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple:
     return fit(packed, tmp_path_factory.mktemp("whole"))
 
 
-def test_it_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
+def test_it_records_and_evaluates_as_planned_at_the_schedule_s_rates(whole: tuple) -> None:
     _, curves, plan, seconds = whole
     assert (plan.batches, plan.updates) == (24, 12)
-    assert curves["batch"] == [4, 8, 12, 16, 20, 24]
+    assert curves["val_batch"] == [4, 8, 12, 16, 20, 24]
+    assert curves["batch"] == [1, 3, 4, 5, 6, 8, 9, 12, 15, 16, 18, 20, 21, 24]
     # The rate of the update that a batch belongs to: 12 updates, of which the first two warm up.
-    assert curves["learning_rate"] == pytest.approx([0.025, 0.045, 0.035, 0.025, 0.015, 0.005])
+    assert curves["learning_rate"] == pytest.approx(
+        [0, 0.025, 0.025, 0.05, 0.05, 0.045, 0.04, 0.035, 0.025, 0.025, 0.02, 0.015, 0.01, 0.005]
+    )
     assert seconds > 0
-    assert all(len(values) == 6 for values in curves.values())
+    assert {name: len(curves[name]) for name in RECORDED} == dict.fromkeys(RECORDED, 14)
+    assert {name: len(curves[name]) for name in EVALUATED} == dict.fromkeys(EVALUATED, 6)
 
 
-def test_who_follows_is_told_each_evaluation_and_changes_nothing(
+def test_how_often_the_loss_is_recorded_changes_no_weight_and_no_mean(
+    packed: Path, whole: tuple, tmp_path: Path
+) -> None:
+    model, each, *_ = fit(packed, tmp_path, record_every=1)
+    for kept, one in zip(whole[0].get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, one)
+    curves = whole[1]
+    assert each["batch"] == list(range(1, 25))
+    means = [np.mean(each["loss"][a:b]) for a, b in itertools.pairwise([0, *curves["batch"]])]
+    assert curves["loss"] == pytest.approx(means)
+
+
+def test_who_follows_is_told_all_that_is_kept_and_changes_nothing(
     packed: Path, whole: tuple, tmp_path: Path
 ) -> None:
     told = []
-    model, curves, _, _ = fit(
-        packed, tmp_path, follow=lambda step, figures: told.append({"batch": step, **figures})
-    )
-    assert told == [{name: values[i] for name, values in curves.items()} for i in range(6)]
+    model, curves, _, _ = fit(packed, tmp_path, follow=lambda step, figures: told.append((step, figures)))
+    assert [step for step, _ in told] == curves["batch"]
+    for name in ("learning_rate", "loss"):
+        assert [figures[name] for _, figures in told] == curves[name]
+    evaluated = [(step, figures["val_f1"]) for step, figures in told if "val_f1" in figures]
+    assert evaluated == list(zip(curves["val_batch"], curves["val_f1"], strict=True))
     assert curves == whole[1]
     for kept, one in zip(whole[0].get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, one)
@@ -155,7 +176,7 @@ def test_the_best_checkpoint_s_weights_are_kept(packed: Path, whole: tuple) -> N
 
     model, curves, plan, _ = whole
     best = plan.best(curves)
-    assert curves["batch"][best] in (8, 16, 24)
+    assert curves["val_batch"][best] in (8, 16, 24)
     assert curves["val_f1"][best] == max(curves["val_f1"][i] for i in (1, 3, 5))
     images = PackedImages(packed / "val")
     p_fake = Predictor(model).predict(BatchReader(images, SIZE).in_order(8), lambda _: None)
@@ -262,7 +283,7 @@ def test_label_smoothing_and_no_crops_are_possible(packed: Path, tmp_path: Path)
 def test_a_loss_that_is_no_number_is_refused(packed: Path, tmp_path: Path) -> None:
     model = network()
     model.layers[-1].kernel.assign(np.full(model.layers[-1].kernel.shape, np.nan, np.float32))
-    with pytest.raises(UserError, match="tiny: the loss became nan in batch 4 of 24: lower"):
+    with pytest.raises(UserError, match="tiny: the loss became nan in batch 1 of 24: lower"):
         fit(packed, tmp_path, model=model)
 
 

@@ -156,7 +156,8 @@ def test_every_tracker_has_followed_each_run(home: Path, name: str, monkeypatch:
     shown = EventAccumulator(str(folder))
     shown.Reload()
     assert figures <= set(shown.Tags()["scalars"])
-    assert [event.step for event in shown.Scalars("val_f1")] == curves["batch"]
+    assert [event.step for event in shown.Scalars("val_f1")] == curves["val_batch"]
+    assert [event.step for event in shown.Scalars("loss")] == curves["batch"]
     assert list((home / "tracking/wandb").rglob(f"run-{name}-*.wandb"))
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     client = MlflowClient((home / "tracking/mlflow").as_uri())

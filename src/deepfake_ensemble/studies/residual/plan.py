@@ -36,6 +36,7 @@ def _train(whole: Params, known: Known) -> Work:
         profile.counts["train"],
         recipe,
         epochs=epochs,
+        record_every=settings.record_every,
         evaluate_every=settings.evaluate_every,
         checkpoint_every=settings.checkpoint_every,
         step=settings.step,

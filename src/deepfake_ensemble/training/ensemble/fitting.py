@@ -193,7 +193,7 @@ class _Training:
         return self._figures
 
     def training_figures(self, step: int) -> driver.Figures:
-        return self._figures
+        return {} if step % self._per_epoch else self._figures
 
     def evaluate(self, watched: driver.Watch) -> driver.Figures:
         self._reset_means()

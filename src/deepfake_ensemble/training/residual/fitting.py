@@ -36,7 +36,7 @@ def fit(
     seed: int,
     checkpoint: Checkpoint,
     follow: driver.Follow,
-) -> Curves:
+) -> Mapping[str, Sequence[float]]:
     """Train `detector` in place and leave it with the weights of its best checkpoint, by F1 on validation.
 
     Interrupted at any moment and called again, it ends with the same weights and curves, bit for bit.
@@ -52,10 +52,10 @@ def fit(
         seed: of order, crops, flips and CutMix; seed Keras for dropout before.
         checkpoint: keeps the training when it is due and on Ctrl-C or SIGTERM; discard it when the result is
             safe.
-        follow: is told the figures of each evaluation, and the learning rate.
+        follow: is told the figures of each batch that is recorded, and of each evaluation.
 
     Returns:
-        `curves.FIGURES` for each evaluation.
+        `curves.RECORDED` for each batch that the plan records, `curves.EVALUATED` for each evaluation.
 
     Raises:
         UserError: if the loss is no longer finite, an image cannot be read, or memory or disk run out.
@@ -69,7 +69,7 @@ def fit(
     step = Step(detector, recipe, jit_compile=jit_compile)
     training = _Training(detector, step, train, validation, recipe, learning_rate, plan, seed)
     curves = driver.run(training, checkpoint, follow)
-    return {"batch": [float(plan.evaluated_after(i)) for i in range(plan.evaluations)], **curves}
+    return {"batch": plan.recorded, "val_batch": plan.evaluated, **curves}
 
 
 class Step:
@@ -161,6 +161,8 @@ class _Training:
         return {}
 
     def training_figures(self, step: int) -> Mapping[str, float]:
+        if not self._plan.is_recorded(step):
+            return {}
         return {"learning_rate": self._rate(step), "loss": self._step.mean_loss()}
 
     def evaluate(self, watched: driver.Watch) -> Mapping[str, float]:

@@ -138,6 +138,7 @@ class ProfileTraining:
     Attributes:
         learning_rate_multiplier: of recipes for fine-tuning.
         batch_norm_momentum: of the running averages; null keeps what each network has.
+        record_every: batches after which learning rate and training loss are recorded.
         evaluate_every: steps after which the network is scored on validation.
         checkpoint_every: steps after which a scored network may become the one that is kept.
         step: what counts as a step: a batch, or an update of the weights.
@@ -147,6 +148,7 @@ class ProfileTraining:
 
     learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
+    record_every: Count
     evaluate_every: Count
     checkpoint_every: Count
     step: Literal["batch", "update"]

@@ -31,7 +31,7 @@ PAUSE = 19  # times as long as keeping took: so it takes about a twentieth of th
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
 
 Curves = Mapping[str, list[float]]
-"""Figures of a training, by name, one for each evaluation."""
+"""Figures of a training, by name: of the steps that are recorded, or of the evaluations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Progress:
     Attributes:
         step: how many steps are done.
         evaluations: how many evaluations are done.
-        curves: the figures of these; where the next evaluation is due and not done, those of its steps too.
+        curves: the figures of both.
     """
 
     step: int = 0

@@ -20,7 +20,7 @@ Watch = Callable[[Iterator[Batch]], Iterator[Batch]]
 Figures = Mapping[str, SupportsFloat]
 """By name; numbers, or tensors that may still be on a GPU: their values are waited for when they are read."""
 Follow = Callable[[int, Mapping[str, float]], None]
-"""Is told the step and the figures of each evaluation and of the steps before it, and decides nothing."""
+"""Is told a step and the figures that are known after it, and decides nothing."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 UNREAD = 10  # steps at most whose figures are not read yet: a GPU that is asked after each waits for the next
 
@@ -59,7 +59,10 @@ class Training(Protocol):
         """Begin a step; return its figures, or nothing where the evaluation's are enough."""
 
     def training_figures(self, step: int) -> Figures:
-        """Return the figures of the steps since the evaluation before."""
+        """Return what is to be recorded of the steps up to this one; after most steps, nothing.
+
+        After a step that an evaluation follows there is something.
+        """
 
     def evaluate(self, watched: Watch) -> Figures:
         """Return the figures on validation.
@@ -78,7 +81,7 @@ def run(training: Training, checkpoint: Checkpoint, follow: Follow) -> Curves:
         follow: is told every figure as soon as it is there.
 
     Returns:
-        Under each name that the training gives its figures, their values by evaluation.
+        Under each name that the training gives its figures, their values in order.
 
     Raises:
         UserError: if a figure is no longer finite, an image cannot be read, or memory or disk run out.
@@ -127,18 +130,21 @@ class _Loop:
         with terminal_progress(label, end - progress.step) as advance:
             for step in range(progress.step + 1, end + 1):
                 unread[step] = training.train_on_batch(next(batches), step)
-                progress = replace(progress, step=step)
                 advance(1)
                 keep = step < end and (self.asked_to_stop() or self.checkpoint.is_overdue())
                 if keep or step == end or len(unread) == UNREAD:
                     for begun, figures in unread.items():
                         _finite(training, figures, begun)
                     unread.clear()
+                recorded = _finite(training, training.training_figures(step), step)
+                progress = replace(progress.followed_by(recorded), step=step)
+                if recorded and step < end:  # at the end it is told with the evaluation
+                    self.follow(step, recorded)
                 if keep:
                     self.checkpoint.save(training.state, progress)
                     if self.asked_to_stop():
                         raise KeyboardInterrupt
-        return progress.followed_by(_finite(training, training.training_figures(end), end))
+        return progress
 
     def evaluate(self, progress: Progress) -> Progress:
         """Evaluate the model, and hold its weights where they are the best so far."""

@@ -26,8 +26,13 @@ def learning_rate(
     """
     if shape == "constant":
         return highest
-    rising = math.ceil(round(updates * warm_up, 9))  # 0.1 times 30 is a little more than 3
+    rising = rising_updates(updates, warm_up)
     if update < rising:
         return highest * update / rising
     left = max(0.0, (updates - update) / max(1, updates - rising))
     return highest * (left if shape == "linear" else 0.5 - 0.5 * math.cos(math.pi * left))
+
+
+def rising_updates(updates: int, warm_up: float) -> int:
+    """Return in how many of so many updates the learning rate rises."""
+    return math.ceil(round(updates * warm_up, 9))  # 0.1 times 30 is a little more than 3

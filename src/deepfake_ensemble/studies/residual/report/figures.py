@@ -38,7 +38,7 @@ def curves(name: str, found: Mapping[str, Curves], figure: str, label: str) -> s
     with styled():
         drawing, axes = empty(HALF[0] + 0.6, 3.2)
         for run, style in plot_styles(list(found)).items():
-            _line(axes, run, style, found[run].batch, getattr(found[run], figure))
+            _line(axes, run, style, *found[run].of(figure))
         axes.set(xlabel="batch", ylabel=label)
         legend_below(drawing, axes, columns=1)
         return svg(drawing, name)
@@ -50,7 +50,7 @@ def learning_curves(name: str, run: str, of: Curves) -> str:
         drawing, axes = empty(HALF[0] + 0.6, 3.2)
         drawn = plot_styles(["training", "validation"])
         for part, figure in (("training", "loss"), ("validation", "val_log_loss")):
-            _line(axes, part, drawn[part], of.batch, getattr(of, figure))
+            _line(axes, part, drawn[part], *of.of(figure))
         axes.set(xlabel="batch", ylabel="loss", title=run_title(run))
         legend_below(drawing, axes, columns=1)
         return svg(drawing, name)

@@ -80,6 +80,7 @@ def train(
         len(training),
         recipe,
         epochs=recipe.epochs if profile_run.epochs is None else profile_run.epochs,
+        record_every=adaptation.record_every,
         evaluate_every=adaptation.evaluate_every,
         checkpoint_every=adaptation.checkpoint_every,
         step=adaptation.step,
