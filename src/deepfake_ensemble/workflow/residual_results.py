@@ -64,7 +64,7 @@ def collected(profile: str) -> list[dict[str, Any]]:
                 "weights": runs.weights(name),
                 "connections": run.connections,
                 "profile": profile.rpartition(".")[2],
-                "image_size": size,
+                "image_size": extent.image_size or size,
                 "stem": extent.stem,
                 "epochs": extent.epochs or params.read(f"recipes.{run.recipe}.epochs", int),
                 "training_images": timed["training_images"],

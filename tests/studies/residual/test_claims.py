@@ -1,7 +1,6 @@
 """Verdicts on the paper's claims: each by its rule, and none where there is nothing to compare."""
 
 from dataclasses import replace
-
 from typing import Any
 
 import pytest

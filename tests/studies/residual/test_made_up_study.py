@@ -61,9 +61,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             for kind in ("models/trained", "predictions"):
                 results_folder.leave_out(folder / kind / name, "this profile leaves it out")
-    costs = {"stem": "small", "multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
-    networks = {"image_size": 32, "runs": dict.fromkeys(everything, costs)}
-    write_json(folder / "reports/networks.json", networks)
+    costs = {"image_size": 32, "stem": "small", "multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
+    write_json(folder / "reports/networks.json", {"runs": dict.fromkeys(everything, costs)})
     for stage in ARITHMETIC:
         run(folder, f"deepfake_ensemble.studies.residual.stages.{stage}")
     return folder

@@ -28,6 +28,11 @@ def test_the_paper_s_training_is_there_in_numbers() -> None:
     assert step.gpu and "14,845 batches, 3,711 updates" in step.text
 
 
+def test_the_network_of_cifake_s_authors_has_their_size_of_images() -> None:
+    step = planned("paper", "train@bird_lotfi_random")["train@bird_lotfi_random"]
+    assert step.numbers["image_size"] == 32 and "images of 32 pixels" in step.text
+
+
 def test_every_run_of_profile_paper_is_trained_and_predicted() -> None:
     runs = params.read("runs", Runs, FILE)
     names = [f"{'finetune' if run in runs.imagenet else 'train'}@{run}" for run in runs.all]

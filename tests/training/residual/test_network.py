@@ -41,7 +41,7 @@ def test_multiply_adds_of_a_network_that_can_be_counted_by_hand() -> None:
     by_hand = 32 * 32 * 9 * 3 * 32 + 16 * 16 * 9 * 32 * 32 + 2048 * 64 + 64
     assert complexity.multiply_adds(built("bird_lotfi")) == by_hand
     assert complexity.cost(built("bird_lotfi"), "small") == complexity.Cost(
-        "small", by_hand, 141_345, 141_345
+        32, "small", by_hand, 141_345, 141_345
     )
 
 

@@ -14,12 +14,14 @@ class Cost:
     """What a run's network costs.
 
     Attributes:
+        image_size: of its input, in pixels.
         stem: which it has, see `training.residual.settings`.
         multiply_adds: of convolutions and dense layers, for one image.
         trainable: numbers that training changes.
         all: numbers that it has, with running averages.
     """
 
+    image_size: int
     stem: str
     multiply_adds: int
     trainable: int
@@ -28,9 +30,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class Networks:
-    """What all runs' networks cost at the profile's size of images: reports/networks.json."""
+    """What all runs' networks cost: reports/networks.json."""
 
-    image_size: int
     runs: dict[str, Cost]
 
 
@@ -42,6 +43,7 @@ def cost(model: "keras.Model", stem: str) -> Cost:
         stem: which it has; it is only told.
     """
     return Cost(
+        image_size=model.input_shape[1],
         stem=stem,
         multiply_adds=multiply_adds(model),
         trainable=sum(prod(w.shape) for w in model.trainable_weights),

@@ -43,13 +43,14 @@ def _train(whole: Params, known: Known) -> Work:
     )
     rate = recipe.learning_rate
     rate *= settings.learning_rate_multiplier.of(weights) if recipe.fine_tuning else 1
+    size = extent.image_size or profile.image_size
     numbers = {
         "model": run.model,
         "recipe": run.recipe,
         "weights": weights,
         "connections": run.connections,
         "images": profile.counts["train"],
-        "image_size": profile.image_size,
+        "image_size": size,
         "stem": extent.stem,
         "epochs": epochs,
         "batches": planned.batches,
@@ -59,7 +60,7 @@ def _train(whole: Params, known: Known) -> Work:
     }
     plain = "" if run.connections == "kept" else f", residual connections {run.connections}"
     text = (
-        f"{run.model}{plain}, {weights} weights, {numbers['images']:,} images of {profile.image_size} pixels"
+        f"{run.model}{plain}, {weights} weights, {numbers['images']:,} images of {size} pixels"
         f" ({extent.stem} stem), {epochs} epochs: {planned.batches:,} batches, {planned.updates:,} updates,"
         f" {planned.evaluations} evaluations, recipe {run.recipe}, learning rate {rate:.3g}"
     )

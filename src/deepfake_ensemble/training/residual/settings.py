@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 
-from deepfake_ensemble.foundation.section import section
+from deepfake_ensemble.foundation.section import ImageSize, section
 from deepfake_ensemble.models.architecture import InitialWeights, InputScaling
 
 MEASURED = Path("measured")  # what differs from run to run, as times do; in no commit
@@ -113,10 +113,12 @@ class ProfileRun:
     Attributes:
         epochs: null for as many as the recipe says, 0 to leave the run out.
         stem: of the network.
+        image_size: of its input, in pixels, where that is not the profile's.
     """
 
     epochs: Annotated[int, Ge(0)] | None
     stem: Stem
+    image_size: ImageSize | None = None
 
 
 @section

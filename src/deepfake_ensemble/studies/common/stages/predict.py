@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 
 from deepfake_ensemble.foundation import command, params
-from deepfake_ensemble.foundation.section import INTERNAL, ImageSize, Interpolation
+from deepfake_ensemble.foundation.section import INTERNAL, Interpolation
 from deepfake_ensemble.inference import left_out
 from deepfake_ensemble.models import saved
 
@@ -29,7 +29,6 @@ def main(name: str) -> None:
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
 
-    size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
     batch_size = params.read(f"{profile}.prediction_batch_size", Annotated[int, Ge(1)])
     packed = {split: Path("data/packed") / INTERNAL / split for split in ("val", "test")}
@@ -37,9 +36,9 @@ def main(name: str) -> None:
         if data_set != INTERNAL:
             packed[data_set] = Path("data/packed") / data_set
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
-    predictor = Predictor(saved.load(model))
+    trained = saved.load(model)
+    predictor = Predictor(trained)
     used = {
-        f"{profile}.image_size": size,
         f"{profile}.processor": processor,
         f"{profile}.prediction_batch_size": batch_size,
         "resizing.interpolation": interpolation,
@@ -47,7 +46,7 @@ def main(name: str) -> None:
     with replacing_folder(folder) as partial:
         for split, shards in packed.items():
             images = PackedImages(shards)
-            reader = BatchReader(images, size, interpolation, processor.readers)
+            reader = BatchReader(images, trained.input_shape[1], interpolation, processor.readers)
             with count_progress(f"predict {split} with {name}", len(images)) as advance:
                 p_fake = predictor.predict(reader.in_order(batch_size), advance)
             write(partial / f"{split}.csv", images.paths, images.labels, p_fake)

@@ -239,6 +239,7 @@ class RunRow:
     run: str
     scores: ByMetric[Interval]
     epochs: int | None = None
+    image_size: int | None = None
     stem: str | None = None
     multiply_adds: int | None = None
 
@@ -272,6 +273,7 @@ def _extent(study: Study, run: str) -> dict[str, Any]:
     epochs = study.params["profiles"]["runs"][run]["epochs"]
     return {
         "epochs": study.params["recipes"][of.recipe]["epochs"] if epochs is None else epochs,
+        "image_size": cost.image_size,
         "stem": None if of.model in WITHOUT_STEM else cost.stem,
         "multiply_adds": cost.multiply_adds,
     }

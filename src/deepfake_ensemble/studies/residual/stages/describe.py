@@ -22,21 +22,21 @@ def main() -> None:
     models = params.read("models", dict[str, Model])
     extents = params.read(f"{profile}.runs", dict[str, ProfileRun])
     session.start(seed=0)  # no number of a weight matters here
-    costs: dict[tuple[str, str, str], complexity.Cost] = {}
+    costs: dict[tuple[str, int, str, str], complexity.Cost] = {}
     found = {}
     for name, run in params.read("runs", Runs).all.items():
-        stem = extents[name].stem
-        shape = (run.model, stem, run.connections)
+        stem, its_size = extents[name].stem, extents[name].image_size or size
+        shape = (run.model, its_size, stem, run.connections)
         if shape not in costs:
             model = models[run.model]
             own: Any = params.check(
                 f"models.{run.model}.network", model.network, architecture.find(run.model).network
             )
-            whole = network.build(run.model, model, own, image_size=size, stem=stem)
+            whole = network.build(run.model, model, own, image_size=its_size, stem=stem)
             built = network.with_connections(whole, run.connections)
             costs[shape] = complexity.cost(built, stem)
         found[name] = costs[shape]
-    write_json(Path("reports/networks.json"), complexity.Networks(size, found))
+    write_json(Path("reports/networks.json"), complexity.Networks(found))
 
 
 if __name__ == "__main__":

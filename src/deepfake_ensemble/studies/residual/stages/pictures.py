@@ -22,7 +22,7 @@ def main() -> None:
     from deepfake_ensemble.explanation.feature_maps import feature_maps
     from deepfake_ensemble.foundation.errors import UserError
     from deepfake_ensemble.foundation.files import replacing_folder
-    from deepfake_ensemble.foundation.section import ImageSize, Interpolation
+    from deepfake_ensemble.foundation.section import Interpolation
     from deepfake_ensemble.inference import left_out as results_folder
     from deepfake_ensemble.models import session
     from deepfake_ensemble.pages.rendering import write
@@ -32,7 +32,6 @@ def main() -> None:
 
     settings = params.read("pictures", Pictures)
     threshold = params.read("evaluation", EvaluationParams).threshold
-    size = params.read(f"{profile}.image_size", ImageSize)
     interpolation = params.read("resizing.interpolation", Interpolation)
     predictions = {run: Path("predictions") / run for run in params.read("runs", Runs).all}
     done = [run for run, folder in predictions.items() if results_folder.reason_left_out(folder) is None]
@@ -43,11 +42,11 @@ def main() -> None:
 
     images = PackedImages(Path("data/packed/internal/test"))
     test = read_split(runs, "test", images.paths)
-    reader = BatchReader(images, size, interpolation, processor.readers)
     session.start(seed=0)  # nothing is random here; the operations are made repeatable
     seen = []
     for run in runs:
-        p_fake = test.p_fake[run]
+        p_fake, network = test.p_fake[run], saved.load(Path("models/trained") / run / "model.keras")
+        reader = BatchReader(images, network.input_shape[1], interpolation, processor.readers)
 
         def picture(at: int, pixels: np.ndarray, p_fake: np.ndarray = p_fake) -> pictures_page.Picture:
             return pictures_page.Picture(test.paths[at], float(p_fake[at]), pixels)
@@ -61,9 +60,7 @@ def main() -> None:
             mistakes.append(pictures_page.Mistakes(kind, len(wrong), list(found)))
         first_fake = int(np.flatnonzero(test.labels == 1)[0])
         pixels = reader.read(np.array([first_fake]))[0][0]
-        maps = feature_maps(
-            saved.load(Path("models/trained") / run / "model.keras"), pixels, settings.channels
-        )
+        maps = feature_maps(network, pixels, settings.channels)
         seen.append(pictures_page.Seen(run, picture(first_fake, pixels), maps, mistakes))
     print(f"shown: {'; '.join(map(run_title, runs))}")
     with replacing_folder(Path("reports/pictures")) as folder:

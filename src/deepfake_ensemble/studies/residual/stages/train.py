@@ -42,7 +42,8 @@ def train(
     recipe = params.read(f"recipes.{planned.recipe}", settings.Recipe)
     adaptation = params.read(f"{profile}.training", settings.ProfileTraining)
     model = params.read(f"models.{planned.model}", settings.Model)
-    size = params.read(f"{profile}.image_size", ImageSize)
+    profile_size = params.read(f"{profile}.image_size", ImageSize)
+    size = profile_run.image_size or profile_size
     interpolation = params.read("resizing.interpolation", Interpolation)
     registered = architecture.find(planned.model)
     own: Any = params.check(f"models.{planned.model}.network", model.network, registered.network)
@@ -71,11 +72,10 @@ def train(
         f"{profile}.runs.{run}": profile_run,
         f"{profile}.training": adaptation,
         f"{profile}.processor": processor,
-        f"{profile}.image_size": size,
+        f"{profile}.image_size": profile_size,
     }
     made_from = fingerprint(used, data)
     training, val = (PackedImages(packed) for packed in data[:2])
-    multiplier = adaptation.learning_rate_multiplier
     plan = schedule.plan(
         len(training),
         recipe,
@@ -105,7 +105,8 @@ def train(
             ),
             BatchReader(val, size, interpolation, processor.readers),
             recipe=recipe,
-            learning_rate=recipe.learning_rate * (multiplier.of(weights) if recipe.fine_tuning else 1),
+            learning_rate=recipe.learning_rate
+            * (adaptation.learning_rate_multiplier.of(weights) if recipe.fine_tuning else 1),
             plan=plan,
             jit_compile=adaptation.jit_compile,
             seed=seed,
