@@ -391,7 +391,7 @@ def test_each_subject_has_the_metrics_of_its_own_images():
     assert list(got["subjects"]) == ["cat", "truck"] and got["without_subject"] == 20
     for i, subject in enumerate(("cat", "truck")):
         of = got["subjects"][subject]
-        assert (of["n_real"], of["n_fake"], of["reason"]) == (10, 10, None)
+        assert (of["n_real"], of["n_fake"], of["reason"], of["constant"]) == (10, 10, None, 0.5)
         xception = outside["xception"]
         want = metrics(xception.labels[i::3], xception.p_fake[i::3])
         assert of["detectors"]["xception"]["auc"]["value"] == pytest.approx(want.auc)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake_ensemble.comparison.guessing import constant_answer
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, ByMetric, Figures, Interval, independent
 from deepfake_ensemble.comparison.sample import Sample, intervals, sample
 from deepfake_ensemble.evaluation.probabilities import SMALLEST
@@ -40,13 +41,15 @@ def drops(internal: Sample, outside: Sample, confidence: float = CONFIDENCE) -> 
 class Subject:
     """What detectors do on the images that show one thing, as a CIFAR-10 class.
 
-    detectors: None, with the reason, where there are no figures.
+    detectors: None, with the reason, where there are no figures; constant: the accuracy of a constant answer,
+    None in files that were written before it was told.
     """
 
     n_real: int
     n_fake: int
     detectors: dict[str, Figures] | None
     reason: str | None = None
+    constant: float | None = None
 
 
 def by_subject(
@@ -77,6 +80,7 @@ def by_subject(
     for i, name in enumerate(names.tolist()):
         chosen = which == i
         n, n_fake = int(chosen.sum()), int(labels[chosen].sum())
+        constant = constant_answer(n_fake, n).accuracy
         try:
             sampled = sample(
                 labels[chosen],
@@ -88,8 +92,8 @@ def by_subject(
             )
         except UserError:
             reason = "there are no fake images of it" if n_fake == 0 else "there are no real images of it"
-            found[name] = Subject(n - n_fake, n_fake, None, reason)
+            found[name] = Subject(n - n_fake, n_fake, None, reason, constant)
         else:
             figures = {detector: intervals(sampled, detector, confidence) for detector in p_fake}
-            found[name] = Subject(n - n_fake, n_fake, figures)
+            found[name] = Subject(n - n_fake, n_fake, figures, constant=constant)
     return found

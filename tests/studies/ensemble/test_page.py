@@ -131,6 +131,10 @@ def test_a_constant_answer_stands_beside_accuracies_and_f1(study, text, parsed):
     for about in ("Weightings on", "Ensembles of every subset", "Thresholds on", "From the internal test"):
         (first, *_) = [caption for caption in captions if caption.startswith(about)]
         assert "a constant answer: accuracy" in first, about
+    (training,) = [caption for caption in captions if caption.startswith("Training")]
+    assert "a constant answer is right on half of the images" in training
+    subjects = text.partition("by what the images show</span>")[2].partition("</thead>")[0]
+    assert "a constant answer" in subjects
     assert "; a constant answer has" in parsed.said
 
 
