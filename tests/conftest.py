@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 # Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.
 NETWORKS = (
-    "tests/architectures/test_resnet18.py",
+    "tests/models/test_resnet.py",
     "tests/inference/test_predictor.py",
     "tests/models/test_architecture.py",
     "tests/models/test_detector.py",

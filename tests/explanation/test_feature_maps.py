@@ -24,7 +24,7 @@ def built(name: str, stem: Stem) -> "keras.Model":
 
 @pytest.mark.parametrize("connections", ["kept", "removed"])
 def test_of_a_resnet_the_maps_are_after_stem_pooling_and_each_stage(connections: Connections) -> None:
-    whole = network.with_connections(built("resnet50", "imagenet"), connections)
+    whole = network.with_connections(built("resnet50_v1_5", "imagenet"), connections)
     as_loaded = type(whole).from_config(whole.get_config())
     maps = feature_maps.feature_maps(as_loaded, IMAGE, channels=4)
     assert [of.layer for of in maps] == [

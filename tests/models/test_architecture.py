@@ -11,6 +11,7 @@ from deepfake_ensemble import architectures
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.studies.residual.report.paper import RESNETS
 from networks import FILE, STUDY, settings
 
 FINE_TUNED = ["efficientnet_b4", "resnet50", "xception"]
@@ -55,9 +56,8 @@ def test_networks_without_published_weights_have_no_scaling_of_theirs_either() -
 def test_addresses_and_check_sums_are_those_that_keras_has() -> None:
     from keras.src.applications import efficientnet, resnet, vgg16, xception
 
-    for name in ("resnet50", "resnet101", "resnet152"):
-        file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        assert published(name) == (resnet.BASE_WEIGHTS_PATH + file, resnet.WEIGHTS_HASHES[name][1])
+    file = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    assert published("resnet50") == (resnet.BASE_WEIGHTS_PATH + file, resnet.WEIGHTS_HASHES["resnet50"][1])
     for name in ("efficientnet_b3", "efficientnet_b4"):
         file, kind = f"{name.replace('_', '')}_notop.h5", name[-2:]
         expected = (efficientnet.BASE_WEIGHTS_PATH + file, efficientnet.WEIGHTS_HASHES[kind][1])
@@ -75,9 +75,11 @@ def published(name: str) -> tuple[str, str]:
     return file.url, file.checksum.removeprefix("md5:")
 
 
-def test_the_file_of_another_publisher_is_of_a_fixed_commit() -> None:
-    file = architecture.find("resnet18").imagenet
-    assert file and re.fullmatch(r"https://huggingface.co/timm/.+/resolve/[0-9a-f]{40}/.+", file.url)
+@pytest.mark.parametrize("name", RESNETS)
+def test_the_second_study_s_resnets_have_weights_of_one_family_at_fixed_commits(name: str) -> None:
+    file = architecture.find(RESNETS[name]).imagenet
+    page = rf"https://huggingface.co/timm/{name}.a1_in1k"
+    assert file and re.fullmatch(rf"{page}/resolve/[0-9a-f]{{40}}/model.safetensors", file.url)
     assert re.fullmatch("sha256:[0-9a-f]{64}", file.checksum)
 
 

@@ -1,29 +1,16 @@
-"""ResNet101 (He et al. 2016) as Keras has it."""
+"""ResNet101 (He et al. 2016) as PyTorch has it."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from deepfake_ensemble.models import resnet
+from deepfake_ensemble.models.architecture import WeightsFile
 
-from deepfake_ensemble.models.architecture import CAFFE, Architecture, FineTuned, WeightsFile, keras_backbone
-
-if TYPE_CHECKING:
-    import keras
-
-
-def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
-    """Build ResNet101 up to its global average pooling: 2,048 features."""
-    import keras
-
-    return keras_backbone(keras.applications.ResNet101, image_size, weights)
-
-
-ARCHITECTURE = Architecture(
-    network=FineTuned,
-    layers=346,
-    backbone=backbone,
-    native=CAFFE,
+ARCHITECTURE = resnet.architecture(
+    (3, 4, 23, 3),
+    bottleneck=True,
+    layers=379,
+    # Wightman, Touvron & Jégou 2021, "ResNet strikes back", recipe A1; Apache License 2.0.
     imagenet=WeightsFile(
-        url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-        "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        checksum="md5:88cf7a10940856eca736dc7b7e228a21",
+        url="https://huggingface.co/timm/resnet101.a1_in1k/resolve/"
+        "e95c1e3e7cdcc0637817ecc79658817e6dc441bc/model.safetensors",
+        checksum="sha256:1ba5b660e7c175b3c27c557fc7dc8b2815be830c516815b0155f61b403f27380",
     ),
 )

@@ -1,29 +1,16 @@
-"""ResNet152 (He et al. 2016) as Keras has it."""
+"""ResNet152 (He et al. 2016) as PyTorch has it."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from deepfake_ensemble.models import resnet
+from deepfake_ensemble.models.architecture import WeightsFile
 
-from deepfake_ensemble.models.architecture import CAFFE, Architecture, FineTuned, WeightsFile, keras_backbone
-
-if TYPE_CHECKING:
-    import keras
-
-
-def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
-    """Build ResNet152 up to its global average pooling: 2,048 features."""
-    import keras
-
-    return keras_backbone(keras.applications.ResNet152, image_size, weights)
-
-
-ARCHITECTURE = Architecture(
-    network=FineTuned,
-    layers=516,
-    backbone=backbone,
-    native=CAFFE,
+ARCHITECTURE = resnet.architecture(
+    (3, 8, 36, 3),
+    bottleneck=True,
+    layers=566,
+    # Wightman, Touvron & Jégou 2021, "ResNet strikes back", recipe A1; Apache License 2.0.
     imagenet=WeightsFile(
-        url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-        "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        checksum="md5:ee4c566cf9a93f14d82f913c2dc6dd0c",
+        url="https://huggingface.co/timm/resnet152.a1_in1k/resolve/"
+        "449ee9bfaea31586d09a7e686b5932e9d1272ec6/model.safetensors",
+        checksum="sha256:5a3518da3d35ee04e77a5e69289cff55c3a07a732d7287f6cab20bd4d330eda9",
     ),
 )

@@ -8,6 +8,7 @@ _TITLES = {
     "compact": "compact network",
     "resnet18": "ResNet18",
     "resnet50": "ResNet50",
+    "resnet50_v1_5": "ResNet50",
     "resnet101": "ResNet101",
     "resnet152": "ResNet152",
     "vgg16": "VGG16",

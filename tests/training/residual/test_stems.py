@@ -15,9 +15,9 @@ from deepfake_ensemble.training.residual.settings import Model
 # that a small stem takes away.
 NETWORKS = {
     "resnet18": (11_176_512, 3),
-    "resnet50": (23_534_592, 3),
-    "resnet101": (42_552_832, 3),
-    "resnet152": (58_219_520, 3),
+    "resnet50_v1_5": (23_508_032, 3),
+    "resnet101": (42_500_160, 3),
+    "resnet152": (58_143_808, 3),
     "vgg16": (14_714_688, 0),
     "efficientnet_b3": (10_696_232, 1),
     "efficientnet_b4": (17_548_616, 1),

@@ -14,8 +14,8 @@ from deepfake_ensemble.training.residual import surgery
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype(np.float32)
-BLOCKS = {"resnet18": 8, "resnet50": 16, "resnet101": 33, "resnet152": 50}
-NAMES = ["resnet18", "resnet50"]
+BLOCKS = {"resnet18": 8, "resnet50_v1_5": 16, "resnet101": 33, "resnet152": 50}
+NAMES = ["resnet18", "resnet50_v1_5"]
 
 each = pytest.mark.parametrize("name", NAMES)
 each_ablation = pytest.mark.parametrize("connections", ["removed", "one_a_stage_removed"])
@@ -62,7 +62,7 @@ def test_nothing_but_additions_and_projections_is_gone_and_no_weight_is_changed(
 @each
 def test_an_addition_gives_what_comes_out_of_its_block(name: str) -> None:
     ablated = surgery.with_connections(whole(name), "removed")
-    last = {"resnet18": "conv2_block1_2_bn", "resnet50": "conv2_block1_3_bn"}[name]
+    last = {"resnet18": "conv2_block1_2_bn", "resnet50_v1_5": "conv2_block1_3_bn"}[name]
     # Up to the first addition both are the same network; the activation after it sees the branch alone.
     expected = np.maximum(np.asarray(_up_to(ablated, last)(IMAGES)), 0)
     assert np.array_equal(np.asarray(_up_to(ablated, "conv2_block1_out")(IMAGES)), expected)

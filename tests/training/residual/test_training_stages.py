@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+import timm_files
 from clones import ROOT
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.residual.params import CHECK
@@ -19,18 +20,19 @@ from deepfake_ensemble.tracking.following import Tracker
 from deepfake_ensemble.workflow import residual_page as document
 from file_server import serve
 
-# Stands in for the check sums that Hugging Face and Keras publish: the files are made here.
+# Stands in for the check sums that Hugging Face publishes: the files are made here.
 DRIVER = """
 import sys
 from dataclasses import replace
-from deepfake_ensemble.architectures import resnet18, resnet50
+from deepfake_ensemble.architectures import resnet18, resnet50_v1_5
 from deepfake_ensemble.models.architecture import WeightsFile
 from deepfake_ensemble.studies.residual.stages import fetch
 model, url, checksum = sys.argv[1:]
-module = {"resnet18": resnet18, "resnet50": resnet50}[model]
+module = {"resnet18": resnet18, "resnet50_v1_5": resnet50_v1_5}[model]
 module.ARCHITECTURE = replace(module.ARCHITECTURE, imagenet=WeightsFile(url, checksum))
 fetch.main(model)
 """
+MODELS = {"resnet18": "resnet18", "resnet50": "resnet50_v1_5"}
 PRETRAINED = ("resnet18_imagenet", "resnet18_imagenet_plain", "resnet50_imagenet", "resnet50_imagenet_plain")
 RUNS = (*PRETRAINED, "bird_lotfi_random", "fast_15")
 
@@ -38,6 +40,8 @@ RUNS = (*PRETRAINED, "bird_lotfi_random", "fast_15")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like residual/, in which six runs of the sample have been trained for an epoch."""
+    from safetensors.numpy import save_file
+
     folder = tmp_path_factory.mktemp("project") / "residual"
     folder.mkdir()
     yaml = YAML()
@@ -57,30 +61,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in (f"{common}.download internal", f"{common}.audit internal", f"{own}.split"):
         run(folder, "-m", stage)
     run(folder, "-m", f"{common}.pack internal")
-    for model, file in published(folder).items():
-        algorithm = "sha256" if model == "resnet18" else "md5"
-        checksum = f"{algorithm}:{hashlib.new(algorithm, file.read_bytes()).hexdigest()}"
+    for model in MODELS.values():
+        file = folder / f"{model}.safetensors"
+        save_file(timm_files.tensors(model), file)
+        checksum = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
         with serve({file.name: file}) as server:
             run(folder, "-c", DRIVER, model, f"{server.url}/{file.name}", checksum)
     train(folder)
     return folder
-
-
-def published(folder: Path) -> dict[str, Path]:
-    """Return files as timm and Keras publish them, with random weights."""
-    import h5py
-    import keras
-    from keras.src.legacy.saving import legacy_h5_format
-    from safetensors.numpy import save_file
-
-    timm = folder / "published.safetensors"
-    save_file(timm_tensors(), timm)
-    keras.utils.set_random_seed(4)
-    own = folder / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    with h5py.File(own, "w") as file:
-        model = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
-        legacy_h5_format.save_weights_to_hdf5_group(file, model)
-    return {"resnet18": timm, "resnet50": own}
 
 
 def train(folder: Path) -> None:
@@ -105,29 +93,6 @@ def run(folder: Path, *command: str, **environment: str) -> str:
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     return ran.stdout
-
-
-def timm_tensors() -> dict[str, np.ndarray]:
-    """Return random weights under timm's names; `architectures/test_resnet18.py` checks what they mean."""
-    rng = np.random.default_rng(2)
-    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
-    norms = {"bn1": 64}
-    inputs = 64
-    for stage, channels in enumerate((64, 128, 256, 512), start=1):
-        for block in (0, 1):
-            place = f"layer{stage}.{block}"
-            shapes[f"{place}.conv1.weight"] = (channels, inputs, 3, 3)
-            shapes[f"{place}.conv2.weight"] = (channels, channels, 3, 3)
-            norms |= {f"{place}.bn1": channels, f"{place}.bn2": channels}
-            if inputs != channels:
-                shapes[f"{place}.downsample.0.weight"] = (channels, inputs, 1, 1)
-                norms[f"{place}.downsample.1"] = channels
-            inputs = channels
-    tensors = {name: rng.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()}
-    for name, channels in norms.items():
-        for key in ("weight", "bias", "running_mean", "running_var"):
-            tensors[f"{name}.{key}"] = rng.uniform(0.5, 1, channels).astype(np.float32)
-    return tensors
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -183,23 +148,10 @@ def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
 
 
 def test_the_published_weights_are_what_a_run_starts_from(home: Path) -> None:
-    import h5py
-
-    timm = timm_tensors()
-    with h5py.File(home / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5") as file:
-        keras_own = {
-            name: np.array(file[f"{name}/{name}/kernel"])
-            for name in ("conv1_conv", "conv4_block2_1_conv", "conv5_block3_3_conv")
-        }
-    starts = {
-        "resnet18": {
-            layer: timm[f"{name}.weight"].transpose(2, 3, 1, 0)
-            for layer, name in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1"))
-        },
-        "resnet50": keras_own,
-    }
     for run_name in PRETRAINED:
-        for layer, start in starts[run_name.partition("_")[0]].items():
+        timm = timm_files.tensors(MODELS[run_name.partition("_")[0]])
+        for layer, place in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1")):
+            start = timm[f"{place}.weight"].transpose(2, 3, 1, 0)
             end = backbone(home, run_name).get_layer(layer).get_weights()[0]
             # Three small steps away from them.
             assert 0 < np.abs(end - start).max() < 1e-3

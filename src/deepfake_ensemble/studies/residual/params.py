@@ -74,10 +74,10 @@ def _wrong_runs(whole: Params) -> Iterator[str]:
             yield f"{key}: {run.model} has no published weights; move it to runs.random"
         if run.recipe not in whole.recipes:
             yield f"{key}.recipe: {run.recipe} is none of the recipes: {', '.join(whole.recipes)}"
-        if run.connections != "kept" and run.model not in RESNETS:
+        if run.connections != "kept" and run.model not in RESNETS.values():
             yield (
-                f"{key}.connections: only those of {', '.join(RESNETS)} can be removed, not {run.model}'s; it"
-                " should be 'kept'"
+                f"{key}.connections: only those of {', '.join(RESNETS.values())} can be removed, not"
+                f" {run.model}'s; it should be 'kept'"
             )
 
 

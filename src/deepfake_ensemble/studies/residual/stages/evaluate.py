@@ -41,7 +41,7 @@ def main(test_set: str, split: str) -> None:
     write_json(folder / "metrics.json", evaluation.scores(test, settings))
     extents = params.read(f"{profile}.runs", dict[str, ProfileRun])
     recipes = params.read("recipes", dict[str, Recipe])
-    contrasts = evaluation.contrasted(done, runs, recipes, extents, RESNETS)
+    contrasts = evaluation.contrasted(done, runs, recipes, extents, tuple(RESNETS.values()))
     left_out = {run: reason for run, reason in empty.items() if reason is not None}
     compared = evaluation.compared(
         test, val, settings, test_set, shares=shares, left_out=left_out, contrasts=contrasts
