@@ -1,9 +1,8 @@
 """ResNet18 (He et al. 2016) as PyTorch has it."""
 
-from deepfake_ensemble.models import resnet
-from deepfake_ensemble.models.architecture import WeightsFile
+from deepfake_ensemble.models.architecture import WeightsFile, timm_resnet
 
-ARCHITECTURE = resnet.architecture(
+ARCHITECTURE = timm_resnet(
     (2, 2, 2, 2),
     bottleneck=False,
     layers=86,

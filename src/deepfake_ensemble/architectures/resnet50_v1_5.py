@@ -1,9 +1,8 @@
 """ResNet50 (He et al. 2016) as PyTorch has it; `resnet50` is Keras', which the first study takes."""
 
-from deepfake_ensemble.models import resnet
-from deepfake_ensemble.models.architecture import WeightsFile
+from deepfake_ensemble.models.architecture import WeightsFile, timm_resnet
 
-ARCHITECTURE = resnet.architecture(
+ARCHITECTURE = timm_resnet(
     (3, 4, 6, 3),
     bottleneck=True,
     layers=192,

@@ -12,7 +12,7 @@ from annotated_types import Ge
 from deepfake_ensemble import architectures
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.section import section
-from deepfake_ensemble.models import saved
+from deepfake_ensemble.models import resnet, saved
 
 if TYPE_CHECKING:
     import keras
@@ -162,6 +162,24 @@ def keras_backbone(
     if weights is not None:
         saved.load_weights(model, weights)
     return model
+
+
+def timm_resnet(
+    blocks: tuple[int, int, int, int], *, bottleneck: bool, layers: int, imagenet: WeightsFile
+) -> Architecture:
+    """Return the entry of a ResNet as PyTorch has it, whose published weights are timm's.
+
+    Args:
+        blocks: how many each stage has.
+        bottleneck: which of the two kinds: see `models/resnet.py`.
+        layers: of its backbone.
+        imagenet: its published weights.
+    """
+
+    def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
+        return resnet.backbone(image_size, weights, blocks, bottleneck=bottleneck)
+
+    return Architecture(network=FineTuned, layers=layers, backbone=backbone, native=TORCH, imagenet=imagenet)
 
 
 def names() -> list[str]:

@@ -4,12 +4,10 @@ Convolutions have no bias, images are padded alike on all sides, and a stage's f
 stride: in bottlenecks that is the second convolution, where Keras' own ResNets have it in the first ("v1.5").
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models.architecture import TORCH, Architecture, FineTuned, WeightsFile
 
 if TYPE_CHECKING:
     import keras
@@ -17,67 +15,56 @@ if TYPE_CHECKING:
 STAGES = (64, 128, 256, 512)
 
 
-def architecture(
-    blocks: tuple[int, int, int, int], *, bottleneck: bool, layers: int, imagenet: WeightsFile
-) -> Architecture:
-    """Return the registry's entry of one ResNet.
+def backbone(
+    image_size: int, weights: Path | None, blocks: tuple[int, int, int, int], *, bottleneck: bool
+) -> "keras.Model":
+    """Build a ResNet up to its global average pooling: 512 features, or 2,048 of bottlenecks.
 
     Args:
+        image_size: in pixels.
+        weights: the file of its published weights, in timm's layout; None for random ones (seed Keras first).
         blocks: how many each stage has.
         bottleneck: whether a block is three convolutions, of 1×1, 3×3 and 1×1, the last of four times as many
             filters, or two of 3×3.
-        layers: of its backbone.
-        imagenet: its weights, a safetensors file in timm's layout.
+
+    Raises:
+        UserError: if the file is not one of its weights.
     """
-    shape = _Shape(blocks, bottleneck)
+    import keras
+    from keras import layers
 
-    def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
-        model = shape.build(image_size)
-        if weights is not None:
-            load_timm(model, weights)
-        return model
+    image = x = keras.Input((image_size, image_size, 3))
+    x = layers.ReLU(name="conv1_relu")(_convolved(x, STAGES[0], 7, 2, "conv1"))
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+    for stage, (filters, count) in enumerate(zip(STAGES, blocks, strict=True), start=2):
+        for block in range(1, count + 1):
+            strides = 2 if stage > 2 and block == 1 else 1
+            convolutions = [(filters, 3, strides), (filters, 3, 1)]
+            if bottleneck:
+                convolutions = [(filters, 1, 1), (filters, 3, strides), (4 * filters, 1, 1)]
+            x = _block(x, convolutions, f"conv{stage}_block{block}")
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    model = keras.Model(image, x, name="backbone")
+    if weights is not None:
+        _load(model, weights)
+    return model
 
-    return Architecture(network=FineTuned, layers=layers, backbone=backbone, native=TORCH, imagenet=imagenet)
 
+def _block(x: Any, convolutions: list[tuple[int, int, int]], name: str) -> Any:
+    """Add a block: its convolutions (filters, side, strides), and a projection where the shape changes."""
+    from keras import layers
 
-@dataclass(frozen=True)
-class _Shape:
-    blocks: tuple[int, int, int, int]
-    bottleneck: bool
-
-    def build(self, image_size: int) -> "keras.Model":
-        """Build a ResNet up to its global average pooling: 512 features, or 2,048 of bottlenecks."""
-        import keras
-        from keras import layers
-
-        image = x = keras.Input((image_size, image_size, 3))
-        x = layers.ReLU(name="conv1_relu")(_convolved(x, STAGES[0], 7, 2, "conv1"))
-        x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
-        x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
-        for stage, (filters, blocks) in enumerate(zip(STAGES, self.blocks, strict=True), start=2):
-            for block in range(1, blocks + 1):
-                strides = 2 if stage > 2 and block == 1 else 1
-                x = self._block(x, filters, strides, f"conv{stage}_block{block}")
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        return keras.Model(image, x, name="backbone")
-
-    def _block(self, x: Any, filters: int, strides: int, name: str) -> Any:
-        """Add a block: its convolutions, and a projection of the shortcut where the shape changes."""
-        from keras import layers
-
-        basic = [(filters, 3, strides), (filters, 3, 1)]
-        convolutions = (
-            [(filters, 1, 1), (filters, 3, strides), (4 * filters, 1, 1)] if self.bottleneck else basic
-        )
-        shortcut = x
-        if x.shape[-1] != convolutions[-1][0]:
-            shortcut = _convolved(x, convolutions[-1][0], 1, strides, f"{name}_0")
-        for number, (channels, side, step) in enumerate(convolutions, start=1):
-            x = _convolved(x, channels, side, step, f"{name}_{number}")
-            if number < len(convolutions):
-                x = layers.ReLU(name=f"{name}_{number}_relu")(x)
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
-        return layers.ReLU(name=f"{name}_out")(x)
+    shortcut, filters = x, convolutions[-1][0]
+    if x.shape[-1] != filters:
+        strides = max(strides for *_, strides in convolutions)
+        shortcut = _convolved(x, filters, 1, strides, f"{name}_0")
+    for number, (channels, side, strides) in enumerate(convolutions, start=1):
+        x = _convolved(x, channels, side, strides, f"{name}_{number}")
+        if number < len(convolutions):
+            x = layers.ReLU(name=f"{name}_{number}_relu")(x)
+    x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return layers.ReLU(name=f"{name}_out")(x)
 
 
 def _convolved(x: Any, filters: int, side: int, strides: int, name: str) -> Any:
@@ -89,7 +76,7 @@ def _convolved(x: Any, filters: int, side: int, strides: int, name: str) -> Any:
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
-def load_timm(model: "keras.Model", path: Path) -> None:
+def _load(model: "keras.Model", path: Path) -> None:
     """Fill a backbone with the weights of a safetensors file in timm's layout; the classifier is not read.
 
     A convolution's kernel is (out, in, height, width) there and (height, width, in, out) here.
