@@ -114,7 +114,7 @@ def _said(summary: Summary, metadata: ModelMetadata, rule: DecisionRule) -> Iter
         expected = rule.internal.reals_called_fake
         low, high = expected.ends
         yield (
-            f"If all {usable:,} images were real, that rate would call"
+            f"If all {usable:,} images were real, the rate of the internal test would call"
             f" {expected.value * usable:,.0f} of them fake ({low * usable:,.0f} to {high * usable:,.0f});"
             f" {summary.counts.verdicts['fake']:,} are called so here."
         )
@@ -133,6 +133,7 @@ def _drawing(counts: Counts) -> str:
             edgecolor=INK,
             linewidth=0,
         )
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="P(fake)", ylabel="images", xlim=(0, 1))
         return svg(figure, "p-fake")
 
