@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -21,10 +22,11 @@ import pytest
 import model_file
 from collections_of_images import in_parquet, loose, pictures, tarred, zipped
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.reading.images import BadImage, pixels
 from deepfake_ensemble.use.collection import addresses, engines, manifest
 from deepfake_ensemble.use.collection.progress import Progress, duration
 from deepfake_ensemble.use.collection.run import Asked, classify_collection, list_collection
+from deepfake_ensemble.use.collection.shards import Damaged, Shard, images, kind_by_name
 from page_parser import Page
 from s3_server import CUT, S3Server, serve_s3
 
@@ -259,6 +261,28 @@ def test_what_is_no_such_archive_is_damaged(classify, tmp_path, name):
     (tmp_path / name).write_bytes(b"<html>no such thing</html>" * 100)
     assert classify(tmp_path / name) == 1
     assert faults(tmp_path / "out") == ["damaged"]
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "a"])
+def test_mutated_bytes_give_images_or_a_damaged_shard_and_nothing_else(tmp_path, name):
+    whole = KINDS[name](tmp_path / name, pictures(range(6))).read_bytes()
+    draw = random.Random(name)
+    damaged = 0
+    for _ in range(100):
+        data = bytearray(whole)
+        for _ in range(draw.choice((1, 4, 16))):
+            start = draw.choice((0, len(data) - 1_000, draw.randrange(len(data))))
+            data[min(start + draw.randrange(1_000), len(data) - 1)] = draw.randrange(256)
+        (tmp_path / name).write_bytes(data)
+        shard = Shard(str(tmp_path / name), kind_by_name(name), None, "")
+        try:
+            found = list(images(shard, tmp_path / name, column=None, passed=Counter()))
+        except Damaged as error:
+            assert str(error).startswith(f"{tmp_path / name}: ")
+            damaged += 1
+        else:
+            assert all(isinstance(data, bytes | BadImage) for _, data in found)
+    assert damaged
 
 
 def test_an_image_that_is_bad_costs_its_own_row(classify, tmp_path):
