@@ -471,6 +471,36 @@ def test_what_cannot_be_meant_is_one_line(classify, tmp_path, monkeypatch, named
         classify(*named)
 
 
+def test_the_packages_of_training_are_not_needed(model, tmp_path):
+    zipped(tmp_path / "a.zip", pictures(range(3)))
+    code = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in 'tensorflow keras h5py pandas sklearn scipy yaml pydantic onnx ray'.split():\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "from deepfake_ensemble.use.command_line import main\n"
+        "main()"
+    )
+    words = ["classify-collection", tmp_path / "a.zip", "--file", model, "--output", tmp_path / "out"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "out")) == 3
+    again = subprocess.run(
+        [sys.executable, "-c", code, *words, "--workers", "2", "--threshold", "0.6"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 2
+    assert "Ray is not installed; the extra `cluster` brings it" in again.stderr
+
+
 @pytest.mark.parametrize("named", [[], ["a.zip", "--manifest", "m.parquet"]])
 def test_paths_and_a_manifest_exclude_each_other_and_one_must_be(model, tmp_path, named):
     with command(model, *named, "--output", tmp_path / "out") as running:
