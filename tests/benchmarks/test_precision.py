@@ -1,5 +1,7 @@
 """The benchmark of precision and XLA: medians of blocks, and a page that shows what each setting is worth."""
 
+from pathlib import Path
+
 import pytest
 
 import precision
@@ -55,6 +57,36 @@ def test_the_page_compares_each_setting_with_float32() -> None:
     assert mixed[-1] == "no"
     assert compiled[1:4] == ["24.0", "1,333", "3.00"]
     assert compiled[-1] == "–"
+
+
+def test_the_page_tells_what_kept_programs_are_worth_and_what_an_epoch_takes() -> None:
+    by_setting = {"float32, XLA": found(0.032) | {"first_step_again_seconds": 1.4}}
+    epoch = {"images": 2048, "seconds": 2.56, "readers": 4, "setting": "float32, XLA"}
+    gpu = {
+        "machine": {**HERE["machine"], "gpu": "A GPU"},
+        "image_size": 256,
+        "repeated": 10,
+        "models": {"cnn": by_setting},
+        "epochs": {"cnn": epoch, "resnet50": epoch},
+    }
+    page = precision.page({"gpu": gpu})
+    step, fed = (cells(line, "cnn") for line in page.splitlines() if line.startswith("| cnn"))
+    assert step[4] == "3, 1"
+    assert fed == ["float32, XLA", "2,048", "2.6", "800", "0.80"]
+    (unknown,) = (line for line in page.splitlines() if line.startswith("| resnet50"))
+    assert cells(unknown, "resnet50")[-1] == "–"
+
+
+def test_what_is_kept_is_of_one_machine_and_one_size(tmp_path: Path) -> None:
+    file = tmp_path / "precision.json"
+
+    def models(size: int, name: str) -> list[str]:
+        precision._keep(file, "gpu", size, 10, (name, "float32", found(0.1)))
+        return list(precision.kept(file)["gpu"]["models"])
+
+    assert models(256, "cnn") == ["cnn"]
+    assert models(256, "xception") == ["cnn", "xception"]
+    assert models(128, "resnet50") == ["resnet50"]
 
 
 def test_the_page_compares_nothing_where_float32_was_not_measured() -> None:
