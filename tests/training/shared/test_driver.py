@@ -55,7 +55,7 @@ class Short:
         return {"loss": OnGpu(self.told, step, self.losses.get(step, 0.5))}
 
     def training_figures(self, step: int) -> driver.Figures:
-        return {"loss": 0.25}
+        return {"loss": 0.25} if step == self.steps else {}
 
     def evaluate(self, watched: driver.Watch) -> driver.Figures:
         return {"val_loss": 0.125}
