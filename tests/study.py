@@ -4,6 +4,7 @@ predictions and learning curves, and every cheap stage run for real."""
 import csv
 import io
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -28,7 +29,7 @@ COUNTS = {"train": 8, "val": 40, "test": 60, "cifake": 60}
 
 
 def make(folder: Path) -> None:
-    """Fill `folder` with a study up to its predictions, and run all stages from `weigh` to `report`."""
+    """Fill `folder` with a study up to its predictions, and tell what they say."""
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["profiles"]["sample"]["counts"] = COUNTS
@@ -45,12 +46,33 @@ def make(folder: Path) -> None:
         account = fingerprint({"seed": 42}, [folder / "params.yaml"])
         write_json(folder / "predictions" / model / "fingerprint.json", account)
         curves.write(folder / "models/curves" / model, _history(epochs=6 + number))
+    tell(folder)
+
+
+def tell(folder: Path) -> None:
+    """Invent what the members that have predictions cost, and run all stages from `weigh` to `report`."""
     members = {
-        name: Cost(1_000 * number, 10**6 * number, 5_000 * number) for number, name in enumerate(SKILLS, 1)
+        name: Cost(1_000 * number, 10**6 * number, 5_000 * number)
+        for number, name in enumerate(SKILLS, 1)
+        if (folder / "predictions" / name).exists()
     }
     write_json(folder / "reports/costs.json", rounded(costs(members)))
     for stage in ("weigh", "curves", "evaluate internal", "evaluate cifake", "compare", "report"):
         run(folder, *stage.split())
+
+
+def make_alone(folder: Path, study: Path, model: str) -> None:
+    """Fill `folder` with the same study of one of its models."""
+    for part in ("data/splits", "reports/data"):
+        shutil.copytree(study / part, folder / part)
+    for part in ("predictions", "models/curves"):
+        shutil.copytree(study / part / model, folder / part / model)
+    yaml = YAML()
+    params = yaml.load((study / "params.yaml").read_text(encoding="utf-8"))
+    params["members"] = [model]
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    tell(folder)
 
 
 def run(folder: Path, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:

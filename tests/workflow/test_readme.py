@@ -9,6 +9,7 @@ import markdown
 from deepfake_ensemble.archives.audit_report import LogisticBaseline
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, readme, rooms
 from kept_reports import keep, metrics
 
@@ -34,14 +35,16 @@ def reports(tmp_path: Path) -> Path:
         {
             "internal": {
                 "cnn": metrics(0.9, 0.91, 0.95, n=240),
+                "xception": metrics(0.8, 0.81, 0.85, n=240),
                 "ensemble": metrics(0.9, 0.92, 0.95, n=240),
             },
             "cifake": {
                 "cnn": metrics(0.9, 0.91, 0.5125, n=240),
+                "xception": metrics(0.7, 0.71, 0.75, n=240),
                 "ensemble": metrics(0.6, 0.91, 0.95, n=240),
             },
         },
-        weights={"cnn": 1.0},
+        weights={"cnn": 0.525, "xception": 0.475},
         audits={"internal": (1678, None), "cifake": (504, LogisticBaseline(0.867, 0.789, folds=5, n=504))},
     )
     return folder
@@ -56,9 +59,21 @@ def test_the_table_shows_the_detectors_and_beside_them_what_trivial_features_rea
         " | CIFAKE (n = 240): accuracy | F1 | AUC |"
     )
     assert rows == [
-        "| Custom CNN | 1.000 | 0.900 | 0.910 | 0.950 | 0.900 | 0.910 | 0.512 |",
+        "| Custom CNN | 0.525 | 0.900 | 0.910 | 0.950 | 0.900 | 0.910 | 0.512 |",
+        "| Xception | 0.475 | 0.800 | 0.810 | 0.850 | 0.700 | 0.710 | 0.750 |",
         "| **Ensemble** | | 0.900 | 0.920 | 0.950 | 0.600 | 0.910 | 0.950 |",
         "| *logistic regression on trivial features* | | – | – | – | *0.789* | – | *0.867* |",
+    ]
+
+
+def test_an_ensemble_of_one_member_has_no_row_beside_it(reports: Path) -> None:
+    for file in reports.glob("evaluation/*/metrics.json"):
+        write_json(file, {name: of for name, of in read_json(file).items() if name != "xception"})
+    found = measured.read(reports)
+    assert found
+    assert [line.split(" | ")[0] for line in markdown.lines(measured.detectors(found))[1:]] == [
+        "| Custom CNN",
+        "| *logistic regression on trivial features*",
     ]
 
 

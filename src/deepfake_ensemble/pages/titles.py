@@ -15,6 +15,7 @@ _TITLES = {
     "xception": "Xception",
     "efficientnet_b3": "EfficientNet-B3",
     "efficientnet_b4": "EfficientNet-B4",
+    "efficientnet_lite0": "EfficientNet-Lite0",
     ENSEMBLE: "Ensemble",
     "internal": "internal test",
     "cifake": "CIFAKE",

@@ -11,6 +11,7 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.titles import title
+from deepfake_ensemble.studies.ensemble.report.study import told_once
 from deepfake_ensemble.workflow.generated import table
 
 # Keys of metrics.json that the tables show, and their headings.
@@ -45,7 +46,7 @@ def read(folder: Path) -> Reports | None:
         return None
     metrics = {file.parent.name: read_result(file, dict[str, Metrics]) for file in evaluations}
     return Reports(
-        metrics=metrics,
+        metrics={name: told_once(of) for name, of in metrics.items()},
         weights=read_result(folder / "ensemble/weights.json", dict[str, float]),
         audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in metrics},
     )

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import Baselines
-from deepfake_ensemble.comparison.comparison import Comparison, CrossDataSet
 from deepfake_ensemble.comparison.robustness import PARTS
-from deepfake_ensemble.evaluation.weighting import Method
+from deepfake_ensemble.evaluation.metrics import Metrics
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import read_json, read_result
+from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.titles import AVERAGED, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import as_markdown
-from deepfake_ensemble.studies.ensemble.report.study import Evaluation
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop, told_once
 from deepfake_ensemble.workflow import generated, measured
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.measured import Reports
@@ -90,11 +90,12 @@ def _figures(folder: Path, weighting: Method) -> Iterable[str]:
 def _made_with(run: Mapping[str, Any]) -> str:
     machine, versions = run["machine"], run["versions"]
     on = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    weighting = AVERAGED[run["params"]["ensemble"]["weighting"]]
+    averaged = f", the ensemble's members {weighting}" if len(run["params"].get("members", ())) != 1 else ""
     return (
         f"On {on}{', ' + machine['gpu'] if machine['gpu'] else ''} ({machine['system']}); Python"
         f" {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
-        f" {versions['numpy']}; seed {run['params']['seed']}, the ensemble's"
-        f" members {AVERAGED[run['params']['ensemble']['weighting']]}; commit {run['commit']}."
+        f" {versions['numpy']}; seed {run['params']['seed']}{averaged}; commit {run['commit']}."
     )
 
 
@@ -116,24 +117,21 @@ def _compared(folder: Path, name: str) -> Evaluation:
     return Evaluation(
         name=name,
         metrics={},
-        compared=read_result(folder / f"comparison/{name}.json", Comparison),
+        compared=read_compared(folder / f"comparison/{name}.json"),
         roc={},
         precision_recall={},
         confusion={},
-        drop=read_result(drop, CrossDataSet) if drop.exists() else None,
+        drop=read_drop(drop) if drop.exists() else None,
     )
 
 
 def _remarks(reports: Reports) -> Iterable[str]:
     """Say of each evaluation what its figures are to be measured against."""
     for evaluation, detectors in reports.metrics.items():
-        ensemble, members = detectors["ensemble"], detectors.keys() - {"ensemble"}
-        best = max(sorted(members), key=lambda name: detectors[name].accuracy)
-        images = round((ensemble.accuracy - detectors[best].accuracy) * ensemble.n)
-        more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
-        than = f"{'than' if images else 'as'} {title(best)}, the best member on these images"
         name = title(evaluation)
-        told = f"{name[0].upper()}{name[1:]}: the ensemble gets {more} of {ensemble.n:,} images right {than}."
+        told = f"{name[0].upper()}{name[1:]}:"
+        if len(detectors) > 1:
+            told += f" the ensemble gets {_beside_the_best(detectors)}."
         baseline = reports.audits[evaluation].baselines.logistic
         if baseline:
             beaten = sum(figures.auc > baseline.auc for figures in detectors.values())
@@ -147,10 +145,19 @@ def _remarks(reports: Reports) -> Iterable[str]:
         yield told
 
 
+def _beside_the_best(detectors: Mapping[str, Metrics]) -> str:
+    ensemble, members = detectors[ENSEMBLE], detectors.keys() - {ENSEMBLE}
+    best = max(sorted(members), key=lambda name: detectors[name].accuracy)
+    images = round((ensemble.accuracy - detectors[best].accuracy) * ensemble.n)
+    more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
+    than = f"{'than' if images else 'as'} {title(best)}, the best member on these images"
+    return f"{more} of {ensemble.n:,} images right {than}"
+
+
 def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
     """Return a table of accuracy and AUC with the intervals of the `compare` stage, if they were kept."""
     found = {
-        evaluation: read_json(file)["detectors"]
+        evaluation: told_once(read_json(file)["detectors"])
         for evaluation in reports.metrics
         if (file := folder / f"comparison/{evaluation}.json").exists()
     }
@@ -198,7 +205,7 @@ def _robustness(folder: Path) -> Iterable[str]:
                 measured.detector(detector),
                 *(f"{of[name]['accuracy']['value']:.3f}" for name in ("clean", *kinds.values())),
             ]
-            for detector, of in found["detectors"].items()
+            for detector, of in told_once(found["detectors"]).items()
         ],
     )
     for data_set, losses in found["losses"].items():
@@ -213,7 +220,7 @@ def _robustness(folder: Path) -> Iterable[str]:
                     measured.detector(detector),
                     *(_points(of[part]["accuracy"]) for part in PARTS),
                 ]
-                for detector, of in losses.items()
+                for detector, of in told_once(losses).items()
             ],
         )
 

@@ -241,3 +241,18 @@ def test_detectors_that_are_always_right_or_always_wrong_make_a_page_too(study):
     assert "no temperature is best" in said
     assert "nan" not in said.lower().split()
     assert model_card.render(replace(sound, evaluations=evaluations))
+
+
+def test_of_a_detector_alone_nothing_is_told_of_averaging(study, tmp_path):
+    made_up.make_alone(tmp_path, study, "xception")
+    card = (tmp_path / "reports/model_card.md").read_text(encoding="utf-8")
+    html = (tmp_path / "reports/report.html").read_text(encoding="utf-8")
+    # Behind this the parameters are shown as they are.
+    told = Page(html).said.partition("Configuration: profile")[0]
+    for said in (card, told):
+        assert "Xception, a deepfake detector" in said
+        assert re.search(r"On the internal test \(.*? images\) Xception classifies .*? correctly", said)
+        found = re.findall(
+            r"(?i).{30}(?:ensemble|averaging|average(?! precision)|member|weight(?!s)).{30}", said
+        )
+        assert not found

@@ -11,27 +11,27 @@ from deepfake_ensemble.comparison.guessing import Guessing
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.comparison.paired import Tested
 from deepfake_ensemble.comparison.verdicts import Finding, Verdict
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
+from deepfake_ensemble.evaluation.weighting import Method
 from deepfake_ensemble.pages.rendering import render
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one data set says of the ensemble.
+    """What one data set says of the ensemble, or of the only detector that there is.
 
     Attributes:
         evaluation: of the data set.
         rival: the member that is the best on validation; None where it is not the same by every metric.
-        accuracy: the ensemble's.
+        accuracy: its.
         guessing: whether it tells the classes apart there.
         question: by metric, against the member that is the best on validation.
         best_here: by metric, the member that is better on these images; None where none is.
         shares: the study's weights against equal ones, by metric; None where accuracies give none.
         decisions: how many images these decide otherwise.
         best: the best that weights can do against equal ones, by metric; None where a class has one image.
-        drop: what the ensemble loses from the internal test; None for that itself.
-        calibration: the ensemble's.
+        drop: what it loses from the internal test; None for that itself.
+        calibration: its.
         members_certainty: that of the members, weighted.
     """
 
@@ -113,15 +113,15 @@ def _answer(evaluation: Evaluation) -> Answer:
     return Answer(
         evaluation=evaluation,
         rival=rivals.pop() if len(rivals) == 1 else None,
-        accuracy=compared.detectors[ENSEMBLE].accuracy,
-        guessing=compared.guessing[ENSEMBLE],
+        accuracy=compared.detectors[evaluation.subject].accuracy,
+        guessing=compared.guessing[evaluation.subject],
         question=compared.question,
         best_here={metric: _better_here(evaluation, metric) for metric in compared.question},
         shares=compared.shares,
         decisions=studys.decisions_unlike_uniform if isinstance(studys, Weighting) else 0,
         best=compared.best_weights.less_uniform if compared.best_weights else None,
-        drop=evaluation.drop.drops[ENSEMBLE].accuracy.drop if evaluation.drop else None,
-        calibration=compared.calibration[ENSEMBLE],
+        drop=evaluation.drop.drops[evaluation.subject].accuracy.drop if evaluation.drop else None,
+        calibration=compared.calibration[evaluation.subject],
         members_certainty=compared.members_certainty,
     )
 

@@ -8,7 +8,6 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from deepfake_ensemble.comparison.comparison import Subset, Weighting
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.pages.drawing import (
     CONSTANT,
     FULL,
@@ -258,7 +257,7 @@ def subjects(evaluation: Evaluation) -> str:
         figure, axes = empty(HALF[0], max(HALF[1], 0.3 * len(found)))
         for name, style in plot_styles(evaluation.detectors).items():
             figures = [of[name].accuracy for of in found.values()]
-            if name == ENSEMBLE:
+            if name == evaluation.subject:
                 low, high = ([getattr(each, end) for each in figures] for end in ("ci_low", "ci_high"))
                 axes.hlines(rows, low, high, color=style.colour, linewidth=1)
             values = [each.value for each in figures]

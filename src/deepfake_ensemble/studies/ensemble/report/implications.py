@@ -6,7 +6,6 @@ from typing import Literal
 
 from deepfake_ensemble.comparison.comparison import NoThreshold
 from deepfake_ensemble.comparison.operating_points import Gain
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.studies.ensemble.costs import Cost, Costs, Times
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, Study
 
@@ -83,7 +82,7 @@ def of_figures(evaluations: Sequence[Evaluation], costs: Costs) -> Implications:
 
 def _bought(evaluation: Evaluation) -> Bought:
     gains = evaluation.compared.gains
-    as_set = evaluation.compared.operating_points[ENSEMBLE]["default"]
+    as_set = evaluation.compared.operating_points[evaluation.subject]["default"]
     return Bought(
         evaluation=evaluation,
         gains=gains,

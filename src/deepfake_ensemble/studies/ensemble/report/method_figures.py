@@ -33,6 +33,8 @@ def pipeline(study: Study) -> str:
         axes.set(xlim=(0, 107), ylim=(0, 35))
         axes.set_axis_off()
         for x, step in _STEPS.items():
+            if study.is_alone and step == "ensemble":
+                continue
             axes.text(x, 34.5, step, ha="center", va="top", weight="bold")
         _data(axes, study)
         _models(axes, study)
@@ -60,8 +62,10 @@ def _models(axes: Axes, study: Study) -> None:
     axes.text(32.5, _TRAIN + 0.7, "flip", ha="center", size=7.5)
     _arrow(axes, (43, _VAL), (43, 17.2))
     axes.text(43.7, 16.3, "early stopping", va="center", size=7.5)
+    if study.is_alone:
+        axes.plot([51.8, 70.7], [_TRAIN, _TRAIN], color=INK, linewidth=0.9)
+        return
     _arrow(axes, (51.8, _TRAIN), (57.2, _TRAIN))
-
     _arrow(axes, (30.7, _VAL), (57.2, _VAL))
     _box(axes, (64, _VAL), (13, _HEIGHT), "weights")
     _arrow(axes, (64, _VAL + 2.2), (64, _TRAIN - 2.4))

@@ -1,7 +1,7 @@
 """The page on perturbed images: a curve per detector and kind, tables, and what a loss is made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from deepfake_ensemble.pages.rendering import Figure, Section
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.perturbing.conditions import IMITATED, ImageFormat, Robustness, conditions
+from deepfake_ensemble.studies.ensemble.report.study import told_once
 
 # What each kind is called, what its severity is, and what a condition of it is called.
 _KINDS = {
@@ -71,6 +72,12 @@ def render(found: RobustnessFigures | NoImages, settings: Robustness, profile: s
             conditions=len(conditions(settings)),
             sections=[],
         )
+    found = replace(
+        found,
+        detectors=told_once(found.detectors),
+        lost=told_once(found.lost),
+        losses={name: told_once(of) for name, of in found.losses.items()},
+    )
     curves = (
         "Accuracy of each detector, from images as they are (left) to the strongest perturbation. The grey"
         " line is a constant answer."

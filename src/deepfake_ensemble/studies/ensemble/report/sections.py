@@ -21,12 +21,11 @@ CONSTANT = "The grey line is a constant answer."
 
 def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> list[Section]:
     """Return all sections; `flip` are a face's pixels (size, size, 3) before and after the flip."""
+    several = [Section("Is it more than chance?", "tests.html"), members(study), weightings(study)]
     return [
         Section("The answer in full", "in_full.html"),
         detectors(study),
-        Section("Is it more than chance?", "tests.html"),
-        members(study),
-        weightings(study),
+        *([] if study.is_alone else several),
         calibration(study),
         operating_points(study),
         Section("Practical implications", "implications.html", implications(study)),
@@ -157,6 +156,7 @@ def _thresholds(evaluation: Evaluation) -> Thresholds:
 
 def cross_data_set(study: Study) -> Section:
     """What is lost on other data sets, and on which of their subjects."""
+    whose = "" if study.is_alone else " the ensemble's"
     view = {
         each.name: [
             *drawn(
@@ -169,9 +169,7 @@ def cross_data_set(study: Study) -> Section:
             *drawn(
                 [each] if any(of.detectors for of in each.drop.subjects.values()) else [],
                 figures.subjects,
-                lambda of: (
-                    f"Accuracy on {of.place} by what the images show, the ensemble's with Wilson's intervals."
-                ),
+                lambda of: f"Accuracy on {of.place} by what the images show,{whose} with Wilson's intervals.",
             ),
         ]
         for each in study.evaluations
@@ -184,7 +182,7 @@ def training(study: Study) -> Section:
     """Learning curves, and what each model's best epoch reached."""
     curves = {
         "loss": "Training loss, with the penalty on weights",
-        "val_loss": "Validation loss, which stops the training",
+        "val_loss": "Validation loss, by which the best epoch is chosen",
         "accuracy": "Training accuracy, with dropout at work",
         "val_accuracy": "Validation accuracy",
     }

@@ -2,9 +2,9 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.archives.data_set import DataSet, Source
@@ -23,6 +23,8 @@ from deepfake_ensemble.training.ensemble.curves import Summary
 
 # A table's columns by name, as numbers where they are numbers.
 Columns = Mapping[str, list[Any]]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,16 @@ class Evaluation:
         return [name for name in self.detectors if name != ENSEMBLE]
 
     @property
+    def is_alone(self) -> bool:
+        """Whether there is one detector, and nothing to average."""
+        return len(self.detectors) == 1
+
+    @property
+    def subject(self) -> str:
+        """The detector that is answered for: the ensemble, or the only one that there is."""
+        return self.detectors[-1]
+
+    @property
     def place(self) -> str:
         """What stands after "on"."""
         return titles.place(self.name)
@@ -151,6 +163,11 @@ class Study:
     training: Mapping[str, Summary]
     curves: Mapping[str, Columns]
     costs: Costs
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one detector, and nothing to average."""
+        return len(self.weights) == 1
 
     @property
     def is_sample(self) -> bool:
@@ -209,12 +226,47 @@ def _evaluation(folder: Path, name: str) -> Evaluation:
     outside = name != INTERNAL
     return Evaluation(
         name=name,
-        metrics=read_result(evaluated / "metrics.json", dict[str, Metrics]),
-        compared=read_result(compared / f"{name}.json", Comparison),
+        metrics=told_once(read_result(evaluated / "metrics.json", dict[str, Metrics])),
+        compared=read_compared(compared / f"{name}.json"),
         roc=_by_detector(evaluated / "roc.csv"),
         precision_recall=_by_detector(evaluated / "precision_recall.csv"),
         confusion=_columns(_rows(evaluated / "confusion.csv")),
-        drop=read_result(compared / f"drop/{name}.json", CrossDataSet) if outside else None,
+        drop=read_drop(compared / f"drop/{name}.json") if outside else None,
+    )
+
+
+def told_once(by_detector: Mapping[str, T]) -> dict[str, T]:
+    """Return what belongs to each detector; an ensemble of one member, which would say it again, goes."""
+    return {name: of for name, of in by_detector.items() if name != ENSEMBLE or len(by_detector) > 2}
+
+
+def read_compared(path: Path) -> Comparison:
+    """Read what the stage `compare` wrote of one data set, an ensemble of one member left out."""
+    found = read_result(path, Comparison)
+    return replace(
+        found,
+        detectors=told_once(found.detectors),
+        guessing=told_once(found.guessing),
+        calibration=told_once(found.calibration),
+        operating_points=told_once(found.operating_points),
+        selective=told_once(found.selective),
+        unknown={
+            metric: [name for name in names if name in told_once(found.detectors)]
+            for metric, names in found.unknown.items()
+        },
+    )
+
+
+def read_drop(path: Path) -> CrossDataSet:
+    """Read what the stage `compare` wrote of the way to another data set, likewise."""
+    found = read_result(path, CrossDataSet)
+    return replace(
+        found,
+        drops=told_once(found.drops),
+        subjects={
+            name: replace(of, detectors=told_once(of.detectors)) if of.detectors else of
+            for name, of in found.subjects.items()
+        },
     )
 
 
