@@ -36,6 +36,7 @@ from deepfake_ensemble.cluster.orders import (
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.workflow.machine import machine
+from deepfake_ensemble.workflow.repro import NOISE
 
 DIED = 75  # exit code (EX_TEMPFAIL): a process was killed, and the same command may succeed
 KEPT = Path("models/checkpoints")  # unfinished trainings
@@ -148,7 +149,7 @@ def _reproduce(project: Path, chain: Chain, *options: str) -> None:
     # Only these, in their order: what they read is as the head's lock says, and need not be here but for
     # them.
     command = ["repro", "--single-item", *options, *chain.targets]
-    error = ""
+    error, hidden = "", []
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", *command],
         cwd=project,
@@ -160,10 +161,14 @@ def _reproduce(project: Path, chain: Chain, *options: str) -> None:
     ) as dvc:
         assert dvc.stdout is not None
         for line in dvc.stdout:
-            print(f"{chain.name}: {line}", end="", flush=True)
+            if NOISE.match(line.rstrip()):
+                hidden.append(line)
+            else:
+                print(f"{chain.name}: {line}", end="", flush=True)
             error = line.strip() if line.startswith("ERROR:") else error
     if dvc.returncode == 0:
         return
+    print("".join(hidden), end="", flush=True)
     ended = re.search(r"exited with (-?\d+)", error)
     if dvc.returncode < 0 or (ended and not 0 <= int(ended[1]) <= 128):
         raise Died(f"{chain.name}: killed: {error or f'signal {-dvc.returncode}'}")
