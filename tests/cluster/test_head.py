@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from deepfake_ensemble.cluster import head
-from deepfake_ensemble.cluster.orders import Maker, lock_entries
+from deepfake_ensemble.cluster.orders import Maker, lock_entries, read_order
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import write_json
 from toy_study import OF_CHAINS, Toy
 
 JOINS = ["initialise@cnn", "initialise@resnet", "report", "weigh"]
@@ -67,8 +68,13 @@ def test_what_the_lock_says_was_done_and_nobody_sent_is_done_again(toy: Toy, sto
 def test_a_loop_in_a_shell_runs_units_and_the_same_command_goes_on(
     toy: Toy, one_machine: Mapping[str, bytes]
 ) -> None:
+    toy.set_params({"profile": "tiny"})
+    measured = {"stages": {"train@cnn": {"seconds": 1}, "train@resnet": {"seconds": 2}}}
+    write_json(toy / "docs/measurements/tiny.json", measured)
     told = toy.try_head("--on", "hand")
     assert told.returncode == 1
+    order = read_order(toy / ".dvc/tmp/cluster/study")
+    assert [chain.name for chain in order.chains] == ["train@resnet", "train@cnn"], "the longest first"
     (loop,) = re.findall(r"run `(.*?)`, or its parts where you like, and then the same", told.stdout)
     before = toy.ran(here=True)
     subprocess.run(["sh", "-ec", loop], env=toy.environment, check=True, capture_output=True)
