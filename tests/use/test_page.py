@@ -13,6 +13,7 @@ from PIL import Image
 import model_file
 from deepfake_ensemble.reading.images import pixels
 from deepfake_ensemble.sample import photographs
+from deepfake_ensemble.use.recognising import SUFFIXES
 from pictures import encoded, picture
 from serving import served
 
@@ -158,6 +159,11 @@ def test_the_first_answer_is_seen_without_scrolling_and_nothing_runs_over(
         page.goto(f"{where}/docs")
         page.wait_for_selector(".endpoint")
         assert overflow() <= 0
+
+
+def test_whatever_is_read_can_be_chosen(page):
+    accepted = page.locator("#files").get_attribute("accept").split(",")
+    assert {"image/*", ".zip", *SUFFIXES} == set(accepted)
 
 
 def test_a_folder_that_is_dropped_is_walked_and_what_is_beside_images_is_counted(page, tmp_path):
@@ -465,6 +471,7 @@ def test_faces_have_boxes_and_cards_and_who_insists_has_the_whole_image(opened, 
         assert drawn == shown
         none = page.locator(".card", has_text="none.png")
         none.get_by_text("no face found: these detectors know faces only.").wait_for()
+        none.locator("img").wait_for()  # who has to choose sees the picture
         none.get_by_role("button", name="Classify the whole image").click()
         none.locator(".verdict", has_text="Called").wait_for()
         assert page.locator(".boxes").count() == 1

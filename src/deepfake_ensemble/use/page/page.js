@@ -49,6 +49,7 @@ const facesOf = (image) => image.faces ?? [];
 
 byId("members").textContent = detectors.slice(1).map((name) => model.titles[name]).join(", ");
 byId("trained").textContent = model.trained_on;
+byId("files").accept = ["image/*", ...rules.taken, ".zip"].join();
 byId("largest").textContent = `${Math.floor(model.largest / 2 ** 20)} MiB`;
 byId("licence").textContent = `Licence of the model: ${model.licence}`;
 byId("unlike").replaceChildren(...model.unlike_notes.map((note) => element("p", {}, note)));
@@ -356,10 +357,13 @@ async function classify(image) {
       Object.assign(image, { unlike: result.unlike_by, meaning: result.meaning, note: result.note, statements: result.statements, shape: result.size });
       image.faces = result.faces?.map((face) => ({ box: face.box, p: probabilities(face), unlike: face.unlike_by }));
       update(image);
-      image.picture = await preview(bytes);
+      image.picture ??= await preview(bytes);
       return;
     }
-    if (answer.status !== 429 && answer.status !== 503) throw new Error(result.detail);
+    if (answer.status !== 429 && answer.status !== 503) {
+      if (result.detail.startsWith(model.no_face)) image.picture = await preview(bytes); // to choose by
+      throw new Error(result.detail);
+    }
     await new Promise((done) => setTimeout(done, 1000 * Number(answer.headers.get("Retry-After") ?? 1)));
   }
 }
