@@ -4,6 +4,7 @@
     python benchmarks/faces.py found
     python benchmarks/faces.py detector
     python benchmarks/faces.py others
+    python benchmarks/faces.py people --animals ARCHIVE
 
 All take the faces of data/local/faces.zip, or --archive, 256 pixels a side, and keep figures only.
 `alignment` measures how large a square around the landmarks that are found these images are. `found` counts
@@ -12,7 +13,9 @@ and compressed as JPEG with qualities from 60 to 95; and those found where there
 few small networks on the faces for some minutes and compares their AUC on the originals with that on faces
 found and cut out, and on faces as small and as compressed as these but cut out as the data set has them: what
 these lose, no finder brings back. `others` counts as `found` does for other finders of PyPI, as far as they
-are installed: opencv-python-headless below 5, yuface. Each adds its part to docs/measurements/faces.json.
+are installed: opencv-python-headless below 5, yuface. `people` counts in groups of twelve, by how dark or
+pale a face is in the picture (the individual typology angle between eyes and mouth), and on the animals of
+CIFAKE's photographs, enlarged. Each adds its part to docs/measurements/faces.json.
 """
 
 import io
@@ -27,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.evaluation.metrics import metrics
@@ -190,6 +193,81 @@ def _pasted(archive: Path, size: int, step: int) -> Iterator[tuple[Image.Image, 
         yield scene.image, scene.where
 
 
+GROUP = (4, 3)  # faces side by side, and one above another
+CELL = 320  # pixels of the square that each has
+# Sides of the angle's classes by Chardon, Cretois & Hourseau 1991, dark to very light.
+TONES = {"dark": (-90, -30), "brown": (-30, 10), "tan": (10, 28), "intermediate": (28, 41), "light": (41, 90)}
+ANIMALS = {"birds": 3, "cats": 4, "deer": 5, "dogs": 6, "frogs": 7, "horses": 8}  # as CIFAKE numbers them
+OF_EACH = 100  # images
+
+
+def measure_people(archive: Path, animals: Path) -> dict[str, Any]:
+    """Count faces found in groups and by tone, and on animals."""
+    tones: dict[str, list[float]] = {name: [] for name in TONES}
+    for picture in faces(archive):
+        angle = _tone(picture.image)
+        for tone in (name for name, (low, high) in TONES.items() if low <= angle < high):
+            side = picture.image.width
+            best = nearest(find(picture.image), Square(side / 2, side / 2, side, 0))
+            tones[tone].append(best[1] if best else math.nan)
+    draw = np.random.default_rng(42)
+    members = list(faces(archive, 9))
+    size = GROUP[0] * GROUP[1]
+    seen = [_group([each.image for each in members[i : i + size]], draw) for i in range(0, 192, size)]
+    found = dict.fromkeys(ANIMALS, 0)
+    for name, number in ANIMALS.items():
+        for image in _animals(animals, number):
+            found[name] += bool(find(image))
+    return {
+        "tones": {
+            name: {
+                "images": len(off),
+                "found": round(float(np.isfinite(off).mean()), 4),
+                "corners_off": round(float(np.nanmedian(off)), 4),
+            }
+            for name, off in tones.items()
+        },
+        "groups": {"faces": 192, "found": sum(seen)},
+        "animals": {"images": OF_EACH, "with_a_face": found},
+    }
+
+
+def _tone(face: Image.Image) -> float:
+    """Return the individual typology angle of what lies between eyes and mouth, in degrees."""
+    lab = ImageCms.createProfile("LAB")
+    cheeks = face.crop((90, 125, 166, 170))
+    transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), lab, "RGB", "LAB")
+    done = ImageCms.applyTransform(cheeks, transform)
+    assert done is not None
+    lightness, _, yellow = np.moveaxis(np.asarray(done), -1, 0)
+    return math.degrees(
+        math.atan2(np.median(lightness) * 100 / 255 - 50, max(np.median(yellow.astype(np.int8)), 1e-9))
+    )
+
+
+def _group(members: Sequence[Image.Image], draw: np.random.Generator) -> int:
+    """Paste faces of 48 to 256 pixels side by side into a photograph, and return how many are found."""
+    ground = Image.fromarray(photographs.read(GROUNDS[int(draw.integers(len(GROUNDS)))]).pixels)
+    ground = ground.resize((GROUP[0] * CELL, GROUP[1] * CELL))
+    places = []
+    for number, face in enumerate(members):
+        size = int(draw.integers(48, 257))
+        x, y = (CELL * cell + int(draw.integers(0, CELL - size)) for cell in divmod(number, GROUP[1]))
+        ground.paste(face.resize((size, size), Image.Resampling.BICUBIC), (x, y))
+        places.append(Square(x + size / 2, y + size / 2, size, 0))
+    found = find(_compressed(ground, 85))
+    return sum(nearest(found, place) is not None for place in places)
+
+
+def _animals(archive: Path, number: int) -> Iterator[Image.Image]:
+    with zipfile.ZipFile(archive) as file:
+        names = sorted(
+            name for name in file.namelist() if name.endswith(f"({number}).jpg") and "REAL" in name
+        )
+        for name in names[:OF_EACH]:
+            yield decode(file.read(name)).resize((256, 256), Image.Resampling.BICUBIC)
+
+
 def measure_detector(archive: Path) -> dict[str, Any]:
     """Compare AUCs on the publisher's valid and test parts of networks trained on its train part."""
     pictures = list(faces(archive))
@@ -312,8 +390,9 @@ OTHERS: Mapping[str, tuple[str, Callable[[], Finder]]] = {
 
 def main() -> None:
     parser = options(__doc__, FILE)
-    parser.add_argument("what", choices=["alignment", "found", "detector", "others"])
+    parser.add_argument("what", choices=["alignment", "found", "detector", "others", "people"])
     parser.add_argument("--archive", type=Path, default=Path("data/local/faces.zip"))
+    parser.add_argument("--animals", type=Path, default=Path("data/local/cifake.zip"))
     parser.add_argument("--step", type=int, default=1, help="take every so-many-th face as it is")
     parser.add_argument("--pasted-step", type=int, default=4, help="paste every so-many-th face")
     asked = parser.parse_args()
@@ -323,6 +402,8 @@ def main() -> None:
         found |= {"in_use": {"margin": alignment.MARGIN, "centre": alignment.CENTRE}}
     elif asked.what == "found":
         found = count(find, asked.archive, asked.step, asked.pasted_step)
+    elif asked.what == "people":
+        found = measure_people(asked.archive, asked.animals)
     elif asked.what == "detector":
         found = measure_detector(asked.archive)
     else:

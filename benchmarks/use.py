@@ -2,19 +2,22 @@
 
     python benchmarks/use.py cold
     python benchmarks/use.py files [--count 10000]
+    python benchmarks/use.py faces
     python benchmarks/use.py requests [--parallel 200] [--seconds 60]
     python benchmarks/use.py parity
 
 `cold` times one image from the start of the process, and beside it what loading the Keras ensemble instead
 takes; `files` compares the command's throughput, start and all, with that of the bare ONNX session on the
-same images, already decoded, in the same batches, five times in turn, and watches its memory; `parity`
-compares what the command says of every image of the internal test split and of the other data sets with the
-stored predictions. All take the images of data/packed and the model file models/ensemble.onnx, or --model.
-Each adds its part to docs/measurements/use.json.
+same images, already decoded, in the same batches, five times in turn, and watches its memory; `faces`
+compares, in turn, photographs classified whole and by their face, by the processor's time; `parity` compares
+what the command says of every image of the internal test split and of the other data sets with the stored
+predictions. All take the images of data/packed and the model file models/ensemble.onnx, or --model. Each adds
+its part to docs/measurements/use.json.
 """
 
 import asyncio
 import csv
+import io
 import json
 import os
 import random
@@ -32,12 +35,14 @@ from typing import Any
 
 import httpx
 import psutil
+from PIL import Image
 
 from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, combine
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.reading.records import PackedImages
+from deepfake_ensemble.sample import photographs
 from deepfake_ensemble.workflow.generated import table
 from harness import FOLDER, here, keep, kept, of_several, options
 
@@ -87,7 +92,7 @@ class Memory(threading.Thread):
         return {name: round(max(self.seen[n * k // 3 : n * (k + 1) // 3])) for k, name in enumerate(names)}
 
 
-def files(file: Path, count: int, repeats: int = 5) -> dict[str, Any]:
+def files(file: Path, count: int, repeats: int) -> dict[str, Any]:
     """Let the bare session and the command take turns: how fast a machine is may change within minutes."""
     images = PackedImages(TEST)
     rates: dict[str, list[float]] = defaultdict(list)
@@ -142,7 +147,7 @@ print(ensemble.predict(np.stack([image]), verbose=0))
 """
 
 
-def cold(file: Path, repeats: int = 5) -> dict[str, Any]:
+def cold(file: Path, repeats: int) -> dict[str, Any]:
     image = PackedImages(TEST)[0]
     programs = {
         "command": [*COMMAND, "predict", "--file", str(file), "-"],
@@ -155,6 +160,41 @@ def cold(file: Path, repeats: int = 5) -> dict[str, Any]:
             subprocess.run(program, input=image, capture_output=True, check=True)
             times[name].append(round(time.perf_counter() - start, 2))
     return {"seconds": times["command"], "keras_seconds": times["keras"]}
+
+
+def _photograph(side: int) -> bytes:
+    """Return a photograph of one face, a JPEG of so many pixels a side."""
+    image = Image.fromarray(photographs.read(photographs.COLOUR_PHOTOGRAPHS[0]).pixels)
+    out = io.BytesIO()
+    image.resize((side, side), Image.Resampling.BICUBIC).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def faces(file: Path, count: int = 64, repeats: int = 3) -> dict[str, Any]:
+    """Return the processor's time for one photograph from a cold start, and for each further one."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for side in (512, 2048):
+            path = Path(folder) / f"{side}.jpg"
+            path.write_bytes(_photograph(side))
+            starts: dict[str, list[float]] = defaultdict(list)
+            further: dict[str, list[float]] = defaultdict(list)
+            for _ in range(repeats):
+                for mode in ("whole", "only"):
+                    command = [*COMMAND, "predict", "--file", str(file), "--faces", mode]
+                    one, many = (_processor_seconds([*command, *[str(path)] * n]) for n in (1, count + 1))
+                    starts[mode].append(round(one, 2))
+                    further[mode].append(round(1000 * (many - one) / count, 1))
+            found[f"{side} pixels"] = {"first_s": dict(starts), "further_ms": dict(further)}
+    return found
+
+
+def _processor_seconds(command: list[str]) -> float:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        sys.exit(f"predict: exit code {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_utime + usage.ru_stime
 
 
 def parity(file: Path) -> dict[str, Any]:
@@ -264,6 +304,17 @@ def page(results: Mapping[str, Any]) -> str:
             ["as a share of the bare ONNX session's, in turns", of_several(of["ratio"], 2)],
             ["memory in each third of it, MiB", ", ".join(f"{n:,}" for n in of["memory_mib"].values())],
         ]
+    for size, used in results.get("faces", {}).items():
+        first, further = used["first_s"], used["further_ms"]
+        more = [by_face - whole for whole, by_face in zip(further["whole"], further["only"], strict=True)]
+        rows += [
+            [
+                f"a photograph of {size} by its face, from the start, s of a core",
+                of_several(first["only"], 2),
+            ],
+            ["of that what is whole takes, too", of_several(first["whole"], 2)],
+            [f"finding faces in each further one of {size}, ms of a core", of_several(more)],
+        ]
     if "requests" in results:
         of = results["requests"]
         answers = ", ".join(f"HTTP {answer}: {count:,}" for answer, count in sorted(of["answers"].items()))
@@ -281,25 +332,28 @@ def page(results: Mapping[str, Any]) -> str:
             ]
             for split, of in compared["splits"].items()
         ]
-    head = f"`python benchmarks/use.py cold`, `files`, `requests` and `parity` on {here(results)}."
+    head = f"`python benchmarks/use.py cold`, `files`, `faces`, `requests` and `parity` on {here(results)}."
     return f"{head}\n\n{table(['the command and the page', ''], rows)}\n"
 
 
 def main() -> None:
     parser = options(__doc__, FILE)
-    parser.add_argument("what", choices=["cold", "files", "requests", "parity"])
+    parser.add_argument("what", choices=["cold", "files", "faces", "requests", "parity"])
     parser.add_argument("--model", type=Path, default=Path("models/ensemble.onnx"), help="the model file")
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5, help="of cold and files")
     parser.add_argument("--parallel", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60)
     asked = parser.parse_args()
     found: dict[str, Any]
     if asked.what == "files":
-        found = files(asked.model, asked.count)
+        found = files(asked.model, asked.count, asked.repeats)
     elif asked.what == "requests":
         found = requests(asked.model, asked.parallel, asked.seconds)
+    elif asked.what == "faces":
+        found = faces(asked.model)
     elif asked.what == "cold":
-        found = cold(asked.model)
+        found = cold(asked.model, asked.repeats)
     else:
         compared = parity(asked.model)
         found = kept(asked.file).get("parity", {}) | {compared["profile"]: compared}

@@ -41,6 +41,7 @@ from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.portable.graph_digest import graph_digest
 from deepfake_ensemble.reading.images import BadImage, pixels
+from deepfake_ensemble.sample import photographs
 from deepfake_ensemble.studies.ensemble import params as schema
 from deepfake_ensemble.use.photographs import open_photograph
 from pictures import encoded, picture
@@ -142,6 +143,14 @@ def _photographs() -> list[bytes]:
     ]
 
 
+def _faces() -> list[bytes]:
+    """Return two faces, upright and turned, and two pictures without one."""
+    astronaut = Image.fromarray(photographs.read("skimage/data/astronaut.png").pixels)
+    face = astronaut.crop((150, 40, 300, 190)).resize((75, 75))
+    shown = [face, face.rotate(30), *(picture(seed, 64, 48) for seed in range(2))]
+    return [encoded(image, quality=75) for image in shown]
+
+
 def _read_users_archive(path: Path) -> None:
     with open_archive(path, LIMITS, of_user=True) as archive:
         for name in archive.names:
@@ -209,7 +218,7 @@ def targets() -> list[Target]:
         Target(
             "faces in photographs",
             0.02,
-            [encoded(picture(seed, 64, 48)) for seed in range(4)],
+            _faces(),
             NUMBERS,
             _find_faces,
         ),
