@@ -49,7 +49,7 @@ def hosts() -> Iterator[None]:
             _ip("netns", "delete", name, check=False)
 
 
-_START = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"]
+_START = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=2"]
 
 
 def _temporary(scratch: Path, host: str) -> dict[str, str]:
@@ -59,7 +59,7 @@ def _temporary(scratch: Path, host: str) -> dict[str, str]:
 
 @contextmanager
 def ray(scratch: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Start Ray on both hosts, one after the other, each with a processor; yield the cluster's address."""
+    """Start Ray on both hosts, one after the other, each for two chains; yield the cluster's address."""
     address = f"{HOSTS['cluster-one']}:6379"
     daemons = []
     try:

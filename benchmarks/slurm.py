@@ -96,10 +96,10 @@ def _said(command: list[str], environment: dict[str, str]) -> str:
 
 
 def wait_for(true: Callable[[], object]) -> None:
-    """Wait until something is true, for two minutes at most."""
-    end = time.monotonic() + 120
+    """Wait until something is true, for five minutes at most."""
+    end = time.monotonic() + 300
     while not true():
-        assert time.monotonic() < end, "waited for two minutes"
+        assert time.monotonic() < end, "waited for five minutes"
         time.sleep(0.1)
 
 

@@ -78,6 +78,7 @@ def test_a_training_that_is_killed_is_a_death_and_no_error_and_the_next_unit_goe
     assert list((scratch / "clones").iterdir()) == []
 
 
+@pytest.mark.pipeline
 def test_a_killed_units_clone_is_removed_by_the_next_and_a_living_ones_is_not(
     toy: Toy, order: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from deepfake_ensemble.cluster import orders, snapshots
@@ -181,8 +182,7 @@ def _stale(project: Path, *targets: str) -> set[str]:
 
 def refuse_mixed(makers: Mapping[str, Maker]) -> None:
     """Raise a `UserError` where chains ran on several kinds of machines, or with several sets of packages."""
-    (first, one), *others = makers.items() or [("", None)]
-    for name, other in others:
+    for (first, one), (name, other) in pairwise(makers.items()):
         if other != one:
             raise UserError(
                 f"cluster: {first} was run on {_told(one)}, {name} on {_told(other)}: a study's bytes are to"
@@ -190,8 +190,7 @@ def refuse_mixed(makers: Mapping[str, Maker]) -> None:
             )
 
 
-def _told(maker: Maker | None) -> str:
-    assert maker is not None
+def _told(maker: Maker) -> str:
     return f"{maker.cpu}, GPU {maker.gpu}, packages {maker.packages[:12]}"
 
 

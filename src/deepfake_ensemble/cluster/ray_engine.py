@@ -45,7 +45,13 @@ def run(
         parts = {name: (folder / name).read_bytes() for name in ("order.json", snapshots.BUNDLE)}
         resource = "num_gpus" if ray.cluster_resources().get("GPU") else "num_cpus"
         task = ray.remote(
-            **{resource: 1, "max_retries": RETRIES, "retry_exceptions": [Died], "max_calls": 1}
+            **{
+                resource: 1,
+                "max_retries": RETRIES,
+                "retry_exceptions": [Died],
+                "max_calls": 1,
+                "scheduling_strategy": "SPREAD",
+            }
         )(_unit)
         sent = ray.put(parts)
         running = {task.remote(sent, number, unfinished): number for number in numbers}
