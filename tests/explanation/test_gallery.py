@@ -1,6 +1,7 @@
 """Galleries: each picture with its own name, probabilities and map, whatever the order and the batches."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,6 +89,24 @@ def test_every_image_comes_with_its_own_pixels_probabilities_and_maps(found, mem
                     )
                     np.testing.assert_allclose(shown.heat[model], expected[0], atol=1e-6)
                 assert "ensemble" in shown.heat
+
+
+def test_an_ensemble_of_one_member_is_not_shown_beside_it(members, readers, monkeypatch) -> None:
+    monkeypatch.setattr(gallery, "GradCam", Brightest)
+    alone = {name: replace(of, p_fake={"cnn": of.p_fake["cnn"]}) for name, of in members.items()}
+    made = galleries(
+        alone,
+        readers,
+        {"cnn": 1.0},
+        lambda _: SimpleNamespace(channel=0),
+        threshold=0.5,
+        settings=SETTINGS,
+        advance=lambda _: None,
+    )
+    for of in made.values():
+        for shown in (image for images in of.outcomes.values() for image in images):
+            assert list(shown.p_fake) == list(shown.heat) == ["cnn"]
+        assert all(list(shown.p_fake) == ["cnn"] for shown in of.misclassified)
 
 
 def test_outcomes_hold_what_they_say_and_errors_are_counted(found, members):

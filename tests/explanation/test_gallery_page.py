@@ -2,6 +2,7 @@
 
 import io
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,15 @@ def test_heat_is_laid_over_a_grey_image():
     made = overlaid(pixels, heat).astype(int)
     assert np.ptp(made[4, 4]) == 0  # grey where it is cold
     assert np.abs(made[0, 0] - made[4, 4]).max() > 50
+
+
+def test_of_a_detector_alone_no_ensemble_is_told(gallery):
+    def alone(images):
+        return [replace(of, p_fake={"cnn": of.p_fake["cnn"]}) for of in images]
+
+    outcomes = {outcome: alone(images) for outcome, images in gallery.outcomes.items()}
+    only = replace(gallery, outcomes=outcomes, misclassified=alone(gallery.misclassified))
+    told = Page(gallery_page.render({"internal": only}, 0.5)).said.lower()
+    assert "where the detector looks" in told
+    assert "ensemble" not in told
+    assert "member" not in told

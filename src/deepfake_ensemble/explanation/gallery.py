@@ -14,6 +14,7 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE, with_ensemble
 from deepfake_ensemble.explanation.choice import misclassified, most_confident
 from deepfake_ensemble.explanation.gradcam import GradCam, enlarged, of_ensemble
 from deepfake_ensemble.explanation.settings import ExplanationParams
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.reading.batches import BatchReader
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ def _shown(
         GalleryImage(
             path=split.paths[position],
             is_fake=bool(split.labels[position]),
-            p_fake={name: float(p[position]) for name, p in split.p_fake.items()},
+            p_fake={name: float(p[position]) for name, p in told_once(split.p_fake).items()},
             pixels=pixels[row],
-            heat={name: maps[row] for name, maps in heat.items()},
+            heat={name: maps[row] for name, maps in told_once(heat).items()},
         )
         for row, position in enumerate(positions)
     ]

@@ -2,13 +2,14 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake_ensemble.explanation.gallery import Gallery
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.explanation.gallery import Gallery, GalleryImage
 from deepfake_ensemble.explanation.gradcam import overlaid
 from deepfake_ensemble.pages.rendering import Section
 from deepfake_ensemble.pages.rendering import render as rendered
@@ -41,12 +42,20 @@ def render(galleries: Mapping[str, Gallery], threshold: float) -> str:
         __name__,
         "gallery.html",
         threshold=threshold,
+        is_alone=not any(ENSEMBLE in image.p_fake for image in _images(galleries)),
         sections=sections,
         OUTCOMES=_OUTCOMES,
         SIDE=_SIDE,
         jpeg=_jpeg,
         overlaid=overlaid,
     )
+
+
+def _images(galleries: Mapping[str, Gallery]) -> Iterator[GalleryImage]:
+    for of in galleries.values():
+        yield from of.misclassified
+        for images in of.outcomes.values():
+            yield from images
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> str:

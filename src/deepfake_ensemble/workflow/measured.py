@@ -10,8 +10,8 @@ from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.titles import title
-from deepfake_ensemble.studies.ensemble.report.study import told_once
 from deepfake_ensemble.workflow.generated import table
 
 # Keys of metrics.json that the tables show, and their headings.

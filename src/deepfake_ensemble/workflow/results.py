@@ -17,10 +17,11 @@ from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.titles import AVERAGED, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import as_markdown
-from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop, told_once
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
 from deepfake_ensemble.workflow import generated, measured
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.measured import Reports

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, Applied, NoImages, RobustnessFigures
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.drawing import (
     CONSTANT,
     FULL,
@@ -23,7 +24,6 @@ from deepfake_ensemble.pages.rendering import Figure, Section
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.perturbing.conditions import IMITATED, ImageFormat, Robustness, conditions
-from deepfake_ensemble.studies.ensemble.report.study import told_once
 
 # What each kind is called, what its severity is, and what a condition of it is called.
 _KINDS = {

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.archives.data_set import DataSet, Source
@@ -17,14 +17,13 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages import titles
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.studies.ensemble.costs import Costs
 from deepfake_ensemble.training.ensemble.curves import Summary
 
 # A table's columns by name, as numbers where they are numbers.
 Columns = Mapping[str, list[Any]]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -233,11 +232,6 @@ def _evaluation(folder: Path, name: str) -> Evaluation:
         confusion=_columns(_rows(evaluated / "confusion.csv")),
         drop=read_drop(compared / f"drop/{name}.json") if outside else None,
     )
-
-
-def told_once(by_detector: Mapping[str, T]) -> dict[str, T]:
-    """Return what belongs to each detector; an ensemble of one member, which would say it again, goes."""
-    return {name: of for name, of in by_detector.items() if name != ENSEMBLE or len(by_detector) > 2}
 
 
 def read_compared(path: Path) -> Comparison:
