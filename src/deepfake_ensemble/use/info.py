@@ -26,8 +26,9 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
         yield from _wrapped(wording.CHANGED)
         yield ""
     members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in metadata.weights.items())
+    alone = ", ".join(map(title, metadata.weights)) if len(metadata.weights) == 1 else None
     for name, text in {
-        "model": f"weighted average of {members}",
+        "model": alone or f"weighted average of {members}",
         "trained on": f"{metadata.trained_on} (profile {metadata.profile})",
         "input": f"RGB images, brought to {metadata.image_size} pixels a side ({metadata.interpolation})",
         "output": "P(fake): " + ", ".join(f"{label} is {name}" for label, name in metadata.labels.items()),
@@ -37,7 +38,7 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
     }.items():
         yield from textwrap.wrap(text, 100, initial_indent=f"{name:<12} ", subsequent_indent=" " * 13)
     yield ""
-    yield "Operating points of the ensemble"
+    yield "Operating points" if alone else "Operating points of the ensemble"
     for name, threshold in metadata.operating_points[ENSEMBLE].items():
         yield f"  {name:<16} {'too few validation images' if threshold is None else f'{threshold:.4f}'}"
     yield ""

@@ -11,6 +11,8 @@ const byId = (id) => document.getElementById(id);
 const model = await (await fetch("api/model")).json();
 const rules = model.passing_over;
 const detectors = ["ensemble", ...Object.keys(model.weights)];
+const isAlone = detectors.length === 2; // an ensemble of one member is no ensemble
+const looking = `the ${isAlone ? "detector" : "ensemble"} looks`;
 const images = [];
 const passedOver = {};
 const order = { key: null, descending: false };
@@ -47,7 +49,7 @@ const facesOf = (image) => image.faces ?? [];
 
 // The head: what model this is.
 
-byId("members").textContent = detectors.slice(1).map((name) => model.titles[name]).join(", ");
+byId("members").textContent = (isAlone ? "" : "ensemble of ") + detectors.slice(1).map((name) => model.titles[name]).join(", ");
 byId("trained").textContent = model.trained_on;
 byId("files").accept = ["image/*", ...rules.taken, ".zip"].join();
 byId("largest").textContent = `${Math.floor(model.largest / 2 ** 20)} MiB`;
@@ -173,14 +175,14 @@ function statementsOf(image) {
 
 function heatOf(image) {
   if (!image.heat) return null;
-  const picture = element("img", { src: image.heat, alt: `Where the ensemble looks in ${image.name}` });
-  const caption = `Grad-CAM: bright spots speak the most for “${image.heatFor}”. It shows where the ensemble looks, not why.`;
+  const picture = element("img", { src: image.heat, alt: `Where ${looking} in ${image.name}` });
+  const caption = `Grad-CAM: bright spots speak the most for “${image.heatFor}”. It shows where ${looking}, not why.`;
   return element("figure", { class: "heat" }, picture, element("figcaption", { class: "small" }, caption));
 }
 
 function lookOf(image) {
   if (!model.explains || image.heat) return null;
-  const label = image.looking ? "Looking… the first time takes a while" : "Show where the ensemble looks";
+  const label = image.looking ? "Looking… the first time takes a while" : `Show where ${looking}`;
   const button = element("button", { type: "button", class: "look", disabled: image.looking, onclick: () => explain(image) }, label);
   return element("p", {}, button, " ", element("span", { role: "status" }, image.heatError ?? ""));
 }
