@@ -68,6 +68,22 @@ def test_twice_the_side_takes_four_times_as_long():
     assert small and large == pytest.approx(4 * small)
 
 
+def test_steps_on_crops_take_as_long_as_steps_on_images_of_their_size():
+    training = params.load()["profiles"]["paper"]["training"]
+    on_crops, small, large = (
+        gpu_hours("resnet50", profile("paper", **changes), "A100", decoded=FAST) or 0
+        for changes in ({"training": training | {"crop": 128}}, {"image_size": 128}, {})
+    )
+    assert small < on_crops < small + 0.15 * (large - small)  # predicted are whole images
+
+
+def test_a_profile_is_asked_for_with_members_of_its_own():
+    whole = estimate.CHECK.read(**estimate.changes_for("laptop"))
+    assert whole.members == whole.active.members == ["efficientnet_lite0"]
+    assert "(crops of 160 in training)" in page(whole)
+    assert estimate.changes_for("paper") == {"profile": "paper"}
+
+
 def test_mixed_precision_and_xla_shorten_it():
     training = params.load()["profiles"]["paper"]["training"]
     hours = [

@@ -345,8 +345,9 @@ def page(
     xla, images = "on" if settings.jit_compile else "off", f"{profile.counts['train']:,} training images"
     without = "" if settings.jit_compile else f" and for steps without XLA ({WITHOUT_XLA:.2f} times)"
     uncompiled = ", and without XLA where they were not measured with it" if settings.jit_compile else ""
+    crops = f" (crops of {settings.crop} in training)" if settings.crop else ""
     return f"""\
-Profile `{whole.profile}`: {images} of {profile.image_size} pixels,
+Profile `{whole.profile}`: {images} of {profile.image_size} pixels{crops},
 {training(whole).epochs} epochs at most, {todo.steps:,} steps of {todo.batch} images and
 {todo.predicted:,} images predicted by each model, {settings.precision}, XLA {xla}.
 
@@ -444,7 +445,7 @@ def of_profile(profile: str | None = None, cores: int = CORES) -> str:
     Raises:
         UserError: if params.yaml is not in order, or one of the measurements is missing.
     """
-    whole = CHECK.read(**({"profile": profile} if profile else {}))
+    whole = CHECK.read(**(changes_for(profile) if profile else {}))
     for file, command in (
         (MEASURED, "python benchmarks/training_cost.py"),
         (ON_GPU, "python benchmarks/precision.py"),
@@ -462,6 +463,12 @@ def of_profile(profile: str | None = None, cores: int = CORES) -> str:
         on_gpu=read_json(ON_GPU)["gpu"],
         cores=cores,
     )
+
+
+def changes_for(profile: str) -> dict[str, Any]:
+    """Return what of params.yaml makes a profile the active one: it may have members of its own."""
+    its = CHECK.read().profiles.get(profile)
+    return {"profile": profile} | ({"members": its.members} if its and its.members else {})
 
 
 def main() -> None:
