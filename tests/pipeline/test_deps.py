@@ -254,7 +254,7 @@ def test_a_model_does_not_depend_on_the_file_of_another(study):
 def test_imports_run_downwards_only():
     floors = [
         {"foundation", "scoring", TOLD},
-        {"faces", "fetching", "sample", "reading"},
+        {"faces", "fetching", "sample", "reading", "distributed"},
         {"archives", "models", "architectures"},
         {"inference", "perturbing", "training", "evaluation"},
         {"comparison", "explanation", "pages", "mistakes"},

@@ -98,8 +98,8 @@ def test_its_python_modules_exist(name: str) -> None:
 
 
 def test_each_model_is_pushed_before_the_next_one_trains() -> None:
-    loop = next(source for source in code("colab") if "for model in models" in source)
-    body = loop.partition("for model in models:")[2]
+    loop = next(source for source in code("colab") if "for model in members" in source)
+    body = loop.partition("for model in members:")[2]
     assert re.search(r"dvc repro --pull train@\{model\} && dvc push --run-cache .*train@\{model\}", body)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from deepfake_ensemble.cluster import ray_engine, unit
 from deepfake_ensemble.cluster.head import Handing
 from deepfake_ensemble.cluster.orders import missing, read_order
-from deepfake_ensemble.cluster.ray_session import host_gpus
+from deepfake_ensemble.distributed.ray_session import host_gpus
 from deepfake_ensemble.foundation.errors import UserError
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from deepfake_ensemble.cluster import snapshots
 from deepfake_ensemble.cluster.orders import read_order
-from deepfake_ensemble.cluster.ray_session import host_gpus, started
 from deepfake_ensemble.cluster.unit import DIED, Died, scratch_folder
+from deepfake_ensemble.distributed.ray_session import host_gpus, started
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import replacing_file
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
-from deepfake_ensemble.cluster.ray_session import started
+from deepfake_ensemble.distributed.ray_session import started
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.use.collection.shards import Shard
 from deepfake_ensemble.use.collection.worker import Outcome, Settings, Undone, Worker
