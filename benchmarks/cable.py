@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path += ["tests", "src"]
 
 import toy_study
-from deepfake_ensemble.cluster.ray_session import SETTINGS
+from deepfake_ensemble.distributed.ray_session import SETTINGS
 from slurm import wait_for
 
 HOSTS = {"cluster-one": "10.98.0.1", "cluster-two": "10.98.0.2"}
