@@ -27,7 +27,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,12 @@ batches = [np.stack(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)
 classifier.p_fake_and_distance(batches[0])
 print("ready", flush=True)
 sys.stdin.readline()
-start, done = time.perf_counter(), 0
+start, used, done = time.perf_counter(), time.process_time(), 0
 while done < int(sys.argv[3]):
     for batch in batches:
         classifier.p_fake_and_distance(batch)
         done += len(batch)
-print(done / (time.perf_counter() - start))
+print(done / (time.perf_counter() - start), 1000 * (time.process_time() - used) / done)
 """
 
 
@@ -83,11 +83,11 @@ def cifake_test(archive: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, file.read(name)
 
 
-def pack(images: Iterator[tuple[str, bytes]], folder: Path) -> int:
+def pack(images: Iterator[tuple[str, bytes]], folder: Path, per_shard: int = PER_SHARD) -> int:
     """Pack images, so many a shard, as zip, tar and Parquet in turn; return how many there are."""
     folder.mkdir(parents=True)
     number = count = 0
-    while some := list(islice(images, PER_SHARD)):
+    while some := list(islice(images, per_shard)):
         write = (_zip, _tar, _parquet)[number % 3]
         write(folder / f"{number:03}", some)
         number, count = number + 1, count + len(some)
@@ -221,50 +221,77 @@ def _compared(model: Path, archive: Path, said: Mapping[str, Any], scratch: Path
 
 
 def throughput(model: Path, archive: Path, images: int, rounds: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"images": images, "images_per_second": {"workers": [], "bare_sessions": []}}
+    """Let workers and bare sessions take turns: how fast a machine is may change within minutes.
+
+    What they use of the processors, for an image, does not depend on who else is at work there.
+    """
+    rates: dict[str, list[float]] = {"workers": [], "bare_sessions": []}
+    used: dict[str, list[float]] = {"workers": [], "bare_sessions": []}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shards"
-        pack(islice(cifake_test(archive), images), folder)
+        pack(islice(cifake_test(archive), images), folder, per_shard=100)
         for number in range(rounds):
-            found["images_per_second"]["bare_sessions"].append(
-                round(_bare(model, next(folder.glob("*.zip")), images // WORKERS), 1)
-            )
-            output = Path(scratch) / f"out{number}"
-            with started(model, folder, "--output", output) as driver:
-                driver.wait()
-            if driver.returncode:
-                raise UserError(f"classify-collection: exit code {driver.returncode}")
-            found["images_per_second"]["workers"].append(round(_steady(output), 1))
-    pairs = zip(*(found["images_per_second"][key] for key in ("workers", "bare_sessions")), strict=True)
-    return found | {"ratio": [round(ours / bare, 2) for ours, bare in pairs]}
+            found = {
+                "bare_sessions": _bare(model, next(folder.glob("*.zip")), images // WORKERS),
+                "workers": _workers(model, folder, Path(scratch) / f"out{number}"),
+            }
+            for key, (rate, milliseconds) in found.items():
+                rates[key].append(round(rate, 1))
+                used[key].append(round(milliseconds, 2))
+    return {
+        "images": images,
+        "images_per_second": rates,
+        "processor_ms_per_image": used,
+        "ratio": _ratios(rates["workers"], rates["bare_sessions"]),
+        "processor_ratio": _ratios(used["bare_sessions"], used["workers"]),
+    }
 
 
-def _bare(model: Path, shard: Path, count: int) -> float:
+def _ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
+    return [round(one / other, 2) for one, other in zip(of, to, strict=True)]
+
+
+def _bare(model: Path, shard: Path, count: int) -> tuple[float, float]:
+    """Return images a second of all sessions together, and a processor's milliseconds for one."""
     command = [sys.executable, "-c", BARE, str(model), str(shard), str(count)]
     sessions = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(WORKERS)
     ]
-    rates = []
     for each in sessions:
         assert each.stdout
         each.stdout.readline()
+    told = []
     for each in sessions:
         assert each.stdin
         each.stdin.write("go\n")
         each.stdin.flush()
     for each in sessions:
         assert each.stdout
-        rates.append(float(each.stdout.readline()))
+        told.append(tuple(map(float, each.stdout.readline().split())))
         each.wait()
-    return sum(rates)
+    return sum(rate for rate, _ in told), sum(used for _, used in told) / WORKERS
 
 
-def _steady(output: Path) -> float:
-    """Return images a second while all workers were at it: without the start, and without the last shards."""
-    done = sorted((file.stat().st_mtime, pq.read_metadata(file).num_rows) for file in results(output))
-    (first, _), (last, _) = done[0], done[-WORKERS]
-    return sum(rows for when, rows in done if first < when <= last) / (last - first)
+def _workers(model: Path, folder: Path, output: Path) -> tuple[float, float]:
+    """Return the same of workers, without their start and without the last shards."""
+    shards = len(list(folder.iterdir()))
+    samples: list[tuple[float, int, float]] = []  # when, how many shards were done, seconds used until then
+    with started(model, folder, "--output", output) as driver:
+        until(output, WORKERS, driver)
+        at_work = actors(driver.pid)
+        while (done := len(results(output))) < shards - WORKERS:
+            times = [process.cpu_times() for process in at_work]
+            samples.append((time.monotonic(), done, sum(each.user + each.system for each in times)))
+            time.sleep(0.2)
+        driver.wait()
+    if driver.returncode:
+        raise UserError(f"classify-collection: exit code {driver.returncode}")
+    rows = pq.read_metadata(results(output)[0]).num_rows
+    changes = [after for before, after in pairwise(samples) if after[1] > before[1]]
+    (start, first, used), (end, last, in_all) = changes[0], changes[-1]
+    images = (last - first) * rows
+    return images / (end - start), 1000 * (in_all - used) / images
 
 
 def faults(model: Path, archive: Path) -> dict[str, Any]:
@@ -340,6 +367,7 @@ def page(figures: Mapping[str, Any]) -> str:
             ["two workers, images a second", of_several(rates["workers"])],
             ["two bare ONNX sessions, images a second", of_several(rates["bare_sessions"])],
             ["share of the bare sessions', in turns", of_several(of["ratio"], 2)],
+            ["the same by the processors' time for an image", of_several(of["processor_ratio"], 2)],
         ]
     if "killed" in figures:
         of = figures["killed"]

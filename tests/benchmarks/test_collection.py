@@ -22,7 +22,12 @@ FIGURES = HERE | {
         "memory_mib": [{"first third": 700, "second third": 701, "last third": 702}],
         "result_bytes_per_image": 40.0,
     },
-    "throughput": {"images_per_second": {"workers": [50.0], "bare_sessions": [54.0]}, "ratio": [0.93]},
+    "throughput": {
+        "images_per_second": {"workers": [50.0], "bare_sessions": [54.0]},
+        "ratio": [0.93],
+        "processor_ratio": [0.95],
+        "processor_ms_per_image": {"workers": [20.0]},
+    },
     "faults": {"faults": {"damaged": 1, "missing": 1, "storage": 1}, "exit_code": 3},
     "listing": {"files": 1000, "files_per_second": 10_000, "manifest_bytes_per_file": 25.0},
     "photographs": {"1024×768": {"bytes": 200_000, "images_per_second_and_core": 100.0}},

@@ -35,7 +35,7 @@ def plan(figures: Mapping[str, Any]) -> str:
     """
     photograph = figures["photographs"][PHOTOGRAPH]
     size, decoded = photograph["bytes"], photograph["images_per_second_and_core"]
-    on_gpu, here = gpu_rate(), median(figures["throughput"]["images_per_second"]["workers"])
+    on_gpu, on_core = gpu_rate(), 1000 / median(figures["throughput"]["processor_ms_per_image"]["workers"])
     cores = on_gpu / decoded
     hourly = HOURLY["GPU"] + cores * HOURLY["core"]
     listed = figures["listing"]
@@ -46,7 +46,7 @@ def plan(figures: Mapping[str, Any]) -> str:
         f"hours of one {GPU}": lambda n: f"{n / on_gpu / 3600:,.1f}",
         f"{GPU}s that take a day": lambda n: f"{n / on_gpu / 86_400:,.2f}",
         "cores that decode for them": lambda n: f"{n / on_gpu / 86_400 * cores:,.1f}",
-        "hours of two cores, the sample's 64 pixels": lambda n: f"{n / here / 3600:,.0f}",
+        "hours of a core, the sample's model file": lambda n: f"{n / on_core / 3600:,.0f}",
         "hours to list loose objects": lambda n: f"{n / KEYS / ANSWERS / 3600:,.2f}",
         "hours to list loose local files": lambda n: f"{n / listed['files_per_second'] / 3600:,.2f}",
         "bytes of the manifest": lambda n: decimal(n * listed["manifest_bytes_per_file"]),
