@@ -35,6 +35,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     own: Any = params.check(f"models.{name}.network", model.network, architecture.find(name).network)
     session.start(seed=0)
     built = network.build(name, model, own, image_size=size, stem="imagenet")
+    shape = complexity.cost(built, "imagenet")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (PREDICTION_BATCH, size, size, 3), dtype=np.uint8)
     labels = np.arange(PREDICTION_BATCH)[:, None] % 2
@@ -51,8 +52,9 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
         step.mean_loss()  # waits for the step
 
     return {
-        "multiply_adds": complexity.multiply_adds(built),
-        **complexity.parameters(built),
+        "multiply_adds": shape.multiply_adds,
+        "trainable": shape.trainable,
+        "all": shape.all,
         "predicted_per_second": predicting,
         "prediction_peak_mib": for_prediction,
         "trained_per_second": _rate(train, TRAINING_BATCH, seconds),
