@@ -11,6 +11,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from deepfake_ensemble.foundation import params
@@ -38,6 +39,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (PREDICTION_BATCH, size, size, 3), dtype=np.uint8)
     labels = np.arange(PREDICTION_BATCH)[:, None] % 2
+    shape = asdict(complexity.cost(built, "imagenet"))
     predictor = Predictor(built)
     predicting = _rate(
         lambda: predictor.predict([(images, labels)], lambda _: None), PREDICTION_BATCH, seconds
@@ -51,8 +53,7 @@ def measured(name: str, size: int, seconds: float) -> dict[str, Any]:
         step.mean_loss()  # waits for the step
 
     return {
-        "multiply_adds": complexity.multiply_adds(built),
-        **complexity.parameters(built),
+        **{name: value for name, value in shape.items() if name in ("multiply_adds", "trainable", "all")},
         "predicted_per_second": predicting,
         "prediction_peak_mib": for_prediction,
         "trained_per_second": _rate(train, TRAINING_BATCH, seconds),

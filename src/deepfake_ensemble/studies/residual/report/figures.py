@@ -21,6 +21,7 @@ from deepfake_ensemble.pages.drawing import (
 )
 from deepfake_ensemble.pages.titles import MEASURES, run_title
 from deepfake_ensemble.scoring.scores import Confusion
+from deepfake_ensemble.studies.residual.gradients import Norms
 from deepfake_ensemble.training.residual.curves import Curves
 
 _RIGHT, _WRONG = "#009E73", "#D55E00"
@@ -66,6 +67,18 @@ def _line(axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequen
         marker=style.marker if len(x) < 3 else None,
         label=run_title(name),
     )
+
+
+def gradients(run: str, kept: Norms, removed: Norms) -> str:
+    """Draw the norms of a network's gradients from its input to its output, with connections and without."""
+    with styled():
+        drawing, axes = empty(HALF[0] + 0.6, 3.2)
+        drawn = plot_styles(["with residual connections", "without"])
+        for part, of in zip(drawn, (kept, removed), strict=True):
+            _line(axes, part, drawn[part], range(1, len(of.norms) + 1), of.norms)
+        axes.set(xlabel="convolution, from the input", ylabel="norm of the gradient", yscale="log")
+        legend_below(drawing, axes)
+        return svg(drawing, f"gradients-{run}")
 
 
 def confusion(name: str, run: str, of: Confusion) -> str:

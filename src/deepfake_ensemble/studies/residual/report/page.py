@@ -117,12 +117,14 @@ class Ablation:
         blocks: a drawing of them.
         rows: of tables 6 and 7.
         losses: figures of each network.
+        gradients: likewise.
     """
 
     connections: str
     blocks: Figure
     rows: Sequence[Ablated]
     losses: Sequence[Sequence[Figure]]
+    gradients: Sequence[Figure]
 
 
 def _ablation(study: Study) -> Ablation:
@@ -139,6 +141,16 @@ def _ablation(study: Study) -> Ablation:
             for network in paper.RESNETS
             if any(f"{network}_{weights}_plain" in study.curves for weights in WEIGHTS)
         ],
+        gradients=drawn(
+            study.gradients.without,
+            lambda run: figures.gradients(
+                run, study.gradients.with_connections[run], study.gradients.without[run]
+            ),
+            lambda run: (
+                f"{run_title(run.removesuffix('_plain'))}: norm of the gradient at each convolution before"
+                f" the first update, of the mean loss over {study.gradients.images} images."
+            ),
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from deepfake_ensemble.mistakes.contrasts import Looks
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.titles import TEST_SETS
 from deepfake_ensemble.studies.common.complexity import Cost, Networks
+from deepfake_ensemble.studies.residual.gradients import Gradients
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 
@@ -34,6 +35,7 @@ class Study:
         metrics: of each run that was done, by test set.
         comparison: by test set.
         curves: of each run that was done.
+        gradients: before the first update, with connections and without.
         networks: what each run's costs by its shape.
         audit: of the data.
         splits: what each holds.
@@ -46,6 +48,7 @@ class Study:
     metrics: Mapping[str, Mapping[str, Metrics]]
     comparison: Mapping[str, RunComparison]
     curves: Mapping[str, Curves]
+    gradients: Gradients
     networks: Mapping[str, Cost]
     audit: AuditReport
     splits: Mapping[str, Contents]
@@ -108,6 +111,7 @@ def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> S
             name: read_result(each / "comparison.json", RunComparison) for name, each in evaluations.items()
         },
         curves=read_result(folder / "training/curves.json", dict[str, Curves]),
+        gradients=read_result(folder / "gradients.json", Gradients),
         networks=read_result(folder / "networks.json", Networks).runs,
         audit=read_result(folder / f"data/{INTERNAL}.json", AuditReport),
         splits=read_result(folder / "data/splits.json", dict[str, Contents]),
