@@ -106,6 +106,14 @@ def test_the_report_counts_classes_partitions_and_subjects(tmp_path: Path) -> No
     assert report["subjects"]["fake"]["dog"] == 0
 
 
+def test_a_resolution_is_what_the_file_states_and_none_is_made_up(tmp_path: Path) -> None:
+    entries = cifake() | {"train/FAKE/b.jpg": jpeg(50, dpi=(96, 96)), "train/FAKE/c.jpg": jpeg(51)}
+    assert audited(tmp_path, entries).report["resolutions"] == {
+        "real": {"not stated": 4},
+        "fake": {"not stated": 5, "96x96 dots per inch": 1},
+    }
+
+
 def test_the_report_says_how_images_were_saved(tmp_path: Path) -> None:
     entries = cifake(quality=75)
     entries |= {

@@ -22,8 +22,8 @@ REGISTRY = f"{PACKAGE}.architectures"
 PIPELINES = {"ensemble": ROOT, "residual": ROOT / "residual"}
 TRAININGS = ("train", "finetune")
 ON_A_GPU = (*TRAININGS, "predict", "predict_finetuned", "perturb")
-RANDOM = ("initialise", *TRAININGS)
-ASK_FOR_ALL_ARCHITECTURES = ("check", "describe")
+RANDOM = ("initialise", "gradients", *TRAININGS)
+ASK_FOR_ALL_ARCHITECTURES = ("check", "describe", "gradients")
 
 # Read, and without any influence on what is made.
 WITHOUT_INFLUENCE = {"resume.save_minutes", "decoded.memory_gib", "tracking"}

@@ -69,6 +69,11 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
         "has as its members ResNet18, random weights (0.750), CNN of Bird & Lotfi, random weights (0.250)"
         in found["results"]
     )
+    # What is published of the paper's GPU is of 224 pixels.
+    row = next(line for line in found["cost"].splitlines() if line.startswith("| ResNet18"))
+    assert [cell.strip() for cell in row.strip("|").split("|")][3:6] == ["100.0", "–", "900"]
+    at_224 = document.parts(None, [], [costs | {"image_size": 224, "networks": {"resnet152": cost}}])["cost"]
+    assert " 82.4 |" in at_224 and "take 1.7 hours" in at_224
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
     assert "`recipes.fast_15.epochs=1`" in found["trials"] and "0.9123" in found["trials"]
     assert set(document.parts(None, [], []).values()) == {document.NOTHING}

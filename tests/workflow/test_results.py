@@ -229,6 +229,17 @@ def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report(
     assert "The run's [model card](../reports/model_card.md)." in said
 
 
+def test_predicting_with_the_ensemble_is_told_beside_its_best_member_alone(study: Path) -> None:
+    members = ("cnn", "resnet50", "xception", "efficientnet_b4")
+    stages = {f"predict@{name}": {"seconds": 10.0, "peak_mib": 700} for name in members}
+    run = RUN | {"stages": stages}
+    said = results.section(run, study / "reports").split("\n\n")[-1]
+    assert "40.0 s, 4.0 times the 10.0 s of" in said and said.endswith("at most as much memory as that.")
+    stages["predict@extra"] = {"seconds": 30.0, "peak_mib": 1800}
+    said = results.section(run, study / "reports").split("\n\n")[-1]
+    assert "70.0 s, 7.0 times" in said and said.endswith("at most 1,800 MiB where that has 700 MiB.")
+
+
 def test_of_a_run_without_reports_only_the_costs_are_told(measurements: Path) -> None:
     (measurements / "tiny.json").write_text(
         json.dumps(RUN | {"stages": {"split": RUN["stages"]["train@cnn"]}})

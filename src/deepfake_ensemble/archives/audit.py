@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal, NamedTuple
 
+from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from deepfake_ensemble.archives.archive import Archive
@@ -33,6 +34,8 @@ _EXAMPLES = 10
 _LINES = 20  # of a histogram; the rest is summed up
 _REST = "other"
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_JFIF_UNITS = {1: "dots per inch", 2: "dots per cm"}
+_NOT_STATED = "not stated"
 _METADATA = ("exif", "icc_profile", "jfif", "adobe", "comment", "progressive")  # as Pillow names them
 
 
@@ -65,6 +68,7 @@ class ImageStats(NamedTuple):
     mode: str
     format: str
     subsampling: str
+    resolution: str
     tables: Tables
     metadata: tuple[str, ...]
 
@@ -145,9 +149,16 @@ def _image_stats(data: bytes) -> ImageStats:
         mode=file.mode,
         format=file.format or _REST,
         subsampling=_SUBSAMPLING.get(get_sampling(file), "none" if file.mode == "L" else _REST),
+        resolution=_resolution(file),
         tables=tables(file),
         metadata=tuple(key for key in _METADATA if file.info.get(key)),
     )
+
+
+def _resolution(file: Image.Image) -> str:
+    """Return what JFIF's header says; without a unit it tells the shape of pixels alone."""
+    unit = _JFIF_UNITS.get(file.info.get("jfif_unit", 0))
+    return "{}x{} {}".format(*file.info["jfif_density"], unit) if unit else _NOT_STATED
 
 
 def _check_table(archive: Archive, layout: Layout, table: str) -> LabelTable:
@@ -230,6 +241,7 @@ def _report(
         modes=of_each(lambda one: one.mode),
         formats=of_each(lambda one: one.format),
         chroma_subsampling=of_each(lambda one: one.subsampling),
+        resolutions=of_each(lambda one: one.resolution),
         quantisation_tables=stats.map(lambda those: _tables(one.tables for one in those)),
         metadata=stats.map(
             lambda those: {key: sum(key in one.metadata for one in those) for key in _METADATA}

@@ -1,7 +1,7 @@
 """What an audit says of a data set, as reports/data/SET.json holds it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -145,6 +145,7 @@ class AuditReport:
         features: the trivial ones, by name.
         copies: byte-identical images.
         baselines: how well the trivial features tell the classes apart.
+        resolutions: as the files state them, as 96x96 dots per inch.
         passed_over: how many files there are that macOS or Windows left.
     """
 
@@ -164,4 +165,5 @@ class AuditReport:
     features: ByClass[dict[str, Range]]
     copies: Copies
     baselines: Baselines
+    resolutions: ByClass[Histogram] = field(default_factory=lambda: ByClass({}, {}))
     passed_over: int = 0

@@ -70,6 +70,7 @@ def section(run: Mapping[str, Any], folder: Path) -> str:
             *(_figures(folder, run["params"]["ensemble"]["weighting"]) if folder.is_dir() else ()),
             "Time and memory:",
             _costs(run["stages"]),
+            *_predicting(folder, run["stages"]),
         ]
     )
 
@@ -286,6 +287,24 @@ def _costs(stages: Mapping[str, Mapping[str, float]]) -> str:
                 f"{max(it['peak_mib'] for it in stages.values()):,}",
             ],
         ],
+    )
+
+
+def _predicting(folder: Path, stages: Mapping[str, Mapping[str, float]]) -> Iterable[str]:
+    """Say what the ensemble's predictions cost beside those of its best member alone, if that was kept."""
+    file = folder / f"comparison/{INTERNAL}.json"
+    members = {name.removeprefix("predict@"): of for name, of in stages.items() if "predict@" in name}
+    if not file.exists() or len(members) < 2:
+        return
+    best = read_compared(file).question["accuracy"].contrast.second
+    alone, seconds = members[best], sum(of["seconds"] for of in members.values())
+    peak = max(of["peak_mib"] for of in members.values())
+    memory = f"{peak:,} MiB where that has {alone['peak_mib']:,} MiB"
+    yield (
+        f"To predict with the ensemble is to predict with each of its members: {seconds:,.1f} s,"
+        f" {seconds / alone['seconds']:.1f} times the {alone['seconds']:,.1f} s of {title(best)}, the most"
+        f" accurate on validation, and, one after the other, at most"
+        f" {'as much memory as that' if peak == alone['peak_mib'] else memory}."
     )
 
 

@@ -36,6 +36,12 @@ DONE = {
     "bird_lotfi_random": 1.0,
     "fast_15": 2.5,
 }
+BLOCK = {"convolutions": [3, 3], "connection": "identity"}
+STAGE = {"name": "conv2", "side": 8, "channels": 64, "blocks": [BLOCK, BLOCK]}
+OUTLINES = {
+    "resnet18_random": [STAGE],
+    "resnet18_random_plain": [STAGE | {"blocks": [BLOCK | {"connection": None}] * 2}],
+}
 ARITHMETIC = ("evaluate official test", "evaluate leak_free leak_free", "curves", "mistakes", "report")
 
 
@@ -62,7 +68,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for kind in ("models/trained", "predictions"):
                 results_folder.leave_out(folder / kind / name, "this profile leaves it out")
     costs = {"image_size": 32, "stem": "small", "multiply_adds": 10**8, "trainable": 10**6, "all": 10**6}
-    write_json(folder / "reports/networks.json", {"runs": dict.fromkeys(everything, costs)})
+    networks = {"runs": dict.fromkeys(everything, costs), "outlines": OUTLINES}
+    write_json(folder / "reports/networks.json", networks)
+    norms = {"layers": ["first", "last"], "norms": [1.0, 2.0]}
+    vanishing = {"layers": ["first", "last"], "norms": [0.01, 2.0]}
+    gradients = {"images": 32, "with_connections": {"resnet18_random_plain": norms}}
+    write_json(
+        folder / "reports/gradients.json", gradients | {"without": {"resnet18_random_plain": vanishing}}
+    )
     for stage in ARITHMETIC:
         run(folder, f"deepfake_ensemble.studies.residual.stages.{stage}")
     return folder
@@ -245,6 +258,8 @@ def test_each_claim_of_the_paper_gets_a_verdict(home: Path) -> None:
     assert "That residual connections raise F1 is shown." in text
     assert "That ImageNet weights raise F1 cannot be told from this run." in text
     assert "That the deeper of two ResNets has the higher F1 cannot be told from this run." in text
+    assert "gradient vanishes on its way to the first layer is shown." in text
+    assert "ResNet18, random weights: norm of the gradient at each convolution" in text
     # Both of these made-up losses fall to the end.
     assert "That the schedule prevents overfitting is not shown." in text
 

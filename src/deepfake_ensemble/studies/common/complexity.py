@@ -28,13 +28,6 @@ class Cost:
     all: int
 
 
-@dataclass(frozen=True)
-class Networks:
-    """What all runs' networks cost: reports/networks.json."""
-
-    runs: dict[str, Cost]
-
-
 def cost(model: "keras.Model", stem: str) -> Cost:
     """Return what a network with a stem costs.
 

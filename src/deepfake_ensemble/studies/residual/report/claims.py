@@ -13,6 +13,7 @@ from deepfake_ensemble.training.residual.settings import Run
 Verdict = Literal["is shown", "is shown in part", "is contradicted", "is not shown", "cannot be told"]
 
 DEPTH_STEPS = 3  # between the paper's four depths
+VANISHING = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Answer:
         verdict: what follows by the rule.
         rule: it, in words.
         pairs: the tests behind it.
-        rises: how much the validation loss of runs rises after its least, with the schedule and without.
+        figures: of runs, which the rule compares.
         agree: in how many pairs of runs it holds, and how many there are.
     """
 
@@ -32,7 +33,7 @@ class Answer:
     verdict: Verdict
     rule: str
     pairs: Sequence[Pair] = ()
-    rises: Sequence[tuple[str, float]] = ()
+    figures: Sequence[tuple[str, float]] = ()
     agree: tuple[int, int] | None = None
 
 
@@ -43,7 +44,15 @@ def section(study: Study) -> Section:
 
 def answers(study: Study) -> list[Answer]:
     """Return the verdicts in the order of the paper."""
-    return [_depth(study), _schedule(study), _connections(study), _weights(study), _both(study), _loss(study)]
+    return [
+        _depth(study),
+        _schedule(study),
+        _connections(study),
+        _gradients(study),
+        _weights(study),
+        _both(study),
+        _loss(study),
+    ]
 
 
 def by_tests(pairs: Sequence[Pair], alpha: float) -> Verdict:
@@ -97,6 +106,26 @@ def _connections(study: Study) -> Answer:
         by_tests(pairs, _alpha(study)),
         "each network is tested against itself with connections removed, trained alike",
         pairs,
+    )
+
+
+def _gradients(study: Study) -> Answer:
+    found = study.gradients
+    shares = {
+        run: without.reach / found.with_connections[run].reach for run, without in found.without.items()
+    }
+    verdict: Verdict = "cannot be told"
+    if shares:
+        vanishing = [share < VANISHING for share in shares.values()]
+        verdict = "is shown" if all(vanishing) else "is shown in part" if any(vanishing) else "is not shown"
+        verdict = "is contradicted" if any(share >= 1 for share in shares.values()) else verdict
+    return Answer(
+        "without residual connections the gradient vanishes on its way to the first layer",
+        verdict,
+        "the gradient at the first convolution, as a share of that at the last one, before the first update:"
+        f" without connections it is less than {VANISHING:g} times what it is with them; it is contradicted"
+        " where it is no less. How many times it is",
+        figures=list(shares.items()),
     )
 
 

@@ -21,6 +21,8 @@ from deepfake_ensemble.pages.drawing import (
 )
 from deepfake_ensemble.pages.titles import MEASURES, run_title
 from deepfake_ensemble.scoring.scores import Confusion
+from deepfake_ensemble.studies.residual.gradients import Norms
+from deepfake_ensemble.studies.residual.outline import Block, Stage
 from deepfake_ensemble.training.residual.curves import Curves
 
 _RIGHT, _WRONG = "#009E73", "#D55E00"
@@ -66,6 +68,18 @@ def _line(axes: Axes, name: str, style: PlotStyle, x: Sequence[float], y: Sequen
         marker=style.marker if len(x) < 3 else None,
         label=run_title(name),
     )
+
+
+def gradients(run: str, kept: Norms, removed: Norms) -> str:
+    """Draw the norms of a network's gradients from its input to its output, with connections and without."""
+    with styled():
+        drawing, axes = empty(HALF[0] + 0.6, 3.2)
+        drawn = plot_styles(["with residual connections", "without"])
+        for part, of in zip(drawn, (kept, removed), strict=True):
+            _line(axes, part, drawn[part], range(1, len(of.norms) + 1), of.norms)
+        axes.set(xlabel="convolution, from the input", ylabel="norm of the gradient", yscale="log")
+        legend_below(drawing, axes)
+        return svg(drawing, f"gradients-{run}")
 
 
 def confusion(name: str, run: str, of: Confusion) -> str:
@@ -126,43 +140,82 @@ def wrong_by_fifth(run: str, of: Look) -> str:
         return svg(drawing, f"wrong-by-fifth-{run}")
 
 
-def blocks() -> str:
-    """Draw two blocks of a ResNet with their residual connections and without (figure 11)."""
+def stages(drawn: Mapping[str, Stage]) -> str:
+    """Draw the blocks of a stage as several networks have it, by what stands above each (figure 11)."""
     with styled():
-        drawing, panels = empty(FULL, 2.6, nrows=2)
-        for axes, kept in zip(panels, (True, False), strict=True):
-            _chain(axes, kept)
-        return svg(drawing, "blocks")
+        drawing, panels = empty(FULL + 1.5, 1.25 * len(drawn), nrows=len(drawn), squeeze=False)
+        for (axes,), (heading, stage) in zip(panels, drawn.items(), strict=True):
+            _chain(axes, heading, stage.blocks)
+        return svg(drawing, "stages")
 
 
-_CONVOLUTIONS = ("1×1", "3×3", "1×1")
-
-
-def _chain(axes: Axes, kept: bool) -> None:
+def _chain(axes: Axes, heading: str, blocks: Sequence[Block]) -> None:
+    names, connections = ["in"], []
+    for block in blocks:
+        start = len(names) - 1
+        names += [f"{side}×{side}" for side in block.convolutions]
+        if block.connection:
+            connections.append((start, len(names), block.connection))
+        names += ["+" if block.connection else "", "ReLU"]
     axes.set_axis_off()
-    axes.set(xlim=(-0.6, 10.6), ylim=(-0.7, 1.1))
-    axes.set_title("with residual connections" if kept else "without", loc="left")
-    names: list[str] = ["in"]
-    for _ in range(2):
-        names += [*_CONVOLUTIONS, "+" if kept else "", "ReLU"]
+    axes.set(xlim=(-0.6, len(names) - 0.4), ylim=(-0.6, 1.4))
+    axes.set_title(heading, loc="left")
     for x, name in enumerate(names):
         if name:
-            axes.text(
-                x,
-                0,
-                name,
-                ha="center",
-                va="center",
-                bbox={"boxstyle": "round", "facecolor": "none", "edgecolor": INK},
-            )
+            frame = {"boxstyle": "round", "facecolor": "none", "edgecolor": INK}
+            axes.text(x, 0, name, ha="center", va="center", size=8, bbox=frame)
     shown = [x for x, name in enumerate(names) if name]
     for left, right in itertools.pairwise(shown):
-        _arrow(axes, (left + 0.33, 0), (right - 0.33, 0), 0)
-    if kept:
-        for start, end in ((0, 4), (5, 9)):
-            _arrow(axes, (start, 0.28), (end, 0.28), -0.3)
+        _arrow(axes, (left + 0.38, 0), (right - 0.38, 0), 0)
+    for start, end, kind in connections:
+        _arrow(axes, (start, 0.35), (end, 0.35), -0.2)
+        if kind == "projection":
+            axes.text((start + end) / 2, 1.05, "1×1", ha="center", va="bottom", size=8)
+
+
+def architecture(image_size: int, found: Sequence[Stage], head: str) -> str:
+    """Draw a network from the image to the answer, with the sizes of what comes out of each stage (figure 4).
+
+    Args:
+        image_size: of its input, in pixels.
+        found: its stages.
+        head: what follows them.
+    """
+    steps = [("image", f"{image_size}² × 3")]
+    for stage in found:
+        size = f"{stage.side}² × {stage.channels:,}"
+        if not stage.blocks:
+            steps.append(("max pooling", size))
+            continue
+        sides = [f"{side}×{side}" for side in stage.blocks[0].convolutions]
+        if stage.blocks[0].connection is None and len(sides) == 1:
+            steps.append((f"{sides[0]} convolution", size))
+        else:
+            steps.append((f"{len(stage.blocks)} blocks of\n{', '.join(sides)}", size))
+    return row("architecture", [*steps, ("mean over\nplaces", f"{found[-1].channels:,}"), (head, "1")])
+
+
+def row(name: str, steps: Sequence[tuple[str, str]]) -> str:
+    """Draw steps from left to right, each with a note below it.
+
+    Args:
+        name: of the figure, see `pages.drawing.svg`.
+        steps: what stands in each box, and what below it.
+    """
+    with styled():
+        drawing, axes = empty(FULL + 1.5, 1.5)
+        axes.set_axis_off()
+        axes.set(xlim=(-0.5, len(steps) - 0.5), ylim=(-1.4, 0.8))
+        for x, (text, note) in enumerate(steps):
+            axes.add_patch(Rectangle((x - 0.4, -0.5), 0.8, 1, fill=False, edgecolor=INK, linewidth=0.9))
+            axes.text(x, 0, text, ha="center", va="center", size=7)
+            axes.text(x, -0.65, note, ha="center", va="top", size=7)
+            if x:
+                _arrow(axes, (x - 0.6, 0), (x - 0.4, 0), 0)
+        return svg(drawing, name)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], bend: float) -> None:
     style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "color": INK, "linewidth": 0.9}
+    style |= {"shrinkA": 0, "shrinkB": 0}
     axes.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **style))

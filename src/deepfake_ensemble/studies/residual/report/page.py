@@ -15,6 +15,7 @@ from deepfake_ensemble.pages.rendering import Figure, Section, drawn
 from deepfake_ensemble.pages.rendering import render as rendered
 from deepfake_ensemble.pages.titles import TEST_SETS, run_title, title
 from deepfake_ensemble.studies.common.complexity import Cost
+from deepfake_ensemble.studies.residual.outline import Stage
 from deepfake_ensemble.studies.residual.report import claims, figures, look_of_mistakes, paper
 from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
 from deepfake_ensemble.training.residual.curves import Curves
@@ -32,6 +33,7 @@ def render(study: Study) -> str:
         paper=paper,
         ENSEMBLE=ENSEMBLE,
         sections=[
+            Section("How it was done", "flow.html", _flow(study)),
             Section("The networks", "networks.html", _networks(study)),
             Section("Without residual connections", "ablation.html", _ablation(study)),
             claims.section(study),
@@ -45,6 +47,35 @@ def render(study: Study) -> str:
             Section("How it was made", "making.html"),
         ],
     )
+
+
+def _flow(study: Study) -> list[Figure]:
+    """Return the study from its data to its scores (figure 1), and its deepest network (figure 4)."""
+    splits, size = study.splits, study.params["profiles"]["image_size"]
+    models = {study.runs.all[run].model for run in study.curves}
+    steps = [
+        ("CIFAKE", f"{study.audit.usable:,} images,\nhalf of them fake"),
+        ("split", "\n".join(f"{title(name)} {splits[name].images:,}" for name in ("train", "val", "test"))),
+        ("crop, flip,\nnormalise", f"at random in training,\nto {size}² pixels"),
+        ("networks", f"{len(models)}, in {len(study.curves)} runs"),
+        ("training", "AdamW; warm-up,\nthen linear decay"),
+        ("validation", "the checkpoint with\nthe best F1 is kept"),
+        ("test", "F1, precision, recall,\naccuracy; once more\nwithout leaks"),
+    ]
+    found = [Figure(Markup(figures.row("flow", steps)), "The flow of the study (figure 1).", wide=True)]
+    run = _deepest(study, "_random")
+    if run:
+        name = title(study.runs.all[run].model)
+        shown = figures.architecture(study.networks[run].image_size, study.outlines[run], "P(fake)")
+        text = f"{name}, and the size of what comes out of each stage, at this profile's images (figure 4)."
+        found.append(Figure(Markup(shown), text, wide=True))
+    return found
+
+
+def _deepest(study: Study, ending: str) -> str | None:
+    """Return the deepest ResNet's run of a name that ends so; None where params.yaml has none."""
+    runs = [f"{name}{ending}" for name in paper.RESNETS]
+    return next((run for run in reversed(runs) if run in study.outlines), None)
 
 
 @dataclass(frozen=True)
@@ -114,32 +145,57 @@ class Ablation:
 
     Attributes:
         connections: in words, which are removed from which runs.
-        blocks: a drawing of them.
+        blocks: a drawing of a stage with them and without.
         rows: of tables 6 and 7.
         losses: figures of each network.
+        gradients: likewise.
     """
 
     connections: str
-    blocks: Figure
+    blocks: Sequence[Figure]
     rows: Sequence[Ablated]
     losses: Sequence[Sequence[Figure]]
+    gradients: Sequence[Figure]
 
 
 def _ablation(study: Study) -> Ablation:
     return Ablation(
         connections=_which_connections(study.runs),
-        blocks=Figure(
-            Markup(figures.blocks()),
-            "Two blocks with their residual connections and without (figure 11).",
-            wide=True,
-        ),
+        blocks=_stages(study),
         rows=[*_scenarios(), *_at_its_word(study.runs)],
         losses=[
             _losses(network, _with_and_without(study, network))
             for network in paper.RESNETS
             if any(f"{network}_{weights}_plain" in study.curves for weights in WEIGHTS)
         ],
+        gradients=drawn(
+            study.gradients.without,
+            lambda run: figures.gradients(
+                run, study.gradients.with_connections[run], study.gradients.without[run]
+            ),
+            lambda run: (
+                f"{run_title(run.removesuffix('_plain'))}: norm of the gradient at each convolution before"
+                f" the first update, of the mean loss over {study.gradients.images} images."
+            ),
+        ),
     )
+
+
+def _stages(study: Study) -> list[Figure]:
+    """Return the first stage of the deepest ResNet with all connections, one fewer, and none (figure 11)."""
+    kinds = {"": "as it is", "_thinned": "one removed", "_plain": "all removed"}
+    runs = {heading: _deepest(study, f"_random{ending}") for ending, heading in kinds.items()}
+    found = {
+        f"{title(study.runs.all[run].model)}, {heading}": _first_stage(study.outlines[run])
+        for heading, run in runs.items()
+        if run
+    }
+    text = "The first stage, with its residual connections and without (figure 11)."
+    return [Figure(Markup(figures.stages(found)), text, wide=True)] if found else []
+
+
+def _first_stage(outline: Sequence[Stage]) -> Stage:
+    return next(stage for stage in outline if len(stage.blocks) > 1)
 
 
 def _scenarios() -> Iterator[Ablated]:

@@ -1,6 +1,6 @@
 """What the second study's stages have found, read from `reports/` for its page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.mistakes.contrasts import Looks
 from deepfake_ensemble.pages.numbers import decimals
 from deepfake_ensemble.pages.titles import TEST_SETS
-from deepfake_ensemble.studies.common.complexity import Cost, Networks
+from deepfake_ensemble.studies.common.complexity import Cost
+from deepfake_ensemble.studies.residual.gradients import Gradients
+from deepfake_ensemble.studies.residual.outline import Networks, Stage
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 
@@ -34,7 +36,9 @@ class Study:
         metrics: of each run that was done, by test set.
         comparison: by test set.
         curves: of each run that was done.
+        gradients: before the first update, with connections and without.
         networks: what each run's costs by its shape.
+        outlines: what the ResNets among them look like.
         audit: of the data.
         splits: what each holds.
         looks: what the images look like that runs get wrong.
@@ -46,7 +50,9 @@ class Study:
     metrics: Mapping[str, Mapping[str, Metrics]]
     comparison: Mapping[str, RunComparison]
     curves: Mapping[str, Curves]
+    gradients: Gradients
     networks: Mapping[str, Cost]
+    outlines: Mapping[str, Sequence[Stage]]
     audit: AuditReport
     splits: Mapping[str, Contents]
     looks: Looks
@@ -96,6 +102,7 @@ def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> S
     Raises:
         UserError: naming the file that is missing or cannot be read.
     """
+    networks = read_result(folder / "networks.json", Networks)
     evaluations = {name: folder / "evaluation" / name for name in TEST_SETS}
     return Study(
         profile=profile,
@@ -108,7 +115,9 @@ def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> S
             name: read_result(each / "comparison.json", RunComparison) for name, each in evaluations.items()
         },
         curves=read_result(folder / "training/curves.json", dict[str, Curves]),
-        networks=read_result(folder / "networks.json", Networks).runs,
+        gradients=read_result(folder / "gradients.json", Gradients),
+        networks=networks.runs,
+        outlines=networks.outlines,
         audit=read_result(folder / f"data/{INTERNAL}.json", AuditReport),
         splits=read_result(folder / "data/splits.json", dict[str, Contents]),
         looks=read_result(folder / "mistakes.json", Looks),
