@@ -332,7 +332,8 @@ def page(results: Mapping[str, Any]) -> str:
             ]
             for split, of in compared["splits"].items()
         ]
-    head = f"`python benchmarks/use.py cold`, `files`, `faces`, `requests` and `parity` on {here(results)}."
+    parts = [f"`{name}`" for name in ("files", "faces", "requests", "parity") if name in results]
+    head = f"`python benchmarks/use.py cold`, {', '.join(parts[:-1])} and {parts[-1]} on {here(results)}."
     return f"{head}\n\n{table(['the command and the page', ''], rows)}\n"
 
 
