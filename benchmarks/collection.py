@@ -238,6 +238,7 @@ def throughput(model: Path, archive: Path, images: int, rounds: int) -> dict[str
             for key, (rate, milliseconds) in found.items():
                 rates[key].append(round(rate, 1))
                 used[key].append(round(milliseconds, 2))
+            print(f"round {number}: {found}", flush=True)
     return {
         "images": images,
         "images_per_second": rates,
@@ -281,7 +282,10 @@ def _workers(model: Path, folder: Path, output: Path) -> tuple[float, float]:
         until(output, WORKERS, driver)
         at_work = actors(driver.pid)
         while (done := len(results(output))) < shards - WORKERS:
-            times = [process.cpu_times() for process in at_work]
+            try:
+                times = [process.cpu_times() for process in at_work]
+            except psutil.NoSuchProcess:  # they have ended since
+                break
             samples.append((time.monotonic(), done, sum(each.user + each.system for each in times)))
             time.sleep(0.2)
         driver.wait()
