@@ -405,7 +405,7 @@ def page(figures: Mapping[str, Any]) -> str:
         ]
     head = f"`python benchmarks/collection.py` on {here(figures)}, with the sample's model file (64 pixels)."
     parts = [head, table(["a collection", ""], rows)]
-    if {"killed", "throughput", "listing", "photographs"} <= figures.keys():
+    if {"killed", "listing", "photographs"} <= figures.keys():
         parts.append(plan(figures))
     return "\n\n".join(parts) + "\n"
 

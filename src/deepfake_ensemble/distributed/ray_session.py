@@ -48,7 +48,7 @@ def started(address: str | None, cpus: int, gpus: int | None) -> Any:
     here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "include_dashboard": False}
     try:
         ray.init(address=address or "local", **({} if address else here))
-    except (ConnectionError, RuntimeError) as error:
+    except Exception as error:  # a start that takes too long is one of no class of its own
         raise UserError(f"Ray at {address or 'this host'}: {str(error).splitlines()[0]}") from None
     return ray
 

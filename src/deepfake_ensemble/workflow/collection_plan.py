@@ -35,7 +35,7 @@ def plan(figures: Mapping[str, Any]) -> str:
     """
     photograph = figures["photographs"][PHOTOGRAPH]
     size, decoded = photograph["bytes"], photograph["images_per_second_and_core"]
-    on_gpu, on_core = gpu_rate(), 1000 / median(figures["throughput"]["processor_ms_per_image"]["workers"])
+    on_gpu = gpu_rate()
     cores = on_gpu / decoded
     hourly = HOURLY["GPU"] + cores * HOURLY["core"]
     listed = figures["listing"]
@@ -46,13 +46,15 @@ def plan(figures: Mapping[str, Any]) -> str:
         f"hours of one {GPU}": lambda n: f"{n / on_gpu / 3600:,.1f}",
         f"{GPU}s that take a day": lambda n: f"{n / on_gpu / 86_400:,.2f}",
         "cores that decode for them": lambda n: f"{n / on_gpu / 86_400 * cores:,.1f}",
-        "hours of a core, the sample's model file": lambda n: f"{n / on_core / 3600:,.0f}",
         "hours to list loose objects": lambda n: f"{n / KEYS / ANSWERS / 3600:,.2f}",
         "hours to list loose local files": lambda n: f"{n / listed['files_per_second'] / 3600:,.2f}",
         "bytes of the manifest": lambda n: decimal(n * listed["manifest_bytes_per_file"]),
         "bytes of results": lambda n: decimal(n * figures["killed"]["result_bytes_per_image"]),
         "cost": lambda n: f"{n / on_gpu / 3600 * hourly:,.0f}",
     }
+    if "throughput" in figures:
+        each = median(figures["throughput"]["processor_ms_per_image"]["workers"]) / 1000
+        lines["hours of a core, the sample's model file"] = lambda n: f"{n * each / 3600:,.0f}"
     rows = [[name, *(of(n) for n in IMAGES)] for name, of in lines.items()]
     return f"""\
 What larger collections would take by these rates; nothing of this table was run:
