@@ -54,6 +54,7 @@ SPARE = {
     "explanation": "choice feature_maps gallery gallery_page gradcam pictures_page",
     "fetching": "folder kaggle local published zipped",
     "mistakes": "contrasts measures page settings",
+    "pages": "detectors",
     "perturbing": "perturbations",
     "portable": "assembling classifier feature_distance graph graph_digest metadata out_of_distribution"
     " parity settings summary",
