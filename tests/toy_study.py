@@ -55,7 +55,9 @@ stages:
     deps: [step.py]
     outs: [data/raw]
   pack:
-    cmd: python step.py pack data/packed/images data/raw
+    cmd:
+      - python step.py pack data/packed/train data/raw
+      - python step.py pack data/packed/test data/raw
     deps: [data/raw, step.py]
     outs: [data/packed]
   initialise:
@@ -69,9 +71,9 @@ stages:
     foreach: ${models}
     do:
       desc: Train one detector. Wants a GPU.
-      cmd: python step.py train@${key} models/${key}.bin data/packed/images models/initial/${key}
+      cmd: python step.py train@${key} models/${key}.bin data/packed/train models/initial/${key}
       params: [seed, "models.${key}"]
-      deps: [data/packed/images, "models/initial/${key}", step.py]
+      deps: [data/packed/train, "models/initial/${key}", step.py]
       outs: ["models/${key}.bin"]
   predict:
     foreach: ${models}

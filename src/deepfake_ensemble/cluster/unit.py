@@ -69,8 +69,9 @@ def run(folder: Path, number: int, scratch: Path, unfinished: Path | None = None
         project = clone / order.project
         order.storage.connect(project, cache=scratch.resolve() / "cache")
         with states(project, (unfinished or scratch / "unfinished") / chain.snapshot / chain.name):
-            if not order.storage.remote:  # with one, `dvc repro --pull` brings what is missing
-                tool(project, "dvc", "checkout", "--quiet", *prerequisites(project, chain.targets))
+            # All of it, first: DVC takes a folder for whole of which a stage before has fetched a part.
+            bring = "pull" if order.storage.remote else "checkout"
+            tool(project, "dvc", bring, "--quiet", *prerequisites(project, chain.targets))
             _reproduce(project, chain, *(["--pull"] if order.storage.remote else []))
         if order.storage.remote:
             tool(project, "dvc", "push", "--quiet", "--run-cache", *chain.targets)
