@@ -189,7 +189,7 @@ def architecture(image_size: int, found: Sequence[Stage], head: str) -> str:
             continue
         sides = [f"{side}×{side}" for side in stage.blocks[0].convolutions]
         if stage.blocks[0].connection is None and len(sides) == 1:
-            steps.append((f"{sides[0]} convolution", size))
+            steps.append((f"{sides[0]}\nconvolution", size))
         else:
             steps.append((f"{len(stage.blocks)} blocks of\n{', '.join(sides)}", size))
     return row("architecture", [*steps, ("mean over\nplaces", f"{found[-1].channels:,}"), (head, "1")])

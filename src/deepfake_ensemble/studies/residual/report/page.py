@@ -55,7 +55,7 @@ def _flow(study: Study) -> list[Figure]:
     models = {study.runs.all[run].model for run in study.curves}
     steps = [
         ("CIFAKE", f"{study.audit.usable:,} images,\nhalf of them fake"),
-        ("split", "\n".join(f"{title(name)} {splits[name].images:,}" for name in ("train", "val", "test"))),
+        ("split", "\n".join(f"{name} {splits[name].images:,}" for name in ("train", "val", "test"))),
         ("crop, flip,\nnormalise", f"at random in training,\nto {size}² pixels"),
         ("networks", f"{len(models)}, in {len(study.curves)} runs"),
         ("training", "AdamW; warm-up,\nthen linear decay"),
