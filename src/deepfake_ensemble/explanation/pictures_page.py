@@ -1,6 +1,6 @@
-"""The page of pictures: what networks see, and what they get wrong (figures 5 and 10)."""
+"""The page of pictures: of the data, what networks see, and what they get wrong (figures 2, 3, 5 and 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,9 +50,23 @@ class Seen:
     mistakes: Sequence[Mistakes]
 
 
-def render(runs: Sequence[Seen]) -> str:
-    """Return the page, with the runs in their order."""
-    sections = [
+@dataclass(frozen=True)
+class Samples:
+    """Images of the data (figures 2 and 3), pixels (size, size, 3).
+
+    Attributes:
+        subjects: a real image and a fake one, with their paths, by what they show.
+        prepared: paths of training images, and what they are before and after preprocessing.
+    """
+
+    subjects: Mapping[str, Sequence[tuple[str, NDArray[np.uint8]]]]
+    prepared: Sequence[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]
+
+
+def render(samples: Samples, runs: Sequence[Seen]) -> str:
+    """Return the page: samples of the data, then the runs in their order."""
+    sections = [Section("Images of each class, and preprocessing", "samples.html", samples)]
+    sections += [
         section
         for of in runs
         for section in (

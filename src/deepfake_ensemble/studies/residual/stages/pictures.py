@@ -1,12 +1,21 @@
 """Show what layers of the best network and of ResNet152 see, and test images that they get wrong."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepfake_ensemble.explanation.settings import Pictures
 from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.models import saved
 from deepfake_ensemble.studies.residual.examined_runs import examined_runs
-from deepfake_ensemble.training.residual.settings import Runs
+from deepfake_ensemble.training.residual.settings import Recipe, Runs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deepfake_ensemble.explanation.pictures_page import Samples
+    from deepfake_ensemble.reading.batches import BatchReader
 
 
 def main() -> None:
@@ -62,9 +71,61 @@ def main() -> None:
         pixels = reader.read(np.array([first_fake]))[0][0]
         maps = feature_maps(network, pixels, settings.channels)
         seen.append(pictures_page.Seen(run, picture(first_fake, pixels), maps, mistakes))
+    samples = _samples(test.paths, test.labels, reader, settings.misclassified, processor.readers)
     print(f"shown: {'; '.join(map(run_title, runs))}")
     with replacing_folder(Path("reports/pictures")) as folder:
-        write(folder / "index.html", pictures_page.render(seen))
+        write(folder / "index.html", pictures_page.render(samples, seen))
+
+
+def _samples(
+    paths: Sequence[str], labels: "NDArray[np.int64]", test: "BatchReader", count: int, threads: int
+) -> "Samples":
+    """Return test images of each class, and training images before and after preprocessing.
+
+    Args:
+        paths: of the test images.
+        labels: likewise.
+        test: reads them.
+        count: of the training images, the first that the paper's recipe comes to.
+        threads: that decode.
+    """
+    import numpy as np
+
+    from deepfake_ensemble.archives.layouts import LAYOUTS
+    from deepfake_ensemble.explanation.pictures_page import Samples
+    from deepfake_ensemble.foundation.section import Interpolation, Seed32
+    from deepfake_ensemble.reading.batches import BatchReader
+    from deepfake_ensemble.reading.order import permutation
+    from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.training.residual.augmentation import AugmentedReader
+
+    layout = LAYOUTS[params.read("data_sets.internal.layout", str)]
+    firsts: dict[str, dict[int, int]] = {subject: {} for subject in layout.subjects.values()}
+    for at, path in enumerate(paths):
+        firsts.get(layout.subject(path) or "", {}).setdefault(int(labels[at]), at)
+    subjects = {}
+    for subject, of in firsts.items():
+        if len(of) == 2:
+            shown = [of[0], of[1]]
+            pixels = test.read(np.array(shown))[0]
+            subjects[subject] = [(paths[at], each) for at, each in zip(shown, pixels, strict=True)]
+    recipe, seed = params.read("recipes.paper", Recipe), params.read("seed", Seed32)
+    interpolation = params.read("resizing.interpolation", Interpolation)
+    train = PackedImages(Path("data/packed/internal/train"))
+    augmented = AugmentedReader(
+        train,
+        test.size,
+        interpolation,
+        crop_scale=recipe.crop_scale,
+        cut_mix=recipe.cut_mix,
+        symmetry=recipe.symmetry,
+        threads=threads,
+    )
+    first = permutation(len(train), seed, 0)[:count]
+    before = BatchReader(train, test.size, interpolation, threads).read(first)[0]
+    after = next(augmented.batches(len(first), seed, 0, 0))[0]
+    names = [train.paths[at] for at in first.tolist()]
+    return Samples(subjects, list(zip(names, before, after, strict=True)))
 
 
 if __name__ == "__main__":
