@@ -403,7 +403,7 @@ def page(figures: Mapping[str, Any]) -> str:
             [f"a manifest of {of['files']:,} local files, files a second", f"{of['files_per_second']:,}"],
             ["its bytes for a file", f"{of['manifest_bytes_per_file']:.0f}"],
         ]
-    head = f"`python benchmarks/collection.py` on {here(figures)}, with the sample's model file (64 pixels)."
+    head = f"`python benchmarks/collection.py` on {here(figures)}, with the sample's model file (40 pixels)."
     parts = [head, table(["a collection", ""], rows)]
     if {"killed", "listing", "photographs"} <= figures.keys():
         parts.append(plan(figures))
