@@ -53,3 +53,9 @@ def test_a_key_that_params_do_not_have_is_named(toy: Toy) -> None:
     refused = toy.try_head("-S", "sede=1,2", module="cluster.sweep")
     assert refused.returncode == 1
     assert refused.stdout.splitlines()[-1].startswith("sweep-1: sede=1: ")
+
+
+@pytest.mark.parametrize("name", ["/home/user/run", "../run", "a/b", ""])
+def test_points_are_not_named_as_folders_elsewhere(name: str) -> None:
+    with pytest.raises(UserError, match="letters, digits"):
+        sweep.points(["seed=1,2"], name)

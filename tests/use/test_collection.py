@@ -166,16 +166,16 @@ def command(model: Path, *arguments: str | Path, **more: Any) -> subprocess.Pope
     )
 
 
-def many_shards(folder: Path) -> list[str]:
+def many_shards(folder: Path, shards: int = 30, images: int = 40) -> list[str]:
     """Fill a folder, and return the names of all images."""
     folder.mkdir()
-    for number in range(30):
-        tarred(folder / f"{number:02}.tar", pictures(range(100 * number, 100 * number + 40)))
-    return [f"{100 * number + image:04}.jpg" for number in range(30) for image in range(40)]
+    for number in range(shards):
+        tarred(folder / f"{number:02}.tar", pictures(range(100 * number, 100 * number + images)))
+    return [f"{100 * number + image:04}.jpg" for number in range(shards) for image in range(images)]
 
 
 def test_killed_it_goes_on_and_every_image_is_there_once(model, tmp_path):
-    names = many_shards(tmp_path / "in")
+    names = many_shards(tmp_path / "in", shards=90, images=4)  # not done before it is killed
     arguments = [tmp_path / "in", "--output", tmp_path / "out"]
     with command(model, *arguments) as running:
         _some_results(tmp_path / "out")
@@ -185,13 +185,13 @@ def test_killed_it_goes_on_and_every_image_is_there_once(model, tmp_path):
         out, told = again.communicate()
     assert again.returncode == 0, told
     assert sorted(row["path"] for row in rows(tmp_path / "out")) == names
-    assert 0 < done < 30
-    assert "of 30 shards are done" in told
-    assert "1,200 images in 30 of 30 shards" in out
+    assert 0 < done < 90
+    assert "of 90 shards are done" in told
+    assert "360 images in 90 of 90 shards" in out
 
 
 def test_interrupted_it_ends_soon_and_leaves_nothing_half_written(model, tmp_path):
-    many_shards(tmp_path / "in")
+    many_shards(tmp_path / "in", shards=600, images=4)  # so many that it is not done before the signal comes
     with command(model, tmp_path / "in", "--output", tmp_path / "out") as running:
         _some_results(tmp_path / "out")
         running.send_signal(signal.SIGINT)
@@ -428,6 +428,8 @@ def test_columns_of_parquet_are_found_or_asked_for(classify, tmp_path):
     pq.write_table(pa.table({"name": ["x", "y"], "jpg": data, "mask": [b"", b""]}), tmp_path / "two.parquet")
     assert classify(tmp_path / "two.parquet") == 1
     assert "--image-column names it; of bytes there are jpg, mask" in str(summary(tmp_path / "out"))
+    assert classify(tmp_path / "two.parquet", image_column="name", output=tmp_path / "text") == 1
+    assert "its column name holds no bytes, but string" in str(summary(tmp_path / "text"))
     assert classify(tmp_path / "two.parquet", image_column="jpg") == 0
     assert [row["path"] for row in rows(tmp_path / "out")] == ["x", "y"]
     pq.write_table(pa.table({"jpg": [data[0], None]}), tmp_path / "bare.parquet")
@@ -549,3 +551,10 @@ def test_shards_of_a_manifest_are_listed_group_by_group(tmp_path):
         ("files", 20, 1),
         ("files", 10, 2),
     ]
+
+
+def test_a_name_that_looks_like_a_chain_of_addresses_is_that_of_a_file(tmp_path):
+    for name in ("a.jpg", "a.jpg::b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    client, path = addresses.storage(str(tmp_path / "a.jpg::b.jpg"))
+    assert client.cat_file(path) == b"a.jpg::b.jpg"

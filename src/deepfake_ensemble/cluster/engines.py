@@ -76,7 +76,7 @@ def by_hand(folder: Path, numbers: Sequence[int], *, unfinished: Path | None) ->
 def unit_command(folder: Path, number: str, unfinished: Path | None) -> str:
     """Return the command of a unit, for a shell."""
     words = [sys.executable, "-m", "deepfake_ensemble.cluster.unit", str(folder.resolve())]
-    kept = ["--unfinished", str(unfinished.resolve())] if unfinished else []
+    kept = ["--unfinished", str(unfinished)] if unfinished else []
     return f"{shlex.join(words)} {number} {shlex.join(kept)}".strip()
 
 
@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def handing(arguments: argparse.Namespace) -> Handing:
     """Return what the options of `add_arguments` say."""
-    unfinished = arguments.unfinished
+    unfinished = arguments.unfinished and arguments.unfinished.resolve()  # workers have a folder of their own
     engine = {
         "turn": partial(in_turn, scratch=arguments.scratch, unfinished=unfinished),
         "ray": partial(

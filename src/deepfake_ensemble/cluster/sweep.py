@@ -5,6 +5,7 @@ The grid is written as Hydra's sweeps are: a key with several values, and every 
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 
 from deepfake_ensemble.cluster import engines, head
@@ -22,8 +23,10 @@ def points(changes: Sequence[str], name: str) -> list[Point]:
         name: of the experiments, before their numbers.
 
     Raises:
-        UserError: if Hydra cannot read a change.
+        UserError: if Hydra cannot read a change, or the name is none of a folder.
     """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"sweep: --name {name}: should be of letters, digits, '.', '_' and '-' alone")
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import get_hydra_sweeps
     from hydra.errors import OverrideParseException

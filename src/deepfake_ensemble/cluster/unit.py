@@ -121,7 +121,7 @@ def states(project: Path, folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     earlier = sorted((it for it in folder.iterdir() if it.is_dir()), key=_newest)
     own = folder / uuid.uuid4().hex
-    own.mkdir()
+    own.mkdir(parents=True)
     if earlier:
         _copy_states(earlier[-1], own)
     (project / KEPT).parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,11 @@ def states(project: Path, folder: Path) -> Iterator[None]:
 
 
 def _newest(folder: Path) -> float:
-    return max((file.stat().st_mtime for file in folder.rglob("*")), default=0.0)
+    newest = 0.0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a state that its training, still running, has just replaced
+            newest = max(newest, file.stat().st_mtime)
+    return newest
 
 
 def _copy_states(source: Path, target: Path) -> None:

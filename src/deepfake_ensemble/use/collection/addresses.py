@@ -52,6 +52,9 @@ def storage(address: str) -> tuple[AbstractFileSystem, str]:
     Raises:
         UserError: if none is known or installed.
     """
+    if "://" not in address:  # a name here may have "::", which fsspec takes for a chain of addresses
+        here = LocalFileSystem()
+        return here, here._strip_protocol(address)
     try:
         client, path = url_to_fs(address, use_listings_cache=False)
     except (ImportError, ValueError) as error:

@@ -92,7 +92,9 @@ class _Team:
     def __init__(self, ray: Any, settings: Settings, workers: int) -> None:
         there = ray.cluster_resources()
         gpu = settings.device != "cpu" and there.get("GPU", 0) > 0
-        threads = settings.threads or max(1, int(there.get("CPU", 1)) // workers)
+        hosts = [host["Resources"] for host in ray.nodes() if host["Alive"]]
+        most = max(int(host.get("CPU", 1)) for host in hosts if not gpu or host.get("GPU"))
+        threads = min(most, settings.threads or max(1, int(there.get("CPU", 1)) // workers))
         self._ray = ray
         self._settings = replace(settings, threads=threads)
         self._actor = ray.remote(Worker).options(

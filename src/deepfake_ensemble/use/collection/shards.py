@@ -250,6 +250,8 @@ def _of_parquet(file: Path, column: str | None) -> Iterator[Entry]:
         image = column or _image_column(schema)
         if image not in schema.names:
             raise ValueError(f"there is no column {image}; it has {', '.join(schema.names)}")
+        if not _holds_bytes(schema.field(image).type):
+            raise ValueError(f"its column {image} holds no bytes, but {schema.field(image).type}")
         path = next((name for name in _PATHS if name in schema.names and _is_text(schema, name)), None)
         number = 0
         for batch in parquet.iter_batches(32, columns=[image, *([path] if path else [])]):
@@ -265,15 +267,8 @@ def _is_text(schema: pa.Schema, name: str) -> bool:
 
 
 def _image_column(schema: pa.Schema) -> str:
-    """Return the column that holds images: bytes, or a structure with some, as Hugging Face keeps them."""
-
-    def holds_bytes(of: pa.DataType) -> bool:
-        if pa.types.is_struct(of):
-            index = of.get_field_index("bytes")
-            return index >= 0 and holds_bytes(of.field(index).type)
-        return pa.types.is_binary(of) or pa.types.is_large_binary(of)
-
-    found = [field.name for field in schema if holds_bytes(field.type)]
+    """Return the column that holds images."""
+    found = [field.name for field in schema if _holds_bytes(field.type)]
     if "image" in found or len(found) == 1:
         return "image" if "image" in found else found[0]
     raise ValueError(
@@ -281,6 +276,14 @@ def _image_column(schema: pa.Schema) -> str:
         if found
         else f"no column of it holds bytes; it has {', '.join(schema.names)}"
     )
+
+
+def _holds_bytes(of: pa.DataType) -> bool:
+    """Tell whether a column is of bytes, or of a structure with some, as Hugging Face keeps images."""
+    if pa.types.is_struct(of):
+        index = of.get_field_index("bytes")
+        return index >= 0 and _holds_bytes(of.field(index).type)
+    return pa.types.is_binary(of) or pa.types.is_large_binary(of)
 
 
 def _of_cell(data: bytes | None) -> bytes:
