@@ -68,6 +68,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse rows of slow tests: `make test` leaves those out, and would find their rows stale."""
+    for item in items:
+        slow = item.get_closest_marker("networks") or item.get_closest_marker("pipeline")
+        if slow and "documented" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid}: is marked {slow.name}: no row of {PAGE.name}")
+
+
 @pytest.fixture
 def documented(request: pytest.FixtureRequest, tmp_path: Path) -> Documented:
     """State a row of docs/errors.md: `documented(section, case, line)`.

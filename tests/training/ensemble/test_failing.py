@@ -92,3 +92,12 @@ def test_a_damaged_shard_is_named(train, validation, tmp_path: Path, documented:
     message = failure(small(), BatchReader(PackedImages(tmp_path / "packed"), SIZE), validation, tmp_path)
     assert message.startswith(f"{shard}: damaged at ")
     documented("Training", "a packed shard is damaged", message)
+
+
+def test_a_network_whose_weights_are_of_one_size_of_images_is_refused_for_crops(
+    train, validation, tmp_path: Path, documented: Documented
+) -> None:
+    message = failure(small(), train, validation, tmp_path, learner=small(SIZE // 2))
+    assert "set the profile's training.crop to null" in message
+    shown = "`profiles.NAME.training.crop` is a size, and the CNN a member"
+    documented("Training", shown, message, {"small: ": "cnn: "})

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.models import detector
 from deepfake_ensemble.reading import records
 from deepfake_ensemble.reading.batches import BatchReader
@@ -24,7 +23,6 @@ from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.adam import adam
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves
 from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
-from errors_page import Documented
 from pictures import encoded
 from tiny_training import LEARNING_RATE, SEED, SIZE, changed, fit, small
 
@@ -334,16 +332,6 @@ def test_on_crops_with_a_falling_rate_it_goes_on_to_the_same_bytes_too(
         resumed = small(pooled=True)
         assert fit_falling(resumed, train, validation, kept, save_every=0)[1] == history
         assert_same(whole.get_weights(), resumed.get_weights())
-
-
-def test_a_network_whose_weights_are_of_one_size_of_images_is_refused(
-    train, validation, tmp_path: Path, documented: Documented
-) -> None:
-    with pytest.raises(UserError) as refused:
-        fit(small(), train, validation, tmp_path, learner=small(CROP))
-    assert "set the profile's training.crop to null" in str(refused.value)
-    shown = "`profiles.NAME.training.crop` is a size, and the CNN a member"
-    documented("Training", shown, str(refused.value), {"small: ": "cnn: "})
 
 
 # What an interruption leaves
