@@ -1,5 +1,6 @@
 """A model file whose detectors are plain arithmetic: soon made, and run by the runtime of the real one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ WEIGHTS = {"cnn": 0.25, "resnet50": 0.25, "xception": 0.3, "efficientnet_b4": 0.
 # P(fake) of each member is sigmoid(slope * (mean pixel - centre)).
 SLOPES = {"cnn": 0.02, "resnet50": 0.05, "xception": -0.01, "efficientnet_b4": 0.08}
 CENTRE = 127.0
+ALONE = {"efficientnet_b4": 1.0}  # weights of a file with one detector
 FEATURE_LIMIT = 100.0  # of how far the mean pixel is from CENTRE
 
 
@@ -33,14 +35,14 @@ def p_fake(pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 def metadata(**changes: Any) -> ModelMetadata:
     """Return an account of it; what was measured is invented from random labels."""
-    rng = np.random.default_rng(5)
+    rng, weights = np.random.default_rng(5), changes.get("weights", WEIGHTS)
     seen = np.stack([out_of_distribution.features(np.asarray(picture(seed))) for seed in range(60)])
     usual = out_of_distribution.fit(seen)
     measured = []
     for name, data in (("internal", "faces, invented"), ("cifake", "cifake, invented")):
         labels = np.arange(200) % 2
-        p = {member: np.clip(labels * 0.4 + rng.uniform(0, 0.6, 200), 0, 1) for member in WEIGHTS}
-        p = with_ensemble(WEIGHTS, p)
+        p = {member: np.clip(labels * 0.4 + rng.uniform(0, 0.6, 200), 0, 1) for member in weights}
+        p = with_ensemble(weights, p)
         thresholds = {DEFAULT: 0.5, "youden": 0.4321, "fpr_1_permille": None}
         compared = SimpleNamespace(
             confidence=0.95,
@@ -67,8 +69,8 @@ def metadata(**changes: Any) -> ModelMetadata:
             "labels": {"0": "real", "1": "fake"},
             "image_size": SIZE,
             "interpolation": "bilinear",
-            "weights": WEIGHTS,
-            "models": dict.fromkeys(WEIGHTS, "0" * 64),
+            "weights": weights,
+            "models": dict.fromkeys(weights, "0" * 64),
             "profile": "sample",
             "demonstration": True,
             "faces": False,
@@ -94,27 +96,28 @@ def _interval(labels: np.ndarray, p: np.ndarray) -> Interval:
 def write(path: Path, about: ModelMetadata | None = None) -> Path:
     """Write the model file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_bytes(network(), about or metadata()))
+    about = about or metadata()
+    path.write_bytes(to_bytes(network(about.weights), about))
     return path
 
 
-def network() -> onnx.ModelProto:
+def network(weights: Mapping[str, float] = WEIGHTS) -> onnx.ModelProto:
     """Return the graph: the same ends as the real one's."""
-    names = [*WEIGHTS, "ensemble", DISTANCE]
+    names = [*weights, "ensemble", DISTANCE]
     constants = {"axes": np.array([1, 2, 3]), "centre": np.float32(CENTRE)}
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
         helper.make_node("Sub", ["mean", "centre"], ["apart"]),
     ]
-    for name, slope in SLOPES.items():
-        constants |= {f"{name}/slope": np.float32(slope), f"{name}/weight": np.float32(WEIGHTS[name])}
+    for name, weight in weights.items():
+        constants |= {f"{name}/slope": np.float32(SLOPES[name]), f"{name}/weight": np.float32(weight)}
         nodes += [
             helper.make_node("Mul", ["apart", f"{name}/slope"], [f"{name}/logit"]),
             helper.make_node("Sigmoid", [f"{name}/logit"], [name]),
             helper.make_node("Mul", [name, f"{name}/weight"], [f"{name}/share"]),
         ]
-    nodes.append(helper.make_node("Sum", [f"{name}/share" for name in WEIGHTS], ["ensemble"]))
+    nodes.append(helper.make_node("Sum", [f"{name}/share" for name in weights], ["ensemble"]))
     nodes.append(helper.make_node("Abs", ["apart"], [DISTANCE]))
     graph = helper.make_graph(
         nodes,

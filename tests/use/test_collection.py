@@ -117,6 +117,17 @@ def test_it_says_of_images_what_predict_says(classify, model, tmp_path):
         assert row["reason"] == predicted[path]["error"]
 
 
+def test_a_detector_alone_has_one_column(tmp_path):
+    model = model_file.write(tmp_path / "alone.onnx", model_file.metadata(weights=model_file.ALONE))
+    named = [str(loose(tmp_path / "in", pictures(range(3))))]
+    assert (
+        classify_collection(Asked(named=named, manifest=None, model=model, output=str(tmp_path / "out"))) == 0
+    )
+    assert all("ensemble" not in row and row["efficientnet_b4"] is not None for row in rows(tmp_path / "out"))
+    assert summary(tmp_path / "out")["detector"] == "efficientnet_b4"
+    assert "Ensemble" not in (tmp_path / "out/summary.html").read_text(encoding="utf-8")
+
+
 def test_what_is_done_is_not_done_again(classify, tmp_path):
     zipped(tmp_path / "a.zip", pictures(range(5)))
     tarred(tmp_path / "b.tar", pictures(range(5, 9)))

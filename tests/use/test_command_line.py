@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -381,6 +382,21 @@ def test_one_member_decides_alone(folder):
     assert row["decided_by"] == "cnn" and row["threshold"] == 0.4321
     assert row["cnn"] is not None and row["ensemble"] is None
     assert row["verdict"] == ("fake" if row["cnn"] >= 0.4321 else "real")
+
+
+def test_a_detector_alone_is_told_of_once_and_by_its_name(folder):
+    model = model_file.write(folder / "alone.onnx", model_file.metadata(weights=model_file.ALONE))
+    image = "pictures/00000.jpg"
+    for format_ in ("table", "csv", "json", "jsonl"):
+        told = run(folder, "predict", "--file", model, "--format", format_, image).stdout.decode()
+        assert "nsemble" not in told and "efficientnet_b4" in told
+    told = run(folder, "info", "--file", model).stdout.decode()
+    assert "nsemble" not in told and len(re.findall(r"^  EfficientNet-B4 +0\.", told, re.MULTILINE)) == 2
+    (alone,) = records(folder, "--file", model, image)
+    assert records(folder, "--file", model, "--model", "ensemble", image) == [alone]
+    assert alone["decided_by"] == "efficientnet_b4"
+    (both,) = records(folder, "--model", "efficientnet_b4", image)
+    assert (alone["verdict"], alone["efficientnet_b4"]) == (both["verdict"], both["efficientnet_b4"])
 
 
 def test_an_image_unlike_those_of_training_is_flagged(folder):

@@ -13,6 +13,7 @@ import deepfake_ensemble
 import model_file
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading.images import pixels
+from deepfake_ensemble.sample import photographs
 from deepfake_ensemble.use.inputs import StorageFault
 from pictures import encoded, picture
 
@@ -53,6 +54,18 @@ def test_an_image_that_cannot_be_used_costs_only_its_own_result(detector, tmp_pa
 def test_one_detector_decides_at_a_threshold(detector):
     (found,) = detector.predict([picture(1)], model="cnn", threshold=0.3)
     assert (found.decided_by, found.threshold, list(found.p_fake)) == ("cnn", 0.3, ["cnn"])
+
+
+def test_a_detector_alone_is_no_ensemble(tmp_path):
+    about = model_file.metadata(weights=model_file.ALONE, faces=True)
+    detector = deepfake_ensemble.load(model_file.write(tmp_path / "model.onnx", about))
+    black = Image.new("RGB", (64, 64))
+    (found,) = detector.predict([black], faces="whole")
+    assert (list(found.p_fake), found.decided_by) == (["efficientnet_b4"], "efficientnet_b4")
+    assert found.unlike_by == ("pixels", "features")
+    astronaut = Image.fromarray(photographs.read("skimage/data/astronaut.png").pixels)
+    (found,) = detector.predict([astronaut])
+    assert found.faces and list(found.faces[0].p_fake) == ["efficientnet_b4"]
 
 
 def test_results_become_a_table(detector):

@@ -136,6 +136,22 @@ def test_demonstration_models_give_no_verdict_and_no_colour(opened, demonstratio
     assert not page.query_selector_all(".real, .fake")
 
 
+def test_a_detector_alone_is_told_of_once_and_by_its_name(opened, tmp_path, files):
+    about = model_file.metadata(weights=model_file.ALONE, demonstration=False)
+    model_file.write(tmp_path / "models/ensemble.onnx", about)
+    with served(tmp_path) as (address, _):
+        page = opened(address)
+        choose(page, files)
+        page.click("#cards summary >> nth=0")
+        assert "nsemble" not in page.inner_text("body")
+        page.click("#view")
+        heads = [each.inner_text() for each in page.query_selector_all("#head button")]
+        assert heads == ["Image", "Verdict", "EfficientNet-B4", "Unlike training"]
+        with page.expect_download() as saved:
+            page.click("#save")
+        assert saved.value.path().read_text().startswith('"image","efficientnet_b4","verdict",')
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 900)])
 def test_the_first_answer_is_seen_without_scrolling_and_nothing_runs_over(
     opened, address, demonstration, files, width, height

@@ -22,6 +22,7 @@ from deepfake_ensemble.reading.images import BadImage, resize
 from deepfake_ensemble.use.inputs import Input, StorageFault
 from deepfake_ensemble.use.photographs import open_photograph, seen
 from deepfake_ensemble.use.statements import Statement
+from deepfake_ensemble.use.verdicts import told
 
 BATCH = 32  # images that the networks see at once
 _THREADS = 8  # each may hold an image of 64 megapixels
@@ -65,8 +66,8 @@ class Classified:
     Attributes:
         image: what the networks saw; of an image with faces, the one that is most likely fake.
         p_fake: of that.
-        distance: how far what the networks make of it lies from validation images; None where one
-            detector was asked.
+        distance: how far what the networks make of it lies from validation images; None where one member of
+            several was asked.
         faces: all of them, the largest first; None if they were not looked for.
     """
 
@@ -96,7 +97,7 @@ def classify(
     Args:
         classifier: the open model file.
         inputs: the images.
-        detectors: whose probabilities are wanted; all by default.
+        detectors: whose probabilities are wanted; by default all that results tell of.
         faces: whether faces are looked for.
         batch: images that the networks see at once.
 
@@ -198,18 +199,20 @@ def classified_parts(
     batch: int = BATCH,
 ) -> list[Classified]:
     """Classify images or faces, `batch` of them at once."""
+    everyone = told(classifier.metadata)
+    wanted = detectors or everyone
     found = []
     for first in range(0, len(shown), batch):
         some = shown[first : first + batch]
         pixels = np.stack([each.pixels for each in some])
         distances: Sequence[float | None] = [None] * len(some)
-        if detectors is None:
+        if everyone[-1] in wanted:
             p_fake, far = classifier.p_fake_and_distance(pixels)
             distances = far.tolist()
         else:
-            p_fake = classifier.p_fake(pixels, detectors)  # of the others nothing is computed
+            p_fake = classifier.p_fake(pixels, wanted)  # of the others nothing is computed
         found += [
-            Classified(each, {name: float(p[row]) for name, p in p_fake.items()}, distances[row])
+            Classified(each, {name: float(p_fake[name][row]) for name in wanted}, distances[row])
             for row, each in enumerate(some)
         ]
     return found

@@ -238,7 +238,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_decision(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--model", default=ENSEMBLE, metavar="NAME", help="which detector decides; the ensemble by default"
+        "--model",
+        default=ENSEMBLE,
+        metavar="NAME",
+        help="which detector decides; by default the ensemble, or the only one",
     )
     command.add_argument(
         "--threshold",
@@ -341,7 +344,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     from deepfake_ensemble.use.inputs import Inputs
     from deepfake_ensemble.use.opening import open_classifier
     from deepfake_ensemble.use.recognising import counted
-    from deepfake_ensemble.use.verdicts import decision_rule
+    from deepfake_ensemble.use.verdicts import decision_rule, shown
 
     format_ = _format(arguments.format, arguments.output)
     if arguments.model.endswith((".onnx", ".keras")) or "/" in arguments.model:
@@ -351,7 +354,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     classifier = open_classifier(arguments.file, arguments.device)
     metadata = classifier.metadata
     by = decision_rule(metadata, arguments.model, arguments.threshold)
-    wanted = None if arguments.model == ENSEMBLE else [arguments.model]
     explained = _explainer(arguments, metadata, by)
     if format_ != "table":
         if metadata.demonstration:
@@ -365,7 +367,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         def told() -> "Iterator[Classified | Failed]":
             nonlocal failed, faceless, heat_maps
             with count_progress("classify", len(inputs)) as advance:
-                results = classify(classifier, inputs, wanted, arguments.faces)
+                results = classify(classifier, inputs, shown(metadata, by), arguments.faces)
                 for each, result in zip(inputs, results, strict=True):
                     failed += isinstance(result, Failed)
                     faceless += isinstance(result, Failed) and result.reason.startswith(NO_FACE)
@@ -398,6 +400,7 @@ def _explainer(
     """Return what writes the heat maps of an image, if they are wanted, and returns how many these are."""
     from deepfake_ensemble.use import heatmaps
     from deepfake_ensemble.use.photographs import open_photograph, seen
+    from deepfake_ensemble.use.verdicts import shown
 
     folder: Path | None = arguments.explain
     if folder is None:
@@ -407,7 +410,7 @@ def _explainer(
         raise UserError(f"--explain: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = itertools.count(1)
-    detectors = metadata.detectors if by.detector == ENSEMBLE else [by.detector]
+    detectors = shown(metadata, by)
 
     def write(each: "Input", result: "Classified") -> int:
         data = each.read()  # once more: to keep photographs would take memory

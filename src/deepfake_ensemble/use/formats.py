@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import ModelMetadata
 from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.classifying import Classified, Failed
-from deepfake_ensemble.use.verdicts import DecisionRule, ErrorRates
+from deepfake_ensemble.use.verdicts import DecisionRule, ErrorRates, shown, told
 
 Format = Literal["table", "csv", "json", "jsonl"]
 
@@ -29,7 +28,7 @@ def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionR
         known = _known(result, metadata, rule)
     return {
         "image": result.name if isinstance(result, Failed) else result.image.name,
-        **{name: p_fake.get(name) for name in metadata.detectors},
+        **{name: p_fake.get(name) for name in told(metadata)},
         **known,
         "decided_by": rule.detector,
         "threshold": rule.threshold,
@@ -52,7 +51,7 @@ def _faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> l
         {
             "box": list(face.image.box or ()),
             "angle": round(face.image.around.angle, 1) if face.image.around else 0.0,
-            **{name: face.p_fake.get(name) for name in metadata.detectors},
+            **{name: face.p_fake.get(name) for name in told(metadata)},
             **_known(face, metadata, rule),
         }
         for face in result.faces
@@ -134,8 +133,7 @@ def as_table(results: Results, metadata: ModelMetadata, rule: DecisionRule) -> I
         yield textwrap.fill(wording.DEMONSTRATION, 110) + "\n\n"
     if not rule.errors:
         yield textwrap.fill(wording.CHANGED, 110) + "\n\n"
-    shown = metadata.detectors if rule.detector == ENSEMBLE else [rule.detector]
-    widths = {name: max(len(name), 6) for name in shown}
+    widths = {name: max(len(name), 6) for name in shown(metadata, rule)}
     names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
     yield f"{names}  verdict  unlike    image\n"
 

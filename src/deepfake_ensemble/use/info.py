@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.portable.metadata import DataSetResults, ModelMetadata
 from deepfake_ensemble.use import wording
-from deepfake_ensemble.use.verdicts import decision_rule
+from deepfake_ensemble.use.verdicts import decision_rule, told
 
 _METRICS = ("accuracy", "precision", "recall", "f1", "auc")
 
@@ -26,7 +27,8 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
         yield from _wrapped(wording.CHANGED)
         yield ""
     members = ", ".join(f"{title(name)} {weight:.3f}" for name, weight in metadata.weights.items())
-    alone = ", ".join(map(title, metadata.weights)) if len(metadata.weights) == 1 else None
+    decides = told(metadata)[-1]
+    alone = None if decides == ENSEMBLE else title(decides)
     for name, text in {
         "model": alone or f"weighted average of {members}",
         "trained on": f"{metadata.trained_on} (profile {metadata.profile})",
@@ -39,10 +41,10 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
         yield from textwrap.wrap(text, 100, initial_indent=f"{name:<12} ", subsequent_indent=" " * 13)
     yield ""
     yield "Operating points" if alone else "Operating points of the ensemble"
-    for name, threshold in metadata.operating_points[ENSEMBLE].items():
+    for name, threshold in metadata.operating_points[decides].items():
         yield f"  {name:<16} {'too few validation images' if threshold is None else f'{threshold:.4f}'}"
     yield ""
-    yield from (line for text in wording.errors(decision_rule(metadata, ENSEMBLE)) for line in _wrapped(text))
+    yield from (line for text in wording.errors(decision_rule(metadata, decides)) for line in _wrapped(text))
     for measured in metadata.measured:
         yield ""
         yield from _metrics(measured)
@@ -57,10 +59,11 @@ def _lines(metadata: ModelMetadata) -> Iterator[str]:
 def _metrics(measured: DataSetResults) -> Iterator[str]:
     interval = f"{round(100 * measured.confidence)} % intervals"
     yield from _wrapped(f"On {wording.where(measured)}, with {interval}")
-    yield "  " + f"{'detector':<16}" + "".join(f"{name:<22}" for name in _METRICS).rstrip()
-    for name, detector in measured.detectors.items():
+    width = max(16, *(len(title(name)) + 2 for name in measured.detectors))
+    yield "  " + f"{'detector':<{width}}" + "".join(f"{name:<22}" for name in _METRICS).rstrip()
+    for name, detector in told_once(measured.detectors).items():
         cells = "".join(f"{_figure(detector.metrics.get(metric)):<22}" for metric in _METRICS)
-        yield f"  {title(name):<16}{cells.rstrip()}"
+        yield f"  {title(name):<{width}}{cells.rstrip()}"
 
 
 def _figure(figure: Interval | None) -> str:

@@ -20,7 +20,7 @@ from deepfake_ensemble.use.formats import record
 from deepfake_ensemble.use.inputs import Input, StorageFault, file_at
 from deepfake_ensemble.use.opening import open_classifier
 from deepfake_ensemble.use.statements import Statement
-from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
+from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule, shown, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class FacePrediction:
     Attributes:
         box: around it, in pixels of the upright image: left, top, right, bottom.
         angle: by which it is turned, in degrees, clockwise as seen.
-        p_fake: P(fake) by detector, the ensemble's included.
+        p_fake: P(fake) by detector, and the ensemble's where there are several.
         verdict: "fake" or "real".
         unlike_training: as of an image.
         unlike_by: as of an image.
@@ -61,7 +61,7 @@ class Prediction:
     Attributes:
         image: its path, or its place in the list if it has none.
         verdict: "fake" or "real".
-        p_fake: P(fake) by detector, the ensemble's included.
+        p_fake: P(fake) by detector, and the ensemble's where there are several.
         unlike_training: whether it is unlike the images of training.
         unlike_by: by what: "pixels" (brightness, contrast, colour, detail), "features" (what the networks
             make of it, which only the ensemble tells).
@@ -160,9 +160,8 @@ class Detector:
         if isinstance(images, str | bytes | os.PathLike | Image.Image | np.ndarray):
             raise UserError(f"predict: wants a list of images, [image], not one {type(images).__name__}")
         rule = decision_rule(self.metadata, model, str(threshold))
-        wanted = None if model == ENSEMBLE else [model]
         inputs = (_input(number, each) for number, each in enumerate(images))
-        results = classify(self._classifier, inputs, wanted, faces)
+        results = classify(self._classifier, inputs, shown(self.metadata, rule), faces)
         return Predictions(_prediction(each, self.metadata, rule) for each in results)
 
 
@@ -206,20 +205,20 @@ def _itself(image: bytes | Image.Image) -> bytes | Image.Image:
 
 def _prediction(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> Prediction:
     fields = record(result, metadata, rule)
-    for name in metadata.detectors:
+    for name in told(metadata):
         del fields[name]
     if isinstance(result, Failed):
         return Prediction(p_fake={}, **fields)
     fields["size"], fields["statements"] = result.image.size, result.image.statements
     fields["unlike_by"] = tuple(fields["unlike_by"])
     if result.faces is not None:
-        told = zip(result.faces, fields["faces"], strict=True)
-        fields["faces"] = tuple(_face(each, of, metadata) for each, of in told)
+        faces = zip(result.faces, fields["faces"], strict=True)
+        fields["faces"] = tuple(_face(each, of, metadata) for each, of in faces)
     return Prediction(p_fake=dict(result.p_fake), **fields)
 
 
 def _face(result: Classified, fields: dict[str, Any], metadata: ModelMetadata) -> FacePrediction:
-    others = {name: value for name, value in fields.items() if name not in metadata.detectors}
+    others = {name: value for name, value in fields.items() if name not in told(metadata)}
     return FacePrediction(
         p_fake=dict(result.p_fake), **others | {name: tuple(fields[name]) for name in ("box", "unlike_by")}
     )

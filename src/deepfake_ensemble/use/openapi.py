@@ -3,10 +3,10 @@
 import importlib.metadata
 from typing import Any, get_args
 
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.portable.metadata import DEFAULT, ModelMetadata
 from deepfake_ensemble.use.classifying import FacesMode
 from deepfake_ensemble.use.statements import Kind
+from deepfake_ensemble.use.verdicts import told
 
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _MAYBE_SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
@@ -62,10 +62,9 @@ def description(metadata: ModelMetadata, largest: int) -> dict[str, Any]:
             for kind in ("application/octet-stream", "image/*")
         },
     }
+    detectors = list(told(metadata))
     rule = [
-        _query(
-            "model", {"type": "string", "enum": list(metadata.detectors), "default": ENSEMBLE}, "Who decides."
-        ),
+        _query("model", {"type": "string", "enum": detectors, "default": detectors[-1]}, "Who decides."),
         _query(
             "threshold",
             {"type": "string", "maxLength": 32, "default": DEFAULT},
@@ -155,7 +154,7 @@ def _face(metadata: ModelMetadata) -> dict[str, Any]:
             "description": "Left, top, right, bottom, in pixels of the upright image.",
         },
         "angle": {"type": "number"},
-        **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
+        **dict.fromkeys(told(metadata), _MAYBE_SHARE),
         "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
         "unlike_by": {"type": "array", "items": {"enum": ["pixels", "features"]}},
@@ -167,12 +166,12 @@ def _face(metadata: ModelMetadata) -> dict[str, Any]:
 def _record(metadata: ModelMetadata) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         "image": {"type": "string"},
-        **dict.fromkeys(metadata.detectors, _MAYBE_SHARE),
+        **dict.fromkeys(told(metadata), _MAYBE_SHARE),
         "verdict": {"enum": list(metadata.labels.values())},
         "unlike_training": {"type": "boolean"},
         "unlike_by": {"type": "array", "items": {"enum": ["pixels", "features"]}},
         "meaning": {"type": "string"},
-        "decided_by": {"enum": list(metadata.detectors)},
+        "decided_by": {"enum": list(told(metadata))},
         "threshold": _SHARE,
         **{f"{which}{name}": schema for which in ("", "worst_") for name, schema in _RATES.items()},
         "demonstration": {"type": "boolean"},

@@ -39,7 +39,7 @@ from deepfake_ensemble.use.openapi import description
 from deepfake_ensemble.use.opening import open_classifier
 from deepfake_ensemble.use.photographs import open_photograph
 from deepfake_ensemble.use.recognising import RULES
-from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
+from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule, told
 
 LARGEST = 32 * 2**20  # bytes of an image
 _IN_MEMORY = 8  # images that are decoded at once
@@ -89,7 +89,8 @@ class Service:
         self._model = JSONResponse(
             as_plain(self._metadata)
             | {
-                "titles": {name: title(name) for name in self._metadata.detectors},
+                "detectors": told(self._metadata),
+                "titles": {name: title(name) for name in told(self._metadata)},
                 "demonstration_note": wording.DEMONSTRATION if self._metadata.demonstration else None,
                 "changed_note": wording.CHANGED if classifier.changed else None,
                 "unlike_notes": list(wording.unlike(self._metadata)),

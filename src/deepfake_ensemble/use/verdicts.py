@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from deepfake_ensemble.comparison.intervals import Interval, wilson
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.portable.metadata import DEFAULT, CalibrationBin, DataSetResults, ModelMetadata
 
 _SAME = 1e-9
@@ -56,19 +58,35 @@ class DecisionRule:
         )
 
 
+def told(metadata: ModelMetadata) -> tuple[str, ...]:
+    """Return the detectors of a file that results tell of: its members and, last, their ensemble.
+
+    The last decides unless another is asked to. An ensemble of one member would say the same twice.
+    """
+    return tuple(told_once(dict.fromkeys(metadata.detectors)))
+
+
+def shown(metadata: ModelMetadata, rule: DecisionRule) -> tuple[str, ...]:
+    """Return the detectors that are told of where a rule decides: all, or the member that was asked for."""
+    everyone = told(metadata)
+    return everyone if rule.detector == everyone[-1] else (rule.detector,)
+
+
 def decision_rule(metadata: ModelMetadata, detector: str, threshold: str = DEFAULT) -> DecisionRule:
     """Return the rule by which a detector decides, with its error rates.
 
     Args:
         metadata: of the model file.
-        detector: who decides: a member, or the ensemble.
+        detector: who decides: a member, or the ensemble, which one member alone stands for.
         threshold: a number, or the name of an operating point.
 
     Raises:
         UserError: if there is no such detector or operating point, or its errors were not measured.
     """
+    if detector == ENSEMBLE:
+        detector = told(metadata)[-1]
     if detector not in metadata.detectors:
-        raise UserError(f"--model {detector}: this file has {', '.join(metadata.detectors)}")
+        raise UserError(f"--model {detector}: this file has {', '.join(told(metadata))}")
     points = metadata.operating_points[detector]
     if threshold in points:
         chosen = points[threshold]

@@ -20,7 +20,7 @@ from deepfake_ensemble.use.classifying import Classified, Failed
 from deepfake_ensemble.use.collection import addresses
 from deepfake_ensemble.use.collection.shards import Shard
 from deepfake_ensemble.use.formats import record
-from deepfake_ensemble.use.verdicts import DecisionRule
+from deepfake_ensemble.use.verdicts import DecisionRule, told
 
 BINS = 20
 """Equal parts of 0 to 1 that P(fake) is counted in."""
@@ -74,7 +74,7 @@ class ShardTable:
     def __init__(self, shard: Shard, metadata: ModelMetadata, rule: DecisionRule) -> None:
         self.counts = Counts()
         self._shard, self._metadata, self._rule = shard, metadata, rule
-        self._schema = _schema(metadata.detectors)
+        self._schema = _schema(told(metadata))
         self._rows: list[dict[str, Any]] = []
         self._file = io.BytesIO()
         self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")

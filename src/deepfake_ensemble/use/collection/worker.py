@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import sha256
 from deepfake_ensemble.portable.classifier import Classifier, Device
@@ -27,7 +26,7 @@ from deepfake_ensemble.use.collection.results import Counts, ShardTable
 from deepfake_ensemble.use.collection.shards import Damaged, Shard
 from deepfake_ensemble.use.inputs import Input, StorageFault
 from deepfake_ensemble.use.opening import open_classifier
-from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule
+from deepfake_ensemble.use.verdicts import DecisionRule, decision_rule, shown
 
 if TYPE_CHECKING:
     from deepfake_ensemble.reading.images import BadImage
@@ -203,8 +202,7 @@ class Worker:
                     sizes.append(len(data) if isinstance(data, bytes) else 0)
                     yield Input(name, partial(_given, data))
 
-            detectors = None if of.detector == ENSEMBLE else [of.detector]
-            for result in classify(classifier, inputs(), detectors, of.faces):
+            for result in classify(classifier, inputs(), shown(classifier.metadata, rule), of.faces):
                 table.add(sizes.popleft(), result)
                 self._in_hand[shard] = table.counts.images, table.counts.bytes
             return table.counts, table.finished(of.account)

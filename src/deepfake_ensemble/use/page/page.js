@@ -10,14 +10,16 @@ const byId = (id) => document.getElementById(id);
 
 const model = await (await fetch("api/model")).json();
 const rules = model.passing_over;
-const detectors = ["ensemble", ...Object.keys(model.weights)];
-const isAlone = detectors.length === 2; // an ensemble of one member is no ensemble
+const decides = model.detectors.at(-1);
+const members = Object.keys(model.weights);
+const detectors = [decides, ...members.filter((name) => name !== decides)];
+const isAlone = members.length === 1; // an ensemble of one member is no ensemble
 const looking = `the ${isAlone ? "detector" : "ensemble"} looks`;
 const images = [];
 const passedOver = {};
 const order = { key: null, descending: false };
 let asTable = null; // until somebody chooses, as many as there are decide
-let threshold = model.operating_points.ensemble.default;
+let threshold = model.operating_points[decides].default;
 let query = "default"; // what the server knows the threshold by
 
 // Building elements; text is only ever set as text.
@@ -40,7 +42,7 @@ function filled(made, attributes, children) {
 }
 
 const probability = (value) => value.toFixed(4);
-const verdictOf = (image) => (image.p ? (image.p.ensemble >= threshold ? "fake" : "real") : null);
+const verdictOf = (image) => (image.p ? (image.p[decides] >= threshold ? "fake" : "real") : null);
 // Models that only show that everything works colour nothing.
 const shadeOf = (image) => (model.demonstration ? "none" : (verdictOf(image) ?? "none"));
 const wordsOf = (image) => (model.demonstration ? "demonstration: no verdict" : `called ${verdictOf(image)}`);
@@ -49,7 +51,7 @@ const facesOf = (image) => image.faces ?? [];
 
 // The head: what model this is.
 
-byId("members").textContent = (isAlone ? "" : "ensemble of ") + detectors.slice(1).map((name) => model.titles[name]).join(", ");
+byId("members").textContent = (isAlone ? "" : "ensemble of ") + members.map((name) => model.titles[name]).join(", ");
 byId("trained").textContent = model.trained_on;
 byId("files").accept = ["image/*", ...rules.taken, ".zip"].join();
 byId("largest").textContent = `${Math.floor(model.largest / 2 ** 20)} MiB`;
@@ -63,7 +65,7 @@ for (const id of ["demonstration", "changed"]) {
 
 // The threshold.
 
-const points = Object.entries(model.operating_points.ensemble).filter(([, value]) => value !== null);
+const points = Object.entries(model.operating_points[decides]).filter(([, value]) => value !== null);
 const pointTitles = {
   default: "default",
   youden: "best balance on validation (Youden)",
@@ -116,8 +118,8 @@ function cardOf(image) {
     answer.append(
       element("p", { class: `verdict ${shade}` }, wordsOf(image)[0].toUpperCase() + wordsOf(image).slice(1)),
       element("h3", { class: "name" }, image.name),
-      element("p", {}, "P(fake) ", element("strong", {}, p.ensemble.toFixed(2)), `${several ? ", of the face most likely fake" : ""}; called fake from ${threshold.toFixed(2)} on`),
-      barOf(p.ensemble, shade),
+      element("p", {}, "P(fake) ", element("strong", {}, p[decides].toFixed(2)), `${several ? ", of the face most likely fake" : ""}; called fake from ${threshold.toFixed(2)} on`),
+      barOf(p[decides], shade),
       ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), several && faceCards(image), statementsOf(image), lookOf(image), foldedOf(image)].filter(Boolean),
     );
   } else {
@@ -156,9 +158,9 @@ function faceCards(image) {
   const cards = element("ol", { class: "faces", "aria-label": `Faces in ${image.name}` });
   for (const face of facesOf(image)) {
     const shade = shadeOf(face);
-    const words = element("p", {}, element("strong", { class: shade }, wordsOf(face)), `, P(fake) ${face.p.ensemble.toFixed(2)}`);
+    const words = element("p", {}, element("strong", { class: shade }, wordsOf(face)), `, P(fake) ${face.p[decides].toFixed(2)}`);
     if (face.unlike.length) words.append(" ", flagOf(face));
-    cards.append(element("li", {}, words, barOf(face.p.ensemble, shade)));
+    cards.append(element("li", {}, words, barOf(face.p[decides], shade)));
   }
   return element("div", {}, cards, element("p", { class: "small" }, model.several_note));
 }
@@ -188,12 +190,12 @@ function lookOf(image) {
 }
 
 function foldedOf(image) {
-  const members = element("dl", {});
+  const told = element("dl", {});
   for (const name of detectors) {
-    members.append(element("dt", {}, model.titles[name]), element("dd", {}, probability(image.p[name])), element("dd", {}, barOf(image.p[name], "none")));
+    told.append(element("dt", {}, model.titles[name]), element("dd", {}, probability(image.p[name])), element("dd", {}, barOf(image.p[name], "none")));
   }
   const folded = element("details", { open: image.open, ontoggle: (event) => (image.open = event.target.open) });
-  folded.append(element("summary", {}, "What it means, and each detector"), element("p", {}, image.meaning), members);
+  folded.append(element("summary", {}, isAlone ? "What it means" : "What it means, and each detector"), element("p", {}, image.meaning), told);
   if (image.unlike.length) folded.append(...model.unlike_notes.map((note) => element("p", {}, note)));
   if (!model.explains) folded.append(element("p", { class: "small" }, `No heat map: ${model.explains_not_because}.`));
   return folded;
