@@ -212,6 +212,24 @@ def test_only_images_of_the_wanted_part_are_drawn() -> None:
     assert split.summary.unused == 0
 
 
+def test_the_leak_free_test_part_has_no_copies_of_training_images_and_is_balanced() -> None:
+    rows = [
+        row
+        for label in (0, 1)
+        for part in ("train", "test")
+        for row in images(label, *[1] * 10, folder=f"{part}/{('REAL', 'FAKE')[label]}", prefix=part)
+    ]
+    leaked = next(row for row in rows if row.path.startswith("test/FAKE"))
+    copied = [
+        row._replace(sha256=leaked.sha256) if row.path.startswith("train/FAKE") else row for row in rows
+    ]
+    drawn = split_set("cifake", copied, LAYOUT, {"cifake": None}, 42, partition="test_leak_free").rows[
+        "cifake"
+    ]
+    assert len(drawn) == 18
+    assert all(row.path.startswith("test/") and row.sha256 != leaked.sha256 for row in drawn)
+
+
 def test_all_images_are_as_many_of_each_class_as_the_smaller_one_has() -> None:
     rows = images(0, *[1] * 15, 2) + images(1, *[1] * 21) + images(1, 1, status="truncated", prefix="bad")
     split = split_set("cifake", rows, LAYOUT, {"cifake": None}, 42)

@@ -21,11 +21,12 @@ class DataSet:
         layout: how the publisher lays it out.
         kaggle: its slug, owner/name.
         version: of the data set on Kaggle.
-        partition: which of the publisher's own parts is used; all pools them.
+        partition: which of the publisher's own parts is used; all pools them, test_leak_free is the test part
+            without images that lie byte for byte in the training part.
     """
 
     archive: Annotated[str, MinLen(1)]
     layout: Literal["faces", "cifake"]
     kaggle: Annotated[str, MinLen(3)]
     version: Annotated[int, Ge(1)]
-    partition: Literal["all", "train", "valid", "test"]
+    partition: Literal["all", "train", "valid", "test", "test_leak_free"]

@@ -21,6 +21,7 @@ LEAK_FREE = "leak_free"
 Group = list[IndexRow]  # byte-identical images
 Stratum = tuple[int, str]  # label, and what the images show; empty where that is not asked or not known
 T = TypeVar("T")
+Image = TypeVar("Image", IndexRow, SplitRow)
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,13 @@ def split_set(
         counts: split → number of images, even; None for all, that is as many of each class as the smaller
             one has.
         seed: of the draw; class `label` has the stream PCG64([seed, label]).
-        partition: the publisher's part that images are drawn from; `all` pools them.
+        partition: what images are drawn from, as `DataSet.partition` has it.
 
     Raises:
         UserError: a count is odd, there are too few images, byte-identical images have different labels, or
             copies of one file keep the counts from being met.
     """
-    pool = sorted({row for row in rows if partition in ("all", _partition(layout, row))})
+    pool = _pool(rows, layout, partition)
     usable = [row for row in pool if row.status == USABLE]
     halves = _without_dropped(_halves(title, counts, usable), pool, usable)
     drawn = _draw(title, usable, {name: halves[name] for name in sorted(halves)}, [seed])
@@ -139,9 +140,24 @@ def split_published(
         images = [row for row in usable if _partition(layout, row) == part]
         wanted = {name: halves[name] for name in names}
         drawn |= _draw(f"{title}, part {part}", images, wanted, [seed, number], layout.subject)
-    published = {row.sha256 for row in usable if _partition(layout, row) == "train"}
-    drawn[LEAK_FREE] = [row for row in drawn["test"] if row.sha256 not in published]
+    drawn[LEAK_FREE] = _unpublished(drawn["test"], usable, layout)
     return Split(drawn, {name: _contents(images, layout) for name, images in drawn.items()})
+
+
+def _pool(rows: Iterable[IndexRow], layout: Layout, partition: str) -> list[IndexRow]:
+    """Return the images of a part, sorted."""
+    everything = sorted(set(rows))
+    if partition == "all":
+        return everything
+    part, _, leak_free = partition.partition("_")
+    of_part = [row for row in everything if _partition(layout, row) == part]
+    return _unpublished(of_part, everything, layout) if leak_free else of_part
+
+
+def _unpublished(images: Iterable[Image], rows: Iterable[IndexRow], layout: Layout) -> list[Image]:
+    """Return the images that do not lie byte for byte in the publisher's training part."""
+    published = {row.sha256 for row in rows if row.status == USABLE and _partition(layout, row) == "train"}
+    return [image for image in images if image.sha256 not in published]
 
 
 def _partition(layout: Layout, row: IndexRow) -> str | None:

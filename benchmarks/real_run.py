@@ -1,0 +1,92 @@
+"""Make one of the runs on real images, in a clone of its own, and keep what it gave.
+
+    python benchmarks/real_run.py cifake                        # one of benchmarks/real_runs.yaml
+    python benchmarks/real_run.py cifake seed=43 --as cifake-43    # with further changes, under another name
+
+Needs the archives that `source: local` needs, in data/local. The clone is .dvc/tmp/runs/NAME, of the last
+commit, and has this folder's DVC cache. An interrupted run goes on where it was when the command is given
+again; a clone that is older than the last commit is finished as it is, and `--anew` begins anew. What was
+measured goes to docs/measurements/NAME.json, the reports beside it; `make results` shows them.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
+from harness import ENVIRONMENT, FOLDER
+
+RUNS = Path(__file__).with_name("real_runs.yaml")
+CLONES = Path(".dvc/tmp/runs")
+LOCAL = Path("data/local")
+
+
+def prepare(clone: Path, changes: list[str]) -> None:
+    """Clone the last commit, with this folder's cache and archives, and change params.yaml.
+
+    Raises:
+        UserError: if the changes cannot be made.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    with replacing_folder(clone) as partial:
+        subprocess.run(["git", "clone", "--quiet", "--shared", ".", partial], check=True)
+        cache = subprocess.run(
+            ["dvc", "cache", "dir"], check=True, capture_output=True, text=True, env=ENVIRONMENT
+        )
+        of_clone = ["dvc", "--cd", partial, "cache", "dir", "--quiet", "--local"]
+        subprocess.run([*of_clone, str(Path(cache.stdout.strip()).resolve())], check=True, env=ENVIRONMENT)
+        (partial / LOCAL).symlink_to(LOCAL.resolve(), target_is_directory=True)
+        try:
+            apply_overrides(partial / "params.yaml", changes)
+        except DvcException as error:
+            raise UserError(f"{', '.join(changes)}: {error.__cause__ or error}; see params.yaml") from None
+
+
+def keep(clone: Path, name: str, changes: list[str]) -> Path:
+    """Keep under `name` what `measured_run.py` wrote in the clone, and say what the run changed."""
+    profile = next(change.partition("=")[2] for change in changes if change.startswith("profile="))
+    of_clone = clone / FOLDER / profile
+    file = FOLDER / f"{name}.json"
+    write_json(file, read_json(of_clone.with_suffix(".json")) | {"changes": changes})
+    with replacing_folder(file.with_suffix("")) as partial:
+        shutil.copytree(of_clone, partial, dirs_exist_ok=True)
+    return file
+
+
+def main() -> None:
+    runs = yaml.safe_load(RUNS.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", choices=runs, help=f"of {RUNS.name}")
+    parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="further changes of params.yaml")
+    parser.add_argument("--as", dest="name", help="the name to keep it under; that of the run by default")
+    parser.add_argument("--anew", action="store_true", help="forget the clone of an earlier, interrupted run")
+    options = parser.parse_args()
+    if options.changes and not options.name:
+        raise UserError("with further changes it is another run: name it, --as NAME")
+    name, changes = options.name or options.run, runs[options.run] + options.changes
+    clone = CLONES / name
+    if options.anew:
+        shutil.rmtree(clone, ignore_errors=True)
+    if not clone.exists():
+        prepare(clone, changes)
+    measured = [sys.executable, "benchmarks/measured_run.py"]
+    done = subprocess.run(measured, cwd=clone, env=ENVIRONMENT | {"PYTHONPATH": "src"}, check=False)
+    if done.returncode:
+        raise UserError(
+            f"{name}: ended with code {done.returncode}; the same command goes on with it, in {clone}"
+        )
+    print(f"{keep(clone, name, changes)}: `make results` shows it")
+
+
+if __name__ == "__main__":
+    with exiting():
+        main()
