@@ -31,8 +31,9 @@ WITHOUT_INFLUENCE = {"resume.save_minutes", "decoded.memory_gib", "tracking"}
 # Told what a training reaches, and never asked: trainings import it and depend on nothing in it.
 TOLD = "tracking"
 
-# Read for the names of what is predicted alone: a further data set comes with images of its own, which are listed, and
-# the table of one that is gone is read by nobody. Whatever is made of several models, runs or data sets tracks which.
+# Read for the names of what is predicted alone: a further data set comes with images of its own, which are
+# listed, and nobody reads the table of one that is gone. What is made of several models, runs or data sets
+# tracks which.
 READ_FOR_NAMES = {("predict", "data_sets"), ("predict_finetuned", "data_sets")}
 
 # The modules that some stage depends on without importing them, by room. An edit there reruns that stage for

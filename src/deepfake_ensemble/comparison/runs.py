@@ -17,6 +17,7 @@ from deepfake_ensemble.comparison.sample import (
     sample,
     stream,
 )
+from deepfake_ensemble.comparison.verdicts import beside_constant
 from deepfake_ensemble.evaluation.metrics import Metrics, metrics
 from deepfake_ensemble.evaluation.model_choice import best
 from deepfake_ensemble.evaluation.predictions import Aligned
@@ -89,7 +90,7 @@ class RunComparison:
         confusion: by run, in the same order.
         neighbours: by F1, by their names with _vs_ between.
         contrasts: runs that differ in one thing alone, likewise.
-        loss_and_f1: of all runs.
+        loss_and_f1: of all runs whose F1 is more than a constant answer's.
         best: the run with the highest F1 on validation.
         validation: each run's metrics there.
         ensemble_weights: of the weighted average; empty where there is none.
@@ -274,7 +275,9 @@ def compared(
     )
     runs = of_all.detectors
     ranked = sorted(runs, key=lambda name: (-runs[name].counts.f1, name))
-    trained = [runs[name] for name in val.p_fake]
+    constant = constant_answer(int(test.labels.sum()), len(test.labels))
+    figures = {name: intervals(of_all, name, settings.confidence) for name in ranked}
+    learnt = [runs[name] for name in val.p_fake if beside_constant(figures[name].f1, constant.f1) == "more"]
     return RunComparison(
         test_set=test_set,
         n=len(test.labels),
@@ -282,8 +285,8 @@ def compared(
         threshold=settings.threshold,
         confidence=settings.confidence,
         resamples=settings.resamples,
-        constant=rounded(constant_answer(int(test.labels.sum()), len(test.labels))),
-        intervals=rounded({name: intervals(of_all, name, settings.confidence) for name in ranked}),
+        constant=rounded(constant),
+        intervals=rounded(figures),
         f1_at_equal_shares=rounded(
             {name: f1(runs[name].counts, settings.confidence, reals_per_fake=1) for name in ranked}
         ),
@@ -291,7 +294,7 @@ def compared(
         neighbours=rounded(_tested(of_all, list(pairwise(ranked)), settings.confidence)),
         contrasts=rounded(_tested(of_all, contrasts, settings.confidence)),
         loss_and_f1=rounded(
-            association([float(run.losses.mean()) for run in trained], [run.counts.f1 for run in trained])
+            association([float(run.losses.mean()) for run in learnt], [run.counts.f1 for run in learnt])
         ),
         best=best(val.labels, val.p_fake, settings.threshold),
         validation=scores(val, settings),

@@ -10,7 +10,16 @@ from deepfake_ensemble.studies.residual.report.study import Study
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Run
 
-Verdict = Literal["is shown", "is shown in part", "is contradicted", "is not shown", "cannot be told"]
+# The last four are all "cannot be told from this run", each for its reason.
+Verdict = Literal[
+    "is shown",
+    "is contradicted",
+    "is not shown",
+    "no such runs",
+    "a step is missing",
+    "too few beat a constant answer",
+    "they do not agree",
+]
 
 DEPTH_STEPS = 3  # between the paper's four depths
 VANISHING = 0.1
@@ -24,7 +33,6 @@ class Answer:
         claim: after "That".
         verdict: what follows by the rule.
         rule: it, in words.
-        pairs: the tests behind it.
         figures: of runs, which the rule compares.
         agree: in how many pairs of runs it holds, and how many there are.
     """
@@ -32,7 +40,6 @@ class Answer:
     claim: str
     verdict: Verdict
     rule: str
-    pairs: Sequence[Pair] = ()
     figures: Sequence[tuple[str, float]] = ()
     agree: tuple[int, int] | None = None
 
@@ -55,19 +62,41 @@ def answers(study: Study) -> list[Answer]:
     ]
 
 
-def by_tests(pairs: Sequence[Pair], alpha: float) -> Verdict:
-    """Return what tests say of the claim that the first run of each pair has the higher F1.
+def together(found: Sequence[int]) -> Verdict:
+    """Return what comparisons say of a claim that all of them are about, by one rule.
 
-    It is contradicted where one of them finds a lower F1, and shown where each finds a higher one.
+    Args:
+        found: of each, 1 where it finds what the claim says, -1 where it finds the opposite, 0 for neither.
+
+    Returns:
+        "is shown" or "is contradicted" where each finds the same; "is not shown" where none finds anything.
     """
-    if not pairs:
-        return "cannot be told"
-    higher = [pair.f1.value > 0 for pair in pairs if pair.p_holm is not None and pair.p_holm < alpha]
-    if not all(higher):
-        return "is contradicted"
-    if len(higher) == len(pairs):
-        return "is shown"
-    return "is shown in part" if higher else "is not shown"
+    if not found:
+        return "no such runs"
+    verdicts: dict[int, Verdict] = {1: "is shown", -1: "is contradicted", 0: "is not shown"}
+    return verdicts[found[0]] if len(set(found)) == 1 else "they do not agree"
+
+
+def _by_tests(study: Study, pairs: Sequence[Pair]) -> Verdict:
+    """Return what tests say of the claim that the first run of each pair has the higher F1."""
+    telling = [pair for pair in pairs if _tells(study, pair)]
+    if pairs and not telling:
+        return "too few beat a constant answer"
+
+    def sign(pair: Pair) -> int:
+        clears = pair in telling and pair.p_holm is not None and pair.p_holm < _alpha(study)
+        return 0 if not clears else 1 if pair.f1.value > 0 else -1
+
+    return together([sign(pair) for pair in pairs])
+
+
+def _tells(study: Study, pair: Pair) -> bool:
+    """Return whether one of two runs has more F1 than a constant answer.
+
+    Calling everything fake has a higher F1 than many a network that has learnt a little, so that of two runs
+    that are no better the difference says how much they call fake, and nothing else.
+    """
+    return study.learnt(pair.first) or study.learnt(pair.second)
 
 
 def _differing(study: Study, what: Callable[[Run], str]) -> Iterator[Pair]:
@@ -87,25 +116,24 @@ def _depth(study: Study) -> Answer:
         for pair in _differing(study, lambda run: run.model)
         if study.runs.all[pair.first].connections == "kept"
     ]
-    verdict = by_tests(whole, _alpha(study))
-    if verdict == "is shown" and len(whole) < DEPTH_STEPS:
-        verdict = "is shown in part"
+    verdict = _by_tests(study, whole)
+    steps = {study.runs.all[pair.first].model for pair in whole}
+    if whole and len(steps) < DEPTH_STEPS:
+        verdict = "a step is missing"
     return Answer(
         "the deeper of two ResNets has the higher F1",
         verdict,
         "each depth is tested against the next lower one that was trained for as many epochs; all three steps"
-        " must be there",
-        whole,
+        " must be there and clear their tests",
     )
 
 
 def _connections(study: Study) -> Answer:
-    pairs = list(_differing(study, lambda run: run.connections))
     return Answer(
         "residual connections raise F1",
-        by_tests(pairs, _alpha(study)),
-        "each network is tested against itself with connections removed, trained alike",
-        pairs,
+        _by_tests(study, list(_differing(study, lambda run: run.connections))),
+        "each network is tested against itself with connections removed, trained alike; each test must"
+        " find it",
     )
 
 
@@ -114,14 +142,9 @@ def _gradients(study: Study) -> Answer:
     shares = {
         run: without.reach / found.with_connections[run].reach for run, without in found.without.items()
     }
-    verdict: Verdict = "cannot be told"
-    if shares:
-        vanishing = [share < VANISHING for share in shares.values()]
-        verdict = "is shown" if all(vanishing) else "is shown in part" if any(vanishing) else "is not shown"
-        verdict = "is contradicted" if any(share >= 1 for share in shares.values()) else verdict
     return Answer(
         "without residual connections the gradient vanishes on its way to the first layer",
-        verdict,
+        together([1 if share < VANISHING else -1 if share >= 1 else 0 for share in shares.values()]),
         "the gradient at the first convolution, as a share of that at the last one, before the first update:"
         f" without connections it is less than {VANISHING:g} times what it is with them; it is contradicted"
         " where it is no less. How many times it is",
@@ -137,9 +160,9 @@ def _weights(study: Study) -> Answer:
     ]
     return Answer(
         "ImageNet weights raise F1",
-        by_tests(pairs, _alpha(study)),
-        "each network is tested from ImageNet weights against itself from random ones, trained alike",
-        pairs,
+        _by_tests(study, pairs),
+        "each network is tested from ImageNet weights against itself from random ones, trained alike; each"
+        " test must find it",
     )
 
 
@@ -150,18 +173,18 @@ def _both(study: Study) -> Answer:
         if run.connections == "removed":
             by_network.setdefault(run.model, {})[study.runs.weights(pair.second)] = pair
     both = [of for of in by_network.values() if len(of) == 2]
-    more = [of["imagenet"].f1.ends[0] > of["random"].f1.ends[1] for of in both]
-    less = [of["imagenet"].f1.ends[1] < of["random"].f1.ends[0] for of in both]
-    verdict: Verdict = "cannot be told"
-    if both:
-        verdict = "is contradicted" if any(less) else "is shown in part" if any(more) else "is not shown"
-        verdict = "is shown" if all(more) else verdict
+
+    def sign(of: dict[str, Pair]) -> int:
+        imagenet, random = of["imagenet"].f1.ends, of["random"].f1.ends
+        return int(imagenet[0] > random[1]) - int(imagenet[1] < random[0])
+
+    telling = [of for of in both if any(_tells(study, pair) for pair in of.values())]
+    verdict = together([sign(of) if of in telling else 0 for of in both])
     return Answer(
         "connections and ImageNet weights need each other",
-        verdict,
+        "too few beat a constant answer" if both and not telling else verdict,
         "what connections add to F1 is compared between both kinds of initial weights, by whether the"
-        " intervals overlap",
-        [pair for of in both for pair in of.values()],
+        " intervals overlap; of each network that has all four runs",
     )
 
 
@@ -173,28 +196,25 @@ def rise(of: Curves) -> float:
 def _schedule(study: Study) -> Answer:
     margin = study.params["comparison"]["margins"]["log_loss"]
     pairs = list(_differing(study, lambda run: run.recipe))
-    rises = [(run, rise(study.curves[run])) for pair in pairs for run in (pair.first, pair.second)]
-    verdict: Verdict = "cannot be told"
-    if pairs:
-        scheduled, constant = rises[0][1], rises[1][1]
-        verdict = "is not shown"
-        if scheduled <= margin < constant:
-            verdict = "is shown"
-        elif constant <= margin < scheduled:
-            verdict = "is contradicted"
+    telling = [pair for pair in pairs if _tells(study, pair)]
+    rises = {run: rise(study.curves[run]) for pair in pairs for run in (pair.first, pair.second)}
+
+    def sign(pair: Pair) -> int:
+        return int(rises[pair.second] > margin) - int(rises[pair.first] > margin)
+
+    verdict = together([sign(pair) if pair in telling else 0 for pair in pairs])
     return Answer(
         "the schedule prevents overfitting",
-        verdict,
-        f"the validation loss of the one training rises by more than {margin:g} after its least, that of the"
-        " other does not; of one training each",
-        pairs,
-        rises,
+        "too few beat a constant answer" if pairs and not telling else verdict,
+        f"the validation loss of the training without it rises by more than {margin:g} after its least, that"
+        " of the other does not; of one training each. By how much it rises",
+        list(rises.items()),
     )
 
 
 def _loss(study: Study) -> Answer:
     found = study.official.loss_and_f1
-    verdict: Verdict = "cannot be told"
+    verdict: Verdict = "too few beat a constant answer"
     if found.tau is not None and found.p_value is not None:
         verdict = "is not shown"
         if found.p_value < _alpha(study):
@@ -202,6 +222,6 @@ def _loss(study: Study) -> Answer:
     return Answer(
         "the lower the loss, the higher the F1",
         verdict,
-        "Kendall's test over all runs",
-        agree=(found.agree, found.pairs),
+        "Kendall's test over all runs that have more F1 than a constant answer",
+        agree=(found.agree, found.pairs) if found.pairs else None,
     )

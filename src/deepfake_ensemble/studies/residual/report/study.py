@@ -85,6 +85,10 @@ class Study:
             for name, of in self.comparison.items()
         }
 
+    def learnt(self, run: str) -> bool:
+        """Return whether a run's F1 on the test set as published is more than a constant answer's."""
+        return beside_constant(self.official.intervals[run].f1, self.official.constant.f1) == "more"
+
     def has_results(self, run: str) -> bool:
         """Return whether a run has results."""
         return run in self.metrics["official"]
