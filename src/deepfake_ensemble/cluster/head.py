@@ -19,7 +19,7 @@ from pathlib import Path
 from deepfake_ensemble.cluster import orders, snapshots
 from deepfake_ensemble.cluster.orders import Answer, Chain, Maker, Order, Storage, missing, read_answer, tool
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.foundation.files import write_json
 from deepfake_ensemble.workflow.repro import Pace, measured_seconds
 
@@ -106,7 +106,7 @@ def _varied(point: Point, snapshot: str, folder: Path) -> Path:
     try:
         apply_overrides(project / params.FILE, list(point.changes))
     except DvcException as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
+        cause = first_line(error.__cause__ or error)
         raise UserError(f"{point.name}: {', '.join(point.changes)}: {cause}; see params.yaml") from None
     return project
 

@@ -14,7 +14,7 @@ from deepfake_ensemble.cluster import snapshots
 from deepfake_ensemble.cluster.orders import read_order
 from deepfake_ensemble.cluster.unit import DIED, Died, scratch_folder
 from deepfake_ensemble.distributed.ray_session import host_gpus, started
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.foundation.files import replacing_file
 
 RETRIES = 3
@@ -64,7 +64,7 @@ def run(
             except ray.exceptions.RayTaskError as error:
                 failed.append(str(error.cause))
             except ray.exceptions.RayError as error:
-                failed.append(f"{chain.name}: died {RETRIES + 1} times: {str(error).splitlines()[0]}")
+                failed.append(f"{chain.name}: died {RETRIES + 1} times: {first_line(error)}")
             else:
                 with replacing_file(folder / "answers" / chain.answer) as partial:
                     partial.write_bytes(answer)

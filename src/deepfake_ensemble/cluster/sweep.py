@@ -12,7 +12,7 @@ from deepfake_ensemble.cluster import engines, head
 from deepfake_ensemble.cluster.head import Point
 from deepfake_ensemble.cluster.orders import tool
 from deepfake_ensemble.foundation import params
-from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation.errors import UserError, exiting, first_line
 
 
 def points(changes: Sequence[str], name: str) -> list[Point]:
@@ -34,7 +34,7 @@ def points(changes: Sequence[str], name: str) -> list[Point]:
     try:
         grid = get_hydra_sweeps({str(params.FILE): list(changes)})
     except (DvcException, OverrideParseException) as error:
-        raise UserError(f"sweep: {' '.join(changes)}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"sweep: {' '.join(changes)}: {first_line(error)}") from None
     return [
         Point(f"{name}-{number}", tuple(point[str(params.FILE)]))
         for number, point in enumerate(grid, start=1)

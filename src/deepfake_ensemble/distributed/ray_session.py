@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 
 # Read by Ray when it is imported. Those of the network let it notice in half a minute that a host is gone.
 SETTINGS = {
@@ -49,7 +49,7 @@ def started(address: str | None, cpus: int, gpus: int | None) -> Any:
     try:
         ray.init(address=address or "local", **({} if address else here))
     except Exception as error:  # a start that takes too long is one of no class of its own
-        raise UserError(f"Ray at {address or 'this host'}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"Ray at {address or 'this host'}: {first_line(error)}") from None
     return ray
 
 

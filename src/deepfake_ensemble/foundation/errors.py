@@ -13,6 +13,11 @@ class UserError(Exception):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says; where it says nothing, its class's name."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 @contextmanager
 def exiting() -> Iterator[None]:
     """Exit with code 1 and the message if the block raises a `UserError`; for commands that are no stages."""

@@ -7,7 +7,7 @@ stride: in bottlenecks that is the second convolution, where Keras' own ResNets 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import keras
@@ -92,8 +92,9 @@ def _load(model: "keras.Model", path: Path) -> None:
     except FileNotFoundError:
         raise UserError(f"{path}: no such weights; `dvc repro` fetches them") from None
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path}: not a safetensors file: {reason}; delete it and run `dvc repro`") from None
+        raise UserError(
+            f"{path}: not a safetensors file: {first_line(error)}; delete it and run `dvc repro`"
+        ) from None
     names = {layer.name: _tensors(layer) for layer in model.layers if layer.weights}
     unused = stored.keys() - {name for tensors in names.values() for name, _ in tensors}
     for name in sorted(unused):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.foundation.files import replacing_file, require_room
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def load(path: Path) -> "keras.Model":
         raise
     except Exception as error:  # whatever Keras stumbles over: the file is at fault
         raise UserError(
-            f"{path}: not a model that can be loaded safely: {_reason(error)}; {restore}"
+            f"{path}: not a model that can be loaded safely: {first_line(error)}; {restore}"
         ) from error
 
 
@@ -115,10 +115,6 @@ def load_weights(model: "keras.Model", path: Path) -> None:
         raise
     except Exception as error:
         raise UserError(
-            f"{path}: not weights of {model.name} as it is built here: {_reason(error)};"
+            f"{path}: not weights of {model.name} as it is built here: {first_line(error)};"
             " delete the file and run `dvc repro`"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.portable.graph_digest import PROPERTY, graph_digest
 from deepfake_ensemble.portable.metadata import DISTANCE, ModelMetadata, from_properties
 
@@ -90,8 +90,9 @@ class Classifier:
         except (MemoryError, UserError):
             raise
         except Exception as error:  # whatever ONNX Runtime stumbles over: the file is at fault
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{path}: not a model that can be loaded, or not all of it: {reason}") from error
+            raise UserError(
+                f"{path}: not a model that can be loaded, or not all of it: {first_line(error)}"
+            ) from error
         properties = self._session.get_modelmeta().custom_metadata_map
         try:
             self.metadata: ModelMetadata = from_properties(properties)
@@ -150,8 +151,7 @@ class Classifier:
         except MemoryError:
             raise
         except Exception as error:  # as in loading it
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{self._path}: cannot be run: {reason}") from error
+            raise UserError(f"{self._path}: cannot be run: {first_line(error)}") from error
         for name, each in zip(names, found, strict=True):
             if each.shape != (len(images),):
                 raise UserError(f"{self._path}: {name} gives no figure an image; the file is damaged")

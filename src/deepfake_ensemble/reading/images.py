@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from deepfake_ensemble.foundation.errors import first_line
 from deepfake_ensemble.foundation.section import Interpolation
 
 MAX_PIXELS = 64_000_000
@@ -54,7 +55,7 @@ def open_image(data: bytes) -> Image.Image:
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # whatever a decoder stumbles over: the file is at fault
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         raise BadImage(f"damaged: {reason}") from None
     if image.mode not in (*_EIGHT_BITS, *_SIXTEEN_BITS):
         raise BadImage(f"mode {image.mode}: neither 8 nor 16 bits a channel")

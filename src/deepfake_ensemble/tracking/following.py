@@ -13,6 +13,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
+from deepfake_ensemble.foundation.errors import first_line
+
 Tracker = Literal["tensorboard", "wandb", "mlflow", "dvclive"]
 Follow = Callable[[int, Mapping[str, float]], None]
 
@@ -78,9 +80,7 @@ def _thread(tracker: Tracker, training: Followed) -> Iterator[Follow]:
         except Exception as error:
             # Whatever it is: hours of training are worth more than one who watches.
             missing = isinstance(error, ModuleNotFoundError)
-            what = (
-                f"not installed: pip install -e '.[{tracker}]'" if missing else f"{error}".partition("\n")[0]
-            )
+            what = f"not installed: pip install -e '.[{tracker}]'" if missing else first_line(error)
             sys.stderr.write(f"{training.run}: {tracker} no longer follows: {what}\n")
 
     thread = threading.Thread(target=work, name=tracker, daemon=True)

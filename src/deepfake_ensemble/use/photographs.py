@@ -15,6 +15,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from deepfake_ensemble.foundation.errors import first_line
 from deepfake_ensemble.reading.images import MAX_PIXELS, BadImage
 from deepfake_ensemble.reading.images import to_rgb as eight_bit_rgb
 from deepfake_ensemble.use.recognising import image_kind, kind_of
@@ -125,7 +126,7 @@ def _loaded(data: bytes) -> Image.Image:
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # whatever a decoder stumbles over: the file is at fault
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         raise BadImage(f"damaged: {reason if reason.isprintable() else ascii(reason)}") from None
     return image
 

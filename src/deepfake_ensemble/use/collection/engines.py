@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from deepfake_ensemble.distributed.ray_session import started
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.use.collection.shards import Shard
 from deepfake_ensemble.use.collection.worker import Outcome, Settings, Undone, Worker
 
@@ -133,7 +133,7 @@ class _Team:
                     raise UserError(str(error.cause)) from None
                 raise
             except self._ray.exceptions.RayError as error:
-                yield from self._died(worker, shard, str(error).splitlines()[0])
+                yield from self._died(worker, shard, first_line(error))
                 continue
             if shard:
                 yield answer
