@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,40 @@ def test_tensors_that_cannot_be_are_refused(described: bytes, complaint: str, tm
     path = tmp_path / "weights.pth"
     path.write_bytes(b"".join(parts))
     assert complaint in refusal(path)
+
+
+READS = """
+import sys
+from pathlib import Path
+from deepfake_ensemble.architectures.efficientnet_lite0 import load_tensors
+load_tensors(Path(sys.argv[1]))
+"""
+# Two million tuples, each in the next: no stack is deep enough to hash or compare them.
+DEEP = b")" + b"\x85" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("described", "keys"),
+    [
+        (b"\x80\x02}" + DEEP + b"Ns.", torch_files.pickled([])),
+        (b"\x80\x02}(" + DEEP + b"Nu.", torch_files.pickled([])),
+        (torch_files.pickled({}), b"\x80\x02](" + DEEP + b"e."),
+        (torch_files.pickled({}), b"\x80\x02" + DEEP + b"."),
+        (
+            tensor().replace(b"K\x00K\x02K\x03\x86", DEEP + DEEP + b"\x85"),
+            torch_files.pickled(["0"]),
+        ),
+    ],
+    ids=["an item's key", "items' keys", "a storage's key", "the storages' keys", "a tensor's place"],
+)
+def test_tuples_nested_two_million_deep_are_refused(described: bytes, keys: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"".join([*map(torch_files.pickled, torch_files.HEADER), described, keys]))
+    # In a process of its own, which a stack that overflows would end.
+    reads = [sys.executable, "-c", READS, str(path)]
+    done = subprocess.run(reads, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    assert "nothing in it was run" in done.stderr.splitlines()[-1]
 
 
 def test_a_file_that_is_cut_off_anywhere_is_refused(file: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.models.architecture import Architecture, FineTuned, Scaling, WeightsFile
 
 if TYPE_CHECKING:
@@ -192,12 +192,20 @@ def load_tensors(path: Path) -> dict[str, NDArray[Any]]:
         return _read(BytesIO(path.read_bytes()))
     except FileNotFoundError:
         raise UserError(f"{path}: no such weights; `dvc repro` fetches them") from None
-    # What the standard library's parser of opcodes, and a machine with too few values, stumble over.
-    except (_Refused, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        reason = (str(error).splitlines() or ["damaged"])[0]
+    # What the standard library's parser of opcodes, and a machine with too few values, stumble over; and
+    # what is nested too deep to be compared.
+    except (
+        _Refused,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise UserError(
-            f"{path}: not a file of PyTorch's that holds tensors alone: {reason}; nothing in it was run;"
-            " delete it and run `dvc repro`"
+            f"{path}: not a file of PyTorch's that holds tensors alone: {first_line(error)}; nothing in it"
+            " was run; delete it and run `dvc repro`"
         ) from None
 
 
@@ -209,9 +217,11 @@ def _read(file: BytesIO) -> dict[str, NDArray[Any]]:
         raise _Refused("its numbers are not stored least byte first")
     described, keys = _value(file), _value(file)
     if not isinstance(described, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in described.items()
+        isinstance(tensor, _Tensor) for tensor in described.values()
     ):
         raise _Refused("it is no dictionary of tensors")
+    if not isinstance(keys, list) or not _are_text(keys):
+        raise _Refused("it has no list of its storages' keys")
     storages = {tensor.storage.key: tensor.storage for tensor in described.values()}
     stored = {key: _numbers(file, storages[key]) for key in keys}
     return {name: _part(stored[tensor.storage.key], tensor) for name, tensor in described.items()}
@@ -280,7 +290,15 @@ def _extend(stack: list[Any], values: list[Any]) -> None:
 def _set(stack: list[Any], pairs: list[Any]) -> None:
     if not isinstance(stack[-1], dict):
         raise _Refused("it sets items of what is no dictionary")
-    stack[-1].update(zip(pairs[::2], pairs[1::2], strict=True))
+    keys = pairs[::2]
+    if not _are_text(keys):
+        raise _Refused("it has a dictionary whose keys are not text")
+    stack[-1].update(zip(keys, pairs[1::2], strict=True))
+
+
+def _are_text(keys: list[Any]) -> bool:
+    """Tell whether these can be looked up: a hash of nested tuples takes a stack as deep as they are."""
+    return all(isinstance(key, str) for key in keys)
 
 
 def _drop_attributes(stack: list[Any]) -> None:
