@@ -104,15 +104,7 @@ def main() -> None:
         len(train), recipe, epochs=epochs, record_every=1, evaluate_every=1, checkpoint_every=1, step="batch"
     )
     start = time.monotonic()
-    reader = AugmentedReader(
-        train,
-        size,
-        interpolation,
-        crop_scale=recipe.crop_scale,
-        cut_mix=recipe.cut_mix,
-        symmetry=recipe.symmetry,
-        threads=settled.readers,
-    )
+    reader = AugmentedReader(train, size, interpolation, recipe, settled.readers)
     validation = BatchReader(val, size, interpolation, settled.readers)
     predictor = Predictor(network.with_test_time_augmentation(built, recipe.mean_over))
     step = fitting.Step(built, recipe, jit_compile=False)

@@ -25,6 +25,7 @@ from deepfake_ensemble.training.residual.augmentation import (
     transformed,
 )
 from deepfake_ensemble.training.residual.settings import TRANSFORMS, Symmetry
+from residual_recipe import recipe
 
 COUNT = 23
 
@@ -42,12 +43,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
     return PackedImages(folder)
 
 
-def reader(
-    images: PackedImages, crop_scale=(0.08, 1.0), symmetry: Any = "mirror", size=32, threads=2, cut_mix=0.0
-) -> AugmentedReader:
-    return AugmentedReader(
-        images, size, "bilinear", crop_scale=crop_scale, cut_mix=cut_mix, symmetry=symmetry, threads=threads
-    )
+def reader(images: PackedImages, size: int = 32, threads: int = 2, **changes: Any) -> AugmentedReader:
+    return AugmentedReader(images, size, "bilinear", recipe(**{"crop_scale": [0.08, 1.0]} | changes), threads)
 
 
 def taken(of: AugmentedReader, batches: int, epoch: int = 0, batch: int = 0, seed: int = 1) -> list:

@@ -23,31 +23,10 @@ from deepfake_ensemble.training.residual.curves import EVALUATED, RECORDED
 from deepfake_ensemble.training.residual.settings import Recipe
 from deepfake_ensemble.training.shared import checkpoint as checkpoints
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint
+from residual_recipe import recipe
 from tiny_training import unfollowed
 
 TRAIN, VAL, SIZE = 45, 16, 32
-
-
-def recipe(**changes: Any) -> Recipe:
-    return Recipe(
-        **{
-            "epochs": 2,
-            "batch_size": 4,
-            "accumulation": 2,
-            "learning_rate": 0.05,
-            "fine_tuning": True,
-            "schedule": "linear",
-            "warm_up": 0.1,
-            "optimizer": "adamw",
-            "weight_decay": 0.01,
-            "label_smoothing": 0.0,
-            "crop_scale": [0.3, 1.0],
-            "cut_mix": 0.0,
-            "symmetry": "mirror",
-            "mean_over": "none",
-            **changes,
-        }
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,15 +82,7 @@ def fit(packed: Path, folder: Path, model: Any = None, its: Recipe | None = None
     follow = changes.pop("follow", unfollowed)
     curves = fitting.fit(
         model,
-        AugmentedReader(
-            PackedImages(packed / "train"),
-            SIZE,
-            "bilinear",
-            crop_scale=its.crop_scale,
-            cut_mix=its.cut_mix,
-            symmetry=its.symmetry,
-            threads=2,
-        ),
+        AugmentedReader(PackedImages(packed / "train"), SIZE, "bilinear", its, 2),
         BatchReader(PackedImages(packed / "val"), SIZE),
         recipe=its,
         learning_rate=its.learning_rate,

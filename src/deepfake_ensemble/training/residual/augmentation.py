@@ -21,7 +21,7 @@ from deepfake_ensemble.reading.buffers import BufferPool
 from deepfake_ensemble.reading.images import BadImage, decode, resize
 from deepfake_ensemble.reading.order import Purpose, generator
 from deepfake_ensemble.reading.records import PackedImages
-from deepfake_ensemble.training.residual.settings import TRANSFORMS, Symmetry, Transform
+from deepfake_ensemble.training.residual.settings import TRANSFORMS, Recipe, Symmetry, Transform
 
 RATIO = (3 / 4, 4 / 3)  # of a crop's sides
 ATTEMPTS = 10
@@ -164,13 +164,17 @@ class AugmentedReader:
         images: PackedImages,
         size: int,
         interpolation: Interpolation,
-        *,
-        crop_scale: Sequence[float] | None,
-        cut_mix: float,
-        symmetry: Symmetry,
+        recipe: Recipe,
         threads: int,
     ) -> None:
         """Decode all images.
+
+        Args:
+            images: the training split.
+            size: in pixels, of what is yielded.
+            interpolation: of resizing.
+            recipe: how images are cropped, transformed and mixed.
+            threads: that decode.
 
         Raises:
             UserError: if one cannot be read.
@@ -178,7 +182,7 @@ class AugmentedReader:
         self.size = size
         self._interpolation: Interpolation = interpolation
         self._labels = images.labels
-        self._scale, self._symmetry, self._cut_mix = crop_scale, symmetry, cut_mix
+        self._scale, self._symmetry, self._cut_mix = recipe.crop_scale, recipe.symmetry, recipe.cut_mix
         # Pillow decodes and resizes without Python's lock, so threads share the cores.
         self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
         self._buffers = BufferPool()

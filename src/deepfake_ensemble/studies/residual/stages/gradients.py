@@ -47,15 +47,7 @@ def main() -> None:
         whole = network.build(
             run.model, settings_of, own, image_size=size, stem=extent.stem, published=published
         )
-        reader = AugmentedReader(
-            images,
-            size,
-            interpolation,
-            crop_scale=recipe.crop_scale,
-            cut_mix=recipe.cut_mix,
-            symmetry=recipe.symmetry,
-            threads=processor.readers,
-        )
+        reader = AugmentedReader(images, size, interpolation, recipe, processor.readers)
         batch = next(reader.batches(recipe.batch_size, seed, 0, 0))
         batch_size = len(batch[0])
         found[name] = gradients.norms(whole, batch)

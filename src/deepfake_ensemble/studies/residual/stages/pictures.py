@@ -112,15 +112,7 @@ def _samples(
     recipe, seed = params.read("recipes.paper", Recipe), params.read("seed", Seed32)
     interpolation = params.read("resizing.interpolation", Interpolation)
     train = PackedImages(Path("data/packed/internal/train"))
-    augmented = AugmentedReader(
-        train,
-        test.size,
-        interpolation,
-        crop_scale=recipe.crop_scale,
-        cut_mix=recipe.cut_mix,
-        symmetry=recipe.symmetry,
-        threads=threads,
-    )
+    augmented = AugmentedReader(train, test.size, interpolation, recipe, threads)
     first = permutation(len(train), seed, 0)[:count]
     before = BatchReader(train, test.size, interpolation, threads).read(first)[0]
     after = next(augmented.batches(len(first), seed, 0, 0))[0]

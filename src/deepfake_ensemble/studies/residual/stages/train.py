@@ -94,15 +94,7 @@ def train(
     with following(trackers, study="residual", run=run, made_from=made_from) as follow:
         history = fitting.fit(
             built,
-            AugmentedReader(
-                training,
-                size,
-                interpolation,
-                crop_scale=recipe.crop_scale,
-                cut_mix=recipe.cut_mix,
-                symmetry=recipe.symmetry,
-                threads=processor.readers,
-            ),
+            AugmentedReader(training, size, interpolation, recipe, processor.readers),
             BatchReader(val, size, interpolation, processor.readers),
             recipe=recipe,
             learning_rate=recipe.learning_rate
