@@ -10,4 +10,6 @@ def name() -> str | None:
         return None
     asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if told.returncode:  # why it failed stands where the names would
+        return None
     return told.stdout.strip().replace("\n", ", ") or None
