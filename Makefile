@@ -90,7 +90,7 @@ sweep: $(INSTALLED) ## Run a grid of params as DVC experiments: make sweep S="se
 bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
 	@for name in reading feeding predicting training_cost precision turnaround; do \
 	  echo "bench: benchmarks/$$name.py"; python benchmarks/$$name.py || exit 1; done
-	@for part in cold files requests parity; do \
+	@for part in cold files faces requests parity; do \
 	  echo "bench: benchmarks/use.py $$part"; python benchmarks/use.py $$part || exit 1; done
 	@python benchmarks/performance_page.py
 

@@ -5,6 +5,7 @@
     python benchmarks/faces.py detector
     python benchmarks/faces.py others
     python benchmarks/faces.py people --animals ARCHIVE
+    python benchmarks/faces.py page
 
 All take the faces of data/local/faces.zip, or --archive, 256 pixels a side, and keep figures only.
 `alignment` measures how large a square around the landmarks that are found these images are. `found` counts
@@ -15,7 +16,8 @@ found and cut out, and on faces as small and as compressed as these but cut out 
 these lose, no finder brings back. `others` counts as `found` does for other finders of PyPI, as far as they
 are installed: opencv-python-headless below 5, yuface. `people` counts in groups of twelve, by how dark or
 pale a face is in the picture (the individual typology angle between eyes and mouth), and on the animals of
-CIFAKE's photographs, enlarged. Each adds its part to docs/measurements/faces.json.
+CIFAKE's photographs, enlarged. Each adds its part to docs/measurements/faces.json and writes the parts of
+docs/using.md that show it; `page` writes these anew and measures nothing.
 """
 
 import io
@@ -40,9 +42,12 @@ from deepfake_ensemble.faces.cropping import Square, crop_face
 from deepfake_ensemble.faces.finding import Face, find
 from deepfake_ensemble.reading.images import decode, resize
 from deepfake_ensemble.sample import photographs
-from harness import FOLDER, keep, options
+from deepfake_ensemble.use.wording import percent
+from deepfake_ensemble.workflow.generated import refresh, table
+from harness import FOLDER, keep, kept, options
 
 FILE = FOLDER / "faces.json"
+PAGE = Path("docs/using.md")
 SIZES = (64, 128, 256, 512)
 TURNED = 30  # degrees
 QUALITIES = (60, 95)
@@ -50,6 +55,7 @@ FAR = 0.15  # a square whose corners lie farther off, on average, as a share of 
 SEEN = 64  # pixels a side, by the networks that are trained here
 EPOCHS = 24
 NETWORKS = 4  # what one of them loses is 0.02 off that of another
+AIM = 0.02  # of AUC that finding and cutting out may cost
 # Of the photographs, the first shows a face.
 GROUNDS = photographs.COLOUR_PHOTOGRAPHS[1:]
 WITHOUT = (
@@ -270,40 +276,52 @@ def _animals(archive: Path, number: int) -> Iterator[Image.Image]:
 
 def measure_detector(archive: Path) -> dict[str, Any]:
     """Compare AUCs on the publisher's valid and test parts of networks trained on its train part."""
-    pictures = list(faces(archive))
-    testing = [each for each in pictures if each.partition != "train"]
+    training, testing = (
+        [each for each in faces(archive) if (each.partition == "train") == is_train]
+        for is_train in (True, False)
+    )
     labels = np.array([each.label for each in testing])
-    training = [each for each in pictures if each.partition == "train"]
     networks = [_trained(training, seed) for seed in range(NETWORKS)]
+    originals = [_seen(each.image) for each in testing]
     rows: dict[str, dict[str, Any]] = {}
 
-    def compare(name: str, found: Sequence[Image.Image | None], **controls: Sequence[Image.Image]) -> None:
-        there = np.array([each is not None for each in found])
+    def compare(name: str, shown: Iterable[Mapping[str, Image.Image | None]]) -> None:
+        """Note what is lost by each way to show the faces; one that is not found is left out."""
+        seen = [{way: _seen(image) for way, image in ways.items() if image} for ways in shown]
+        there = np.array(["found" in ways for ways in seen])
 
-        def aucs(images: Iterable[Image.Image | None]) -> NDArray[np.float64]:
-            stack = _stack(image for image, used in zip(images, there, strict=True) if used)
+        def aucs(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+            stack = np.stack(list(images))
             return np.array([metrics(labels[there], score(stack)).auc for score in networks])
 
-        originals = aucs(each.image for each in testing)
-        lost = {key: originals - aucs(images) for key, images in {"found": found, **controls}.items()}
+        found = [ways for ways, is_there in zip(seen, there, strict=True) if is_there]
+        before = aucs(image for image, is_there in zip(originals, there, strict=True) if is_there)
+        lost = {way: before - aucs(ways[way] for ways in found) for way in found[0]}
         rows[name] = {
-            "images": int(there.sum()),
-            "originals": round(float(originals.mean()), 4),
-            "lost": {key: round(float(of.mean()), 4) for key, of in lost.items()},
-            "lost_by_network": {key: of.round(4).tolist() for key, of in lost.items()},
+            "images": len(found),
+            "originals": round(float(before.mean()), 4),
+            "lost": {way: round(float(of.mean()), 4) for way, of in lost.items()},
+            "lost_by_network": {way: of.round(4).tolist() for way, of in lost.items()},
         }
         print(name, rows[name], flush=True)
 
-    compare("as they are", [_cut(each.image, None, keep_whole=True) for each in testing])
-    compare("as they are, cut out anew", [_cut(each.image, None, keep_whole=False) for each in testing])
+    compare("as they are", ({"found": _cut(each.image, None, keep_whole=True)} for each in testing))
+    compare(
+        "as they are, cut out anew", ({"found": _cut(each.image, None, keep_whole=False)} for each in testing)
+    )
     for size in SIZES:
         draw = np.random.default_rng(size)
-        scenes = [pasted(each.image, number, size, draw) for number, each in enumerate(testing)]
+        scenes = (pasted(each.image, number, size, draw) for number, each in enumerate(testing))
         compare(
             f"pasted, {size} pixels",
-            [_cut(each.image, each.where, keep_whole=True) for each in scenes],
-            cut_where_pasted=[crop_face(each.image, each.where) for each in scenes],
-            small_and_compressed=[each.alone for each in scenes],
+            (
+                {
+                    "found": _cut(each.image, each.where, keep_whole=True),
+                    "cut_where_pasted": crop_face(each.image, each.where),
+                    "small_and_compressed": each.alone,
+                }
+                for each in scenes
+            ),
         )
     return {"networks": f"{NETWORKS}, compact, {SEEN} pixels, {EPOCHS} epochs", "auc": rows}
 
@@ -319,8 +337,8 @@ def _cut(image: Image.Image, truth: Square | None, *, keep_whole: bool) -> Image
     return image if keep_whole and is_face_crop(image, around) else crop_face(image, around)
 
 
-def _stack(images: Any) -> NDArray[np.uint8]:
-    return np.stack([np.asarray(resize(image, SEEN)) for image in images])
+def _seen(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(resize(image, SEEN))
 
 
 def _trained(pictures: Sequence[Picture], seed: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:
@@ -334,7 +352,8 @@ def _trained(pictures: Sequence[Picture], seed: int) -> Callable[[NDArray[np.uin
     x = compact.backbone(SEEN, network, None)(keras.layers.Rescaling(1 / 127.5, -1)(image))
     x = keras.layers.Dense(1, activation="sigmoid")(keras.layers.Dropout(0.3)(x))
     model = keras.Model(image, x)
-    images, labels = _stack(each.image for each in pictures), np.array([each.label for each in pictures])
+    images = np.stack([_seen(each.image) for each in pictures])
+    labels = np.array([each.label for each in pictures])
     steps = EPOCHS * math.ceil(len(images) / 32)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
@@ -383,14 +402,105 @@ def _yuface() -> Finder:
 
 
 OTHERS: Mapping[str, tuple[str, Callable[[], Finder]]] = {
-    "opencv-python-headless 4, cascade": ("cv2", _cascade),
+    "OpenCV's cascade": ("cv2", _cascade),
     "yuface": ("yuface", _yuface),
 }
 
 
+def parts(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the page says of the measurements, in Markdown, by the part's name."""
+    return {
+        "found": _found_part(results["found"], results["others"]),
+        "lost": _lost_part(results["detector"]),
+        "people": _people_part(results["people"]),
+    }
+
+
+def _found_part(found: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    rows = [
+        [name, f"{of['images']:,}", percent(of["found"]), f"{of['seconds']:.2f}"]
+        for name, of in found["faces"].items()
+    ]
+    without = found["without_faces"]
+    false = "none was found" if not without["false_faces"] else f"{without['false_faces']} were found"
+    said = (
+        f"Pasted faces are turned by up to {TURNED}° in the sample's photographs, which are saved as JPEG of"
+        f" quality {QUALITIES[0]} to {QUALITIES[1]}. In {without['images']} images without a face,"
+        f" {len(WITHOUT)} photographs at several sizes, {false}."
+    )
+    compared = [_other(name, of["faces"]) for name, of in others.items()]
+    head = ["faces", "images", "found", "s per image, one core"]
+    return f"{table(head, rows)}\n\n{' '.join([said, *compared])}"
+
+
+def _other(name: str, scenes: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [of for scene, of in scenes.items() if scene.startswith("pasted")]
+    placed = [of["well_aligned"] for of in rows if of["well_aligned"] is not None]
+    said = f"Tried beside it, {name} finds {_from_to([of['found'] for of in rows])} of pasted faces"
+    if placed:
+        said += f", {_from_to(placed)} with corners that lie at most {100 * FAR:.0f} % of a side off"
+    return f"{said} ({rows[0]['images']} of each size)."
+
+
+def _from_to(shares: Sequence[float]) -> str:
+    return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+
+
+def _lost_part(detector: Mapping[str, Any]) -> str:
+    ways = {
+        "found": "found and cut out",
+        "cut_where_pasted": "cut out where pasted",
+        "small_and_compressed": "as small and as compressed, not cut out",
+    }
+    rows = [
+        [name, *(_lost(of, way) for way in ways), _aim(of["lost"])] for name, of in detector["auc"].items()
+    ]
+    originals = detector["auc"]["as they are"]["originals"]
+    return (
+        f"{table(['faces', *ways.values(), f'aim: {AIM} at most'], rows)}\n\n"
+        f"AUC lost by {NETWORKS} small networks of {SEEN} pixels, trained on faces as they are: the mean and,"
+        f" in brackets, the least and the most; on the originals they reach {originals:.3f}. Size and"
+        " compression take what faces lose that are not cut out; no finder brings it back."
+    )
+
+
+def _lost(of: Mapping[str, Any], way: str) -> str:
+    if way not in of["lost"]:
+        return "–"
+    single = of["lost_by_network"][way]
+    return f"{_figure(of['lost'][way])} ({_figure(min(single))} to {_figure(max(single))})"
+
+
+def _figure(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")  # 0.0 makes a negative zero a positive one
+
+
+def _aim(lost: Mapping[str, float]) -> str:
+    if lost["found"] <= AIM:
+        return "met"
+    beside = lost["found"] - max(0.0, lost.get("small_and_compressed", 0.0))
+    return "met but for size and compression" if beside <= AIM else "missed"
+
+
+def _people_part(people: Mapping[str, Any]) -> str:
+    rows = [
+        [name, f"{of['images']:,}", percent(of["found"]), f"{of['corners_off']:.3f}"]
+        for name, of in people["tones"].items()
+    ]
+    groups, animals = people["groups"], people["animals"]
+    kinds, n = animals["with_a_face"], sum(animals["with_a_face"].values())
+    false = f"{n} were found to have a face" if n else "no face was found"
+    return (
+        f"{table(['in the picture', 'faces', 'found', 'corners off, of a side'], rows)}\n\n"
+        f"Of {groups['faces']} faces of 48 to 256 pixels, pasted in groups of {GROUP[0] * GROUP[1]} into"
+        f" photographs, {groups['found']} were found. In CIFAKE's photographs of {', '.join(kinds)}"
+        f" ({animals['images']} of each, 32 pixels enlarged to 256), {false}."
+    )
+
+
 def main() -> None:
     parser = options(__doc__, FILE)
-    parser.add_argument("what", choices=["alignment", "found", "detector", "others", "people"])
+    parser.add_argument("what", choices=["alignment", "found", "detector", "others", "people", "page"])
     parser.add_argument("--archive", type=Path, default=Path("data/local/faces.zip"))
     parser.add_argument("--animals", type=Path, default=Path("data/local/cifake.zip"))
     parser.add_argument("--step", type=int, default=1, help="take every so-many-th face as it is")
@@ -406,13 +516,16 @@ def main() -> None:
         found = measure_people(asked.archive, asked.animals)
     elif asked.what == "detector":
         found = measure_detector(asked.archive)
-    else:
+    elif asked.what == "others":
         found = {
             name: count(finder(), asked.archive, asked.step, asked.pasted_step)
             for name, (module, finder) in OTHERS.items()
             if find_spec(module)
         }
-    keep(asked.file, {asked.what: found})
+    if asked.what != "page":
+        keep(asked.file, {asked.what: found})
+    if asked.file == FILE:
+        refresh(PAGE, parts(kept(FILE)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,30 @@
+"""What docs/using.md says of faces is what was measured."""
+
+from pathlib import Path
+
+import faces
+from deepfake_ensemble.workflow.generated import filled
+from harness import kept
+from measured_pages import cells
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_says_what_was_measured() -> None:
+    text = (ROOT / faces.PAGE).read_text(encoding="utf-8")
+    assert filled(text, faces.parts(kept(ROOT / faces.FILE)), faces.PAGE) == text
+
+
+def test_a_loss_meets_its_aim_by_itself_or_but_for_what_size_and_compression_take() -> None:
+    def row(name: str, **lost: float) -> list[str]:
+        each = {
+            "originals": 0.8,
+            "lost": lost,
+            "lost_by_network": {way: [it, it] for way, it in lost.items()},
+        }
+        rows = {"as they are": each, name: each}
+        return cells(faces.parts(kept(ROOT / faces.FILE) | {"detector": {"auc": rows}})["lost"], name)
+
+    assert row("a", found=0.02) == ["0.020 (0.020 to 0.020)", "–", "–", "met"]
+    assert row("b", found=0.05, small_and_compressed=0.04)[-1] == "met but for size and compression"
+    assert row("c", found=0.05, small_and_compressed=-0.04)[-2:] == ["−0.040 (−0.040 to −0.040)", "missed"]
