@@ -194,7 +194,7 @@ def _wrong_data_sets(data_sets: Mapping[str, DataSet]) -> Iterator[str]:
             yield f'{key}.archive: "{data_set.archive}" is not allowed: use letters, digits, _ and -'
         if data_set.kaggle.count("/") != 1:
             yield f'{key}.kaggle: "{data_set.kaggle}" is not allowed: it should be OWNER/NAME'
-        parts = ("all", *LAYOUTS[data_set.layout].partitions)
+        parts = ("all", *LAYOUTS[data_set.layout].partitions, "test_leak_free")
         if data_set.partition not in parts:
             yield (
                 f'{key}.partition: "{data_set.partition}" is not allowed: the layout {data_set.layout} has'
