@@ -57,6 +57,33 @@ def test_a_crash_and_a_message_of_two_lines_are_findings(
     assert attempted(refuse).findings == []
 
 
+TOO_LONG = """
+import itertools, time
+import fuzzing
+
+def computes(path):
+    for _ in itertools.count():
+        pass
+
+fuzzing.heed_time()
+for read, seconds, patience in (
+    (computes, 0.1, 60),
+    (lambda path: time.sleep(60), 60, 0.1),
+    (lambda path: time.sleep(0.5), 0.1, 60),
+):
+    tally = fuzzing.Tally()
+    with fuzzing.bounded_time(seconds, patience):
+        fuzzing.attempt(fuzzing.Target("any", 1, [b""], [b""], read), b"x", tally)
+    print([finding.splitlines()[-3] for finding in tally.findings])
+"""
+
+
+def test_a_reader_that_computes_or_waits_too_long_is_a_finding_and_one_that_a_disk_delays_is_none() -> None:
+    command = [sys.executable, "-c", TOO_LONG]
+    told = subprocess.check_output(command, env={"PYTHONPATH": ":".join(SOURCES)}, text=True)
+    assert told.splitlines() == ["['fuzzing.Hang: SIGPROF']", "['fuzzing.Hang: SIGALRM']", "[]"]
+
+
 def test_writing_elsewhere_and_starting_programs_are_findings(tmp_path: Path) -> None:
     code = (
         "import subprocess; from pathlib import Path; import fuzzing; found = [];"
