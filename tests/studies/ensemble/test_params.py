@@ -228,7 +228,10 @@ def test_a_key_that_nobody_reads_is_refused_by_name(section: Path_) -> None:
         (
             "data_sets.cifake.partition",
             "valid",
-            'data_sets.cifake.partition: "valid" is not allowed: the layout cifake has all, train, test, test_leak_free',
+            (
+                'data_sets.cifake.partition: "valid" is not allowed: the layout cifake has all, train, test,'
+                " test_leak_free"
+            ),
         ),
         (
             "data_sets.cifake.archive",
