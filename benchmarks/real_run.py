@@ -13,12 +13,14 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation.errors import UserError, exiting, first_line
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
+from deepfake_ensemble.foundation.params import FILE
 from harness import ENVIRONMENT, FOLDER
 
 RUNS = Path(__file__).with_name("real_runs.yaml")
@@ -26,27 +28,33 @@ CLONES = Path(".dvc/tmp/runs")
 LOCAL = Path("data/local")
 
 
-def prepare(clone: Path, changes: list[str]) -> None:
-    """Clone the last commit, with this folder's cache and archives, and change params.yaml.
+def prepare(clone: Path) -> None:
+    """Clone the last commit, with this folder's cache and archives."""
+    with replacing_folder(clone) as partial:
+        subprocess.run(["git", "clone", "--quiet", "--shared", ".", partial], check=True)
+        told = subprocess.run(
+            ["dvc", "cache", "dir"], check=True, capture_output=True, text=True, env=ENVIRONMENT
+        )
+        cache = Path(told.stdout.strip()).resolve()
+        of_clone = ["dvc", "--cd", partial, "cache", "dir", "--quiet", "--local"]
+        subprocess.run([*of_clone, str(cache)], check=True, env=ENVIRONMENT)
+        (partial / LOCAL).symlink_to(LOCAL.resolve(), target_is_directory=True)
+
+
+def change(clone: Path, changes: Sequence[str]) -> None:
+    """Change the commit's params.yaml.
 
     Raises:
-        UserError: if the changes cannot be made.
+        UserError: if that cannot be.
     """
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 
-    with replacing_folder(clone) as partial:
-        subprocess.run(["git", "clone", "--quiet", "--shared", ".", partial], check=True)
-        cache = subprocess.run(
-            ["dvc", "cache", "dir"], check=True, capture_output=True, text=True, env=ENVIRONMENT
-        )
-        of_clone = ["dvc", "--cd", partial, "cache", "dir", "--quiet", "--local"]
-        subprocess.run([*of_clone, str(Path(cache.stdout.strip()).resolve())], check=True, env=ENVIRONMENT)
-        (partial / LOCAL).symlink_to(LOCAL.resolve(), target_is_directory=True)
-        try:
-            apply_overrides(partial / "params.yaml", changes)
-        except DvcException as error:
-            raise UserError(f"{', '.join(changes)}: {error.__cause__ or error}; see params.yaml") from None
+    subprocess.run(["git", "-C", clone, "checkout", "--quiet", FILE], check=True)
+    try:
+        apply_overrides(clone / FILE, list(changes))
+    except DvcException as error:
+        raise UserError(f"{', '.join(changes)}: {first_line(error.__cause__ or error)}; see {FILE}") from None
 
 
 def keep(clone: Path, name: str, changes: list[str]) -> Path:
@@ -77,7 +85,8 @@ def main() -> None:
     if options.anew:
         shutil.rmtree(clone, ignore_errors=True)
     if not clone.exists():
-        prepare(clone, changes)
+        prepare(clone)
+        change(clone, changes)
     measured = [sys.executable, "benchmarks/measured_run.py"]
     done = subprocess.run(measured, cwd=clone, env=ENVIRONMENT | {"PYTHONPATH": "src"}, check=False)
     if done.returncode:

@@ -1,0 +1,205 @@
+"""Measure what the paper's scaling costs, and what ImageNet's weights bring, with EfficientNet-Lite0.
+
+    python benchmarks/lite0.py
+
+The paper divides its images by 255 whatever the weights were trained with (section 3.2.3). Here Lite0 is
+trained from its ImageNet weights with that scaling (`unit`) and with its own (`native`), on faces and on
+CIFAKE, with three seeds; and from ImageNet's and from random weights, with 160 to 1,260 training faces. All
+else is the same in a comparison, the number of steps too; test images are scored once per training.
+
+Needs the archives that profile `small` needs. The trainings are done one after another in
+.dvc/tmp/runs/lite0, with this folder's DVC cache: what an interruption leaves done is not done again.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import yaml
+
+from deepfake_ensemble.comparison.intervals import wilson
+from deepfake_ensemble.comparison.paired import Tested
+from deepfake_ensemble.comparison.sample import Sample, sample
+from deepfake_ensemble.comparison.spread import by_image, crossed_effects, spread
+from deepfake_ensemble.evaluation.predictions import read_split
+from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.workflow.generated import table
+from deepfake_ensemble.workflow.machine import commit
+from harness import ENVIRONMENT, FOLDER, here, keep, kept
+from real_run import CLONES, RUNS, change, prepare
+
+FILE = FOLDER / "lite0.json"
+TIMES = CLONES / "lite0.json"
+MODEL = "efficientnet_lite0"
+SEEDS = (42, 43, 44)
+FACES = (160, 320, 640, 1260)
+STEPS = 400  # of 32 images, whatever the number of training images
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training; `set` is faces or cifake, `scaling` and `start` are as in params.yaml."""
+
+    set: str
+    images: int
+    scaling: str = "native"
+    start: str = "imagenet"
+    seed: int = 42
+
+    @property
+    def split(self) -> str:
+        """The split that it is tested on: 270 faces, or CIFAKE's test part without copies."""
+        return "test" if self.set == "faces" else "cifake_leak_free"
+
+    def changes(self) -> list[str]:
+        """Return what it changes in params.yaml."""
+        run = {"faces": "laptop", "cifake": "cifake"}[self.set]
+        profile = f"profiles.{run}"
+        others = [
+            each
+            for each in yaml.safe_load(RUNS.read_text(encoding="utf-8"))[run]
+            if not each.startswith("members=") and "data_sets.faces" not in each
+        ]
+        size = {"faces": 128, "cifake": 64}[self.set]
+        epochs = round(STEPS / -(-self.images // 32))
+        return [
+            *others,
+            f"members=[{MODEL}]",
+            f"seed={self.seed}",
+            f"models.{MODEL}.input_scaling={self.scaling}",
+            f"{profile}.initial_weights={self.start}",
+            f"{profile}.image_size={size}",
+            f"{profile}.counts.train={self.images}",
+            f"{profile}.training.crop=null",
+            f"{profile}.training.cosine={{epochs:{epochs},warm_up:0.1}}",
+        ]
+
+
+SCALINGS = [
+    Training(of, images, scaling=scaling, seed=seed)
+    for of, images in (("faces", 1260), ("cifake", 12800))
+    for seed in SEEDS
+    for scaling in ("unit", "native")
+]
+STARTS = [Training("faces", images, start=start) for images in FACES for start in ("random", "imagenet")]
+
+
+def probabilities(of: Training, clone: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Train, predict, and return labels, P(fake), and the minutes that it took.
+
+    Raises:
+        UserError: if a stage fails.
+    """
+    change(clone, of.changes())
+    began = time.monotonic()
+    done = subprocess.run(["dvc", "repro", f"predict@{MODEL}"], cwd=clone, env=ENVIRONMENT, check=False)
+    if done.returncode:
+        raise UserError(f"{of}: ended with code {done.returncode}; the same command goes on, in {clone}")
+    found = read_split([MODEL], of.split, folder=clone / "predictions")
+    took = (time.monotonic() - began) / 60
+    times = kept(TIMES)
+    write_json(TIMES, {repr(of): round(took, 1)} | times)  # a training that is restored takes no time
+    return found.labels, found.p_fake[MODEL], times.get(repr(of), took)
+
+
+def figures(of: Sample, name: str) -> dict[str, Any]:
+    """Return one training's figures on its test images."""
+    one = of.detectors[name]
+    return {
+        "n": len(of.labels),
+        "accuracy": asdict(wilson(int(one.right.sum()), len(one.right))),
+        **{metric: one.estimates[metric] for metric in ("auc", "log_loss")},
+    }
+
+
+def gains(samples: Sequence[Sample], first: str, second: str) -> dict[str, Any]:
+    """Return what `first` gains over `second`, by metric: for each seed, and over seeds and images."""
+    found = {}
+    for metric in get_args(Tested):
+        values = np.stack([by_image(of, first, second, metric) for of in samples])
+        found[metric] = asdict(spread(values.mean(axis=1).tolist())) | {
+            "crossed": asdict(crossed_effects(values))
+        }
+    return found
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return what was measured, in Markdown."""
+    rows = [
+        [
+            of["set"],
+            f"{of['images']:,}",
+            {"imagenet": "ImageNet", "random": "random"}[of["start"]],
+            of["scaling"],
+            str(of["seed"]),
+            f"{of['accuracy']['value']:.3f} ({of['accuracy']['ci_low']:.3f}–{of['accuracy']['ci_high']:.3f})",
+            f"{of['auc']:.3f}",
+            f"{of['log_loss']:.3f}",
+        ]
+        for of in results["trainings"]
+    ]
+    headings = ["images of", "training", "start", "scaling", "seed", "accuracy", "AUC", "log loss"]
+    return "\n\n".join(
+        [
+            *(_said(name, of) for name, of in results["native_less_unit"].items()),
+            table(headings, rows),
+            f"{results['minutes']:.0f} minutes for all, on {here(results)}; commit {results['commit']}.",
+        ]
+    )
+
+
+def _said(name: str, gain: Mapping[str, Any]) -> str:
+    where = {"faces": "270 faces", "cifake": "CIFAKE's leak-free test images"}[name]
+    parts = []
+    for metric, words in (("accuracy", "accuracy"), ("auc", "AUC"), ("log_loss", "log loss")):
+        mean = gain[metric]["crossed"]["mean"]
+        ends = "" if mean["ci_low"] is None else f" ({mean['ci_low']:+.4f} to {mean['ci_high']:+.4f})"
+        parts.append(f"{words} {mean['value']:+.4f}{ends}")
+    return (
+        f"Its own scaling instead of the paper's, on {where}, mean of {len(SEEDS)} seeds with a 95 % interval"
+        f" over seeds and images: {', '.join(parts)}; above 0 is better."
+    )
+
+
+def main() -> None:
+    clone = CLONES / "lite0"
+    if not clone.exists():
+        prepare(clone)
+    every = list(dict.fromkeys([*SCALINGS, *STARTS]))
+    told, tested = [], {}
+    for number, of in enumerate(every, 1):
+        print(f"training {number} of {len(every)}: {of}", flush=True)
+        labels, p_fake, minutes = probabilities(of, clone)
+        tested[of] = labels, p_fake
+        found = sample(labels, {MODEL: p_fake}, resamples=2, seed=0)
+        told.append(asdict(of) | figures(found, MODEL) | {"minutes": round(minutes, 1)})
+    by_seed = {
+        name: [
+            sample(tested[pair[0]][0], {of.scaling: tested[of][1] for of in pair}, resamples=2, seed=0)
+            for seed in SEEDS
+            if (pair := [of for of in SCALINGS if (of.set, of.seed) == (name, seed)])
+        ]
+        for name in ("faces", "cifake")
+    }
+    keep(
+        FILE,
+        {
+            "commit": commit(digits=12),
+            "minutes": sum(of["minutes"] for of in told),
+            "native_less_unit": {name: gains(of, "native", "unit") for name, of in by_seed.items()},
+            "trainings": told,
+        },
+    )
+
+
+if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.exit(__doc__)
+    with exiting():
+        main()
