@@ -1,0 +1,69 @@
+"""Runs on real images: what they change in params.yaml is right before hours are spent on it."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import lite0
+import real_run
+from deepfake_ensemble.comparison.sample import sample
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.studies.ensemble.params import CHECK
+
+ROOT = Path(__file__).parents[2]
+RUNS = yaml.safe_load((ROOT / real_run.RUNS).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A repository of params.yaml alone."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    for command in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_s_params_are_right(clone: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_run.change(clone, RUNS[name])
+    monkeypatch.chdir(clone)
+    assert CHECK.read().active.source == "local"
+
+
+@pytest.mark.parametrize("of", [*lite0.SCALINGS, *lite0.STARTS], ids=str)
+def test_a_training_of_lite0_has_as_many_steps_as_the_others(
+    clone: Path, of: lite0.Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_run.change(clone, of.changes())
+    monkeypatch.chdir(clone)
+    profile = CHECK.read().active
+    assert profile.training.cosine is not None
+    assert profile.training.cosine.epochs * -(-profile.counts["train"] // 32) == lite0.STEPS
+    assert of.split in ("test", *CHECK.read().data_sets)
+
+
+def test_changes_begin_from_the_commit_s_params(clone: Path) -> None:
+    real_run.change(clone, ["seed=1"])
+    real_run.change(clone, ["profile=small"])
+    assert yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["seed"] == 42
+
+
+def test_a_change_of_no_key_is_refused_by_name(clone: Path) -> None:
+    with pytest.raises(UserError, match=r"sede=1: .*sede.*; see params.yaml"):
+        real_run.change(clone, ["sede=1"])
+
+
+def test_a_gain_is_of_the_first_and_holds_the_seeds() -> None:
+    labels = np.array([0, 0, 1, 1, 1, 0])
+    good, bad = np.array([0.1, 0.2, 0.9, 0.8, 0.7, 0.3]), np.array([0.1, 0.6, 0.9, 0.8, 0.4, 0.3])
+    samples = [sample(labels, {"a": good, "b": bad}, resamples=2, seed=0) for _ in range(3)]
+    gains = lite0.gains(samples, "a", "b")
+    assert gains["accuracy"]["values"] == pytest.approx([2 / 6] * 3)
+    assert gains["auc"]["mean"]["value"] > 0 < gains["log_loss"]["mean"]["value"]
