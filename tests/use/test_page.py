@@ -475,6 +475,11 @@ def test_faces_have_boxes_and_cards_and_who_insists_has_the_whole_image(opened, 
                 {"name": "none.png", "mimeType": "image/png", "buffer": encoded(picture(1), "PNG")},
             ],
         )
+        examples = page.locator("#examples button:visible")
+        assert examples.evaluate_all("all => all.map((it) => it.dataset.name)") == [
+            "astronaut-real.jpg",
+            "astronaut-made.jpg",
+        ]
         page.wait_for_selector(".boxes rect")
         assert page.locator(".boxes rect").count() == 2
         assert page.locator(".boxes text").all_text_contents() == ["1", "2"]

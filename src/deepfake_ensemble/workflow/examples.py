@@ -2,8 +2,8 @@
 
     python -m deepfake_ensemble.workflow.examples
 
-They are made as the sample's data are, from photographs that anybody may show (CC0), and are in git, because
-the light installation lacks what makes them.
+They are made as the sample's data are, from photographs that anybody may show (CC0, public domain), and are
+in git, because the light installation lacks what makes them.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ CROPS = {
     "chelsea": ("skimage/data/chelsea.png", 100, 22),
     "coffee": ("skimage/data/coffee.png", 190, 60),
     "rocket": ("skimage/data/rocket.jpg", 190, 130),
+    "astronaut": ("skimage/data/astronaut.png", 120, 0),  # for detectors that know faces only
 }
 """Of each photograph, and where its corner lies."""
 

@@ -63,6 +63,8 @@ for (const id of ["demonstration", "changed"]) {
   byId(id).hidden = !model[`${id}_note`];
 }
 
+for (const example of [...byId("examples").children]) if (model.faces !== ("face" in example.dataset)) example.remove(); // none that it cannot answer
+
 // The threshold.
 
 const points = Object.entries(model.operating_points[decides]).filter(([, value]) => value !== null);
