@@ -12,9 +12,9 @@ from deepfake_ensemble.architectures import efficientnet_lite0
 from deepfake_ensemble.architectures.efficientnet_lite0 import load_tensors
 from deepfake_ensemble.fetching import published
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.models.architecture import FineTuned, find
+from deepfake_ensemble.models.architecture import find
 
-PUBLISHED = FineTuned(frozen_layers=0)
+PUBLISHED = efficientnet_lite0.Regularised(frozen_layers=0, dropout=0.2)
 # Blocks, side of the kernel, stride of the first, channels (Tan & Le 2019, table 1).
 STAGES = [
     *((1, 3, 1, 16), (2, 3, 2, 24), (2, 5, 2, 40), (3, 3, 2, 80)),

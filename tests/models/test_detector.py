@@ -1,5 +1,6 @@
 """Detectors: the study's layers, pixels of 0 to 255 in, scaled exactly once, a probability out."""
 
+from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -295,9 +296,10 @@ def test_more_layers_than_there_are_cannot_be_frozen(name: str) -> None:
 @pytest.mark.parametrize("name", architecture.names())
 def test_the_check_of_params_knows_how_many_layers_can_be_frozen(name: str) -> None:
     registered = architecture.find(name)
-    if registered.network is architecture.FineTuned:
-        backbone = registered.backbone(32, registered.network(frozen_layers=0), None)
-        assert registered.layers == len(backbone.layers)
+    if issubclass(registered.network, architecture.FineTuned):
+        given = {"frozen_layers": 0, "dropout": 0.2}
+        own = registered.network(**{each.name: given[each.name] for each in fields(registered.network)})
+        assert registered.layers == len(registered.backbone(32, own, None).layers)
     else:
         assert registered.layers is None
 
@@ -334,7 +336,8 @@ def test_the_momentum_of_all_batch_normalisation_is_set_however_deep(name: str) 
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     before = [layer.momentum for layer in nested]
-    assert len(nested) == {"cnn": 2, "resnet50": 53, "xception": 40, "efficientnet_b4": 96}[name]
+    found = {"cnn": 2, "resnet50": 53, "xception": 40, "efficientnet_b4": 96, "efficientnet_lite0": 49}
+    assert len(nested) == found[name]
     try:
         detector.set_batch_norm_momentum(model, 0.75)
         assert {layer.momentum for layer in nested} == {0.75}

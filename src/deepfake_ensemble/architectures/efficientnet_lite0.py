@@ -13,13 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Lt
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from deepfake_ensemble.foundation.errors import UserError, first_line
+from deepfake_ensemble.foundation.section import section
 from deepfake_ensemble.models.architecture import Architecture, FineTuned, Scaling, WeightsFile
 
 if TYPE_CHECKING:
@@ -39,7 +41,18 @@ STAGES = (
 )
 
 
-def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "keras.Model":
+@section
+class Regularised(FineTuned):
+    """The section `models.efficientnet_lite0.network`.
+
+    Attributes:
+        dropout: the share of the 1,280 features that a training step leaves out.
+    """
+
+    dropout: Annotated[float, Ge(0), Lt(1)]
+
+
+def backbone(image_size: int, network: Regularised, weights: Path | None) -> "keras.Model":
     """Build the network up to its global average pooling: 1,280 features."""
     import keras
     from keras import layers
@@ -56,6 +69,7 @@ def backbone(image_size: int, network: FineTuned, weights: Path | None) -> "kera
             number += 1
     x = _normalised(layers.Conv2D(HEAD, 1, use_bias=False, name="head_conv")(x), "head")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(layers.ReLU(6, name="head_relu")(x))
+    x = layers.Dropout(network.dropout, name="dropout")(x)
     model = keras.Model(image, x, name="backbone")
     if weights is not None:
         _fill(model, weights)
@@ -362,8 +376,8 @@ FROM_STACK: dict[str, Callable[[list[Any]], None]] = {
 
 
 ARCHITECTURE = Architecture(
-    network=FineTuned,
-    layers=142,
+    network=Regularised,
+    layers=143,
     backbone=backbone,
     native=Scaling(scale=(1 / 128,) * 3, offset=(-127 / 128,) * 3),
     # Apache License 2.0.

@@ -287,7 +287,9 @@ def fit_falling(model: Any, train: Any, validation: Any, scratch: Path, **option
     learner = small(CROP, pooled=True)
     # Whatever weights it has: the model's count.
     learner.set_weights([weight + 1 for weight in learner.get_weights()])
-    return learner, fit(model, train, validation, scratch, learner=learner, warm_up=0.3, **options)
+    return learner, fit(
+        model, train, validation, scratch, learner=learner, warm_up=0.3, weight_decay=2.0, **options
+    )
 
 
 def test_on_crops_it_trains_as_a_network_of_their_size_and_is_validated_on_whole_images(

@@ -10,7 +10,7 @@ from deepfake_ensemble.training.ensemble import crops
 from deepfake_ensemble.training.ensemble.recipe import Recipe
 from deepfake_ensemble.training.shared import driver, steps
 from deepfake_ensemble.training.shared.accumulation import accumulate
-from deepfake_ensemble.training.shared.adam import adam
+from deepfake_ensemble.training.shared.adam import adam, decay_weights
 from deepfake_ensemble.training.shared.checkpoint import Checkpoint, Curves, Progress
 from deepfake_ensemble.training.shared.schedule import learning_rate as scheduled
 
@@ -30,6 +30,7 @@ def fit(
     checkpoint: Checkpoint,
     follow: driver.Follow,
     warm_up: float | None = None,
+    weight_decay: float = 0.0,
     learner: "keras.Model | None" = None,
 ) -> Curves:
     """Train `detector` in place and leave it with the weights of its best epoch, by validation loss.
@@ -49,6 +50,7 @@ def fit(
         follow: is told the figures of each evaluation, and the learning rate.
         warm_up: the share of steps in which the learning rate rises from 0, to fall in half a cosine wave
             after them; None leaves it as it is.
+        weight_decay: of kernels, times the learning rate.
         learner: `detector` built anew for smaller images, frozen alike, whatever its weights are. It is
             trained in its place, on random crops, and gives it its weights before each evaluation. None
             trains on whole images.
@@ -70,6 +72,7 @@ def fit(
         jit_compile=jit_compile,
         seed=seed,
         warm_up=warm_up,
+        weight_decay=weight_decay,
         learner=learner,
     )
     return driver.run(
@@ -98,6 +101,7 @@ class _Training:
         jit_compile: bool,
         seed: int,
         warm_up: float | None,
+        weight_decay: float,
         learner: "keras.Model | None",
     ) -> None:
         import keras
@@ -107,6 +111,7 @@ class _Training:
             _copy_weights(detector, learner)
         # All variables are made here and none in the first step, which TensorFlow would then trace twice.
         optimizer = adam(learning_rate)
+        decay_weights(optimizer, weight_decay, self._learner.trainable_variables)
         accumulate(optimizer, recipe.accumulation)
         optimizer.build(self._learner.trainable_variables)
         self._means = []

@@ -65,6 +65,7 @@ class ProfileTraining:
         epochs_at_most: if fewer than the protocol's; null leaves it at those.
         cosine: null for the protocol's constant learning rate and early stopping.
         crop: side of the random crops that are trained on, in pixels; null trains on whole images.
+        weight_decay: of kernels, times the learning rate; 0 for the protocol's Adam.
         learning_rate_multiplier: few steps from random weights must be larger ones.
         batch_norm_momentum: of the running averages; null keeps what each network has.
         precision: of the arithmetic; the mixed ones are for GPUs, mixed_bfloat16 also for processors with
@@ -77,6 +78,7 @@ class ProfileTraining:
     epochs_at_most: Annotated[int, Ge(1)] | None
     cosine: Cosine | None
     crop: ImageSize | None
+    weight_decay: Annotated[float, Ge(0)]
     learning_rate_multiplier: LearningRateMultiplier
     batch_norm_momentum: Annotated[float, Gt(0), Lt(1)] | None
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]

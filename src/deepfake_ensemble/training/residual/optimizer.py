@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake_ensemble.training.residual.settings import Optimizer
 from deepfake_ensemble.training.shared.accumulation import accumulate
-from deepfake_ensemble.training.shared.adam import adam
+from deepfake_ensemble.training.shared.adam import adam, decay_weights
 
 if TYPE_CHECKING:
     import keras
@@ -33,10 +33,8 @@ def make_optimizer(
         accumulation: so many gradients make one update.
     """
     made = _muon(weight_decay) if name == "muon" else adam(0.0)
-    made.weight_decay = weight_decay or None
+    decay_weights(made, weight_decay, variables)
     accumulate(made, accumulation)
-    # Kernels are matrices at least; biases, scales and offsets are vectors.
-    made.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     made.build(variables)
     return made
 

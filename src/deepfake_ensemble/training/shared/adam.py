@@ -1,5 +1,6 @@
-"""Adam in one operation per variable."""
+"""Adam in one operation per variable, and the decay of weights that makes AdamW of it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,3 +38,18 @@ def adam(learning_rate: float) -> "keras.optimizers.Adam":
             )
 
     return Adam(learning_rate)
+
+
+def decay_weights(
+    optimizer: "keras.optimizers.Optimizer", weight_decay: float, variables: Sequence["keras.Variable"]
+) -> None:
+    """Let each update also shrink the kernels (Loshchilov & Hutter 2019).
+
+    Args:
+        optimizer: not built yet.
+        weight_decay: times the learning rate, the share that is taken off; 0 takes none.
+        variables: what is trained. Kernels are matrices at least: biases, scales and offsets, which are
+            vectors, are left alone.
+    """
+    optimizer.weight_decay = weight_decay or None
+    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])

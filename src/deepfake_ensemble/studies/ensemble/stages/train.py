@@ -83,6 +83,7 @@ def main(model: str) -> None:
             checkpoint=checkpoint,
             follow=follow,
             warm_up=adaptation.cosine.warm_up if adaptation.cosine else None,
+            weight_decay=adaptation.weight_decay,
             learner=build(adaptation.crop) if adaptation.crop else None,
         )
     with replacing_folder(Path("models/curves") / model) as folder:
