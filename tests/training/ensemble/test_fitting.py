@@ -287,9 +287,7 @@ def fit_falling(model: Any, train: Any, validation: Any, scratch: Path, **option
     learner = small(CROP, pooled=True)
     # Whatever weights it has: the model's count.
     learner.set_weights([weight + 1 for weight in learner.get_weights()])
-    return learner, fit(
-        model, train, validation, scratch, learner=learner, warm_up=0.3, weight_decay=2.0, **options
-    )
+    return learner, fit(model, train, validation, scratch, learner=learner, warm_up=0.3, **options)
 
 
 def test_on_crops_it_trains_as_a_network_of_their_size_and_is_validated_on_whole_images(
@@ -328,11 +326,11 @@ def test_on_crops_with_a_falling_rate_it_goes_on_to_the_same_bytes_too(
     whole = small(pooled=True)
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoint, "save", save_and_copy)
-        _, history = fit_falling(whole, train, validation, tmp_path / "whole", save_every=0)
+        _, history = fit_falling(whole, train, validation, tmp_path / "whole", save_every=0, weight_decay=2.0)
     assert len(left) == 6
     for kept in left:
         resumed = small(pooled=True)
-        assert fit_falling(resumed, train, validation, kept, save_every=0)[1] == history
+        assert fit_falling(resumed, train, validation, kept, save_every=0, weight_decay=2.0)[1] == history
         assert_same(whole.get_weights(), resumed.get_weights())
 
 
