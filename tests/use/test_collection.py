@@ -3,12 +3,16 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,8 @@ import model_file
 from collections_of_images import in_parquet, loose, pictures, tarred, zipped
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading.images import BadImage, pixels
-from deepfake_ensemble.use.collection import addresses, engines, manifest
+from deepfake_ensemble.use import inputs
+from deepfake_ensemble.use.collection import addresses, engines, manifest, shards
 from deepfake_ensemble.use.collection.progress import Progress, duration
 from deepfake_ensemble.use.collection.run import Asked, classify_collection, list_collection
 from deepfake_ensemble.use.collection.shards import Damaged, Shard, images, kind_by_name
@@ -373,8 +378,198 @@ def test_on_s3_results_are_the_same_as_here(classify, tmp_path, s3):
     assert said[0] == said[1]
     assert len(said[0]) == 15
     assert not [name for name in client.find("bucket/out") if "partial" in name]
-    assert classify("s3://bucket/in", output="s3://bucket/out") == 0
-    assert json.loads(client.cat_file("bucket/out/summary.json"))["run"]["images"] == 0
+    for named in ("s3://bucket/in", "s3://bucket/i*", "s3://bucket/**"):
+        assert classify(named, output="s3://bucket/out") == 0
+        assert json.loads(client.cat_file("bucket/out/summary.json"))["run"]["images"] == 0
+
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_name_that_is_no_utf8_is_escaped_and_what_it_names_is_classified(classify, tmp_path, name):
+    folder = tmp_path / NOT_UTF8
+    folder.mkdir()
+    KINDS[name](tmp_path / name, pictures(range(3))).rename(folder / f"{NOT_UTF8}-{name}")
+    assert list_collection([str(folder)], str(tmp_path / "m.parquet"), 10) == 0
+    assert "caf\\udce9/caf\\udce9-" in str(pq.read_table(tmp_path / "m.parquet")["path"])
+    for output, asked in (
+        (tmp_path / "named", {"named": [folder]}),
+        (tmp_path / "listed", {"manifest": str(tmp_path / "m.parquet")}),
+    ):
+        assert classify(*asked.pop("named", ()), output=output, **asked) == 0
+        assert [row["reason"] for row in rows(output)] == [None] * 3
+        assert all("/caf\\udce9-" in row["path" if name == "a" else "shard"] for row in rows(output))
+
+
+def test_a_shard_without_results_is_told_whatever_its_name_is(model, tmp_path):
+    (tmp_path / f"{NOT_UTF8}.zip").write_bytes(b"no zip")
+    with command(model, tmp_path / f"{NOT_UTF8}.zip", "--output", tmp_path / f"{NOT_UTF8}") as running:
+        out, told = running.communicate()
+    assert (running.returncode, told.splitlines()[1:]) == (1, [])
+    assert "caf\\udce9.zip: not a zip archive" in out
+    assert "caf\\udce9.zip" in (tmp_path / NOT_UTF8 / "summary.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig", "utf-16"])
+def test_lists_of_paths_are_read_in_whatever_encoding_and_no_line_is_lost(classify, tmp_path, encoding):
+    names = ["caf\xe9.jpg", "two words .jpg", "\u2028.jpg", "gone.jpg"]
+    names = [name for name in names if name.isascii() or encoding != "latin-1" or "\xe9" in name]
+    on_disk = [os.fsdecode(name.encode("latin-1")) if encoding == "latin-1" else name for name in names]
+    loose(tmp_path / "in", dict.fromkeys(on_disk[:-1], pictures([1])["0001.jpg"]))
+    lines = "\r\n".join(f"{tmp_path}/in/{name}" for name in names)
+    (tmp_path / "list.txt").write_bytes(lines.encode(encoding))
+    assert classify(manifest=str(tmp_path / "list.txt")) == 1
+    found = {Path(row["path"]).name: row["reason"] for row in rows(tmp_path / "out")}
+    assert len(found) == len(names)
+    assert [name for name, reason in found.items() if reason] == ["gone.jpg"]
+
+
+def test_a_line_that_no_file_can_be_called_costs_its_own_row(classify, tmp_path):
+    good = next(loose(tmp_path / "in", pictures([1])).iterdir())
+    (tmp_path / "list.txt").write_text(f"{good}\n/a\0b.jpg\n", encoding="utf-8")
+    assert classify(manifest=str(tmp_path / "list.txt")) == 1
+    assert [row["reason"] for row in rows(tmp_path / "out")] == [None, "no name that a file can have"]
+
+
+def test_entries_whose_names_are_no_utf8_are_rows_or_their_archive_is_told(classify, tmp_path):
+    image = pictures([1])["0001.jpg"]
+    tarred(tmp_path / "a.tar", {f"{NOT_UTF8}.jpg": image})
+    zipped(tmp_path / "b.zip", {"caf\xe9.jpg": image})
+    data = (tmp_path / "b.zip").read_bytes()
+    (tmp_path / "b.zip").write_bytes(data.replace("\xe9".encode(), b"\xe9\xe9"))
+    names = pa.array([f"{NOT_UTF8}.jpg".encode(errors="surrogateescape")])
+    names = pa.Array.from_buffers(pa.string(), 1, names.buffers())
+    pq.write_table(pa.table({"path": names, "image": [image]}), tmp_path / "c.parquet")
+    nested = pa.StructArray.from_arrays([pa.array([image]), names], ["bytes", "path"])
+    pq.write_table(pa.table({"image": nested}), tmp_path / "d.parquet")
+    assert classify(*(tmp_path / name for name in ("a.tar", "b.zip", "c.parquet", "d.parquet"))) == 1
+    assert [(row["path"], row["reason"]) for row in rows(tmp_path / "out")] == [("caf\\udce9.jpg", None)] * 3
+    (unfinished,) = summary(tmp_path / "out")["unfinished"]
+    assert unfinished["fault"] == "damaged"
+    assert "the name b'caf\\xe9\\xe9.jpg' is not UTF-8; unpack" in unfinished["reason"]
+
+
+def test_a_manifest_whose_text_is_no_utf8_is_read(classify, tmp_path):
+    loose(tmp_path / "in", {f"{NOT_UTF8}.jpg": pictures([1])["0001.jpg"]})
+    paths = pa.array([f"{tmp_path}/in/{NOT_UTF8}.jpg".encode(errors="surrogateescape")])
+    for number, column in enumerate([paths, pa.Array.from_buffers(pa.string(), 1, paths.buffers())]):
+        pq.write_table(pa.table({"path": column}), tmp_path / "m.parquet")
+        assert classify(manifest=str(tmp_path / "m.parquet"), output=tmp_path / f"{number}") == 0
+        assert len(rows(tmp_path / f"{number}")) == 1
+
+
+def test_what_the_command_has_written_is_not_read_by_the_next_one(classify, tmp_path, capsys):
+    zipped(tmp_path / "a.zip", pictures(range(3)))
+    other = loose(tmp_path / "other", pictures(range(3, 5)))
+    for pattern, count in (("*", 5), ("**", 5), ("*/*", 2), ("o*", 2)):
+        for _ in range(2):
+            assert classify(tmp_path / pattern, output=tmp_path / "out") == 0
+            assert summary(tmp_path / "out")["counts"]["images"] == count
+    assert f"what lies in {tmp_path / 'out'} is passed over" in capsys.readouterr().err
+    for _ in range(2):
+        assert list_collection([str(other)], str(other / "m.parquet"), 10) == 0
+        assert pq.read_metadata(other / "m.parquet").num_rows == 2
+    assert "which is written, is passed over" in capsys.readouterr().err
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """Sends 64 MiB, and never says how much it is."""
+
+    sent = 0
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        with suppress(OSError):
+            for _ in range(64):
+                self.wfile.write(bytes(2**20))
+                type(self).sent += 2**20
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_file_of_unknown_size_is_read_no_further_than_its_bound(classify, tmp_path, monkeypatch):
+    for module in (inputs, shards):
+        monkeypatch.setattr(module, "LARGEST", 2**20)
+    monkeypatch.setattr(_Endless, "sent", 0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "list.txt").write_text(f"http://127.0.0.1:{server.server_port}/a.jpg")
+        assert classify(manifest=str(tmp_path / "list.txt")) == 1
+        server.shutdown()
+    assert [row["reason"] for row in rows(tmp_path / "out")] == ["larger than 1 MiB"]
+    assert _Endless.sent < 48 * 2**20
+
+
+def test_relative_lines_are_of_the_folder_in_which_the_command_was_typed(classify, tmp_path, monkeypatch):
+    loose(tmp_path / "in", pictures(range(2)))
+    tarred(tmp_path / "a.tar", pictures(range(2, 4)))
+    (tmp_path / "list.txt").write_text("in/0000.jpg\n./in/0001.jpg\na.tar\n~none\n")
+    opened = engines.Worker.open
+
+    def elsewhere(worker: engines.Worker) -> int:
+        os.chdir("/")
+        return opened(worker)
+
+    monkeypatch.setattr(engines.Worker, "open", elsewhere)
+    monkeypatch.chdir(tmp_path)
+    assert classify(manifest="list.txt") == 1
+    assert [(row["path"], row["reason"] is None) for row in rows(tmp_path / "out")] == [
+        ("0002.jpg", True),
+        ("0003.jpg", True),
+        (f"{tmp_path}/in/0000.jpg", True),
+        (f"{tmp_path}/in/0001.jpg", True),
+        (f"{tmp_path}/~none", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nowhere://bucket/a.jpg", "{}: nowhere://bucket/a.jpg: Protocol not known: nowhere"),
+        ("nowhere://bucket/a.zip", "{}: nowhere://bucket/a.zip: Protocol not known: nowhere"),
+        ("a.jpg", "{}: a.jpg: a relative path, which means nothing to a worker elsewhere"),
+    ],
+)
+def test_a_line_that_nobody_can_read_is_named_before_anything_starts(classify, tmp_path, line, said):
+    (tmp_path / "list.txt").write_text(f"/a.jpg\n\n{line}")
+    pq.write_table(pa.table({"path": ["/a.jpg", "/b.jpg", line]}), tmp_path / "m.parquet", row_group_size=2)
+    places = {"m.parquet": "row 3"} | ({"list.txt": "line 3"} if "://" in line else {})
+    for name, place in places.items():
+        with pytest.raises(UserError, match="^" + re.escape(said.format(f"{tmp_path / name}: {place}"))):
+            classify(manifest=str(tmp_path / name))
+    assert not (tmp_path / "out/results").exists()
+
+
+def test_a_host_without_a_client_fails_shards_and_no_images(classify, tmp_path, monkeypatch):
+    def uninstalled(address: str, **_: Any) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(
+        manifest, "_require_client", lambda *_: None
+    )  # where the command was typed there is one
+    monkeypatch.setattr(addresses, "url_to_fs", uninstalled)
+    paths = ["s3://bucket/a.jpg", "s3://bucket/b.zip"]
+    pq.write_table(pa.table({"path": paths}), tmp_path / "m.parquet")
+    assert classify(manifest=str(tmp_path / "m.parquet")) == 3
+    assert faults(tmp_path / "out") == ["storage"] * 2
+    assert "Install s3fs to access S3" in summary(tmp_path / "out")["unfinished"][0]["reason"]
+
+
+def test_a_second_command_on_an_output_is_refused_as_long_as_the_first_one_runs(classify, model, tmp_path):
+    many_shards(tmp_path / "in", shards=600, images=4)
+    with command(model, tmp_path / "in", "--output", tmp_path / "out") as running:
+        _some_results(tmp_path / "out")
+        with pytest.raises(UserError, match=f"^{tmp_path / 'out'}: another command is writing there; wait"):
+            classify(tmp_path / "in")
+        running.kill()
+    zipped(tmp_path / "a.zip", pictures(range(3)))
+    assert classify(tmp_path / "a.zip") == 0
 
 
 @pytest.mark.parametrize("fault", [503, 403, CUT])

@@ -305,6 +305,8 @@ def main() -> NoReturn:
         "info": _info,
         "serve": _serve,
     }
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not be Unicode at all
     try:
         arguments = parser().parse_args()
         code = commands[arguments.command](arguments)

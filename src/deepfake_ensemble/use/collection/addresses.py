@@ -4,6 +4,7 @@ Whatever such a client stumbles over, but for a file that is not there, is a fau
 """
 
 import errno
+import fcntl
 import glob
 import tempfile
 from collections.abc import Iterator
@@ -51,14 +52,16 @@ def storage(address: str) -> tuple[AbstractFileSystem, str]:
 
     Raises:
         UserError: if none is known or installed.
+        StorageFault: if it cannot reach what it is of.
     """
     if "://" not in address:  # a name here may have "::", which fsspec takes for a chain of addresses
         here = LocalFileSystem()
         return here, here._strip_protocol(address)
-    try:
-        client, path = url_to_fs(address, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        raise UserError(f"{address}: {one_line(error)}") from None
+    with faults_told(address):  # some clients go there at once
+        try:
+            client, path = url_to_fs(address, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise UserError(f"{address}: {one_line(error)}") from None
     return client, path
 
 
@@ -66,6 +69,19 @@ def local_path(address: str) -> str | None:
     """Return the absolute path of a file of this computer; None for what lies elsewhere."""
     client, path = storage(address)
     return path if isinstance(client, LocalFileSystem) else None
+
+
+def absolute(address: str) -> str:
+    """Return the address as a listing has it, which means the same in whatever working folder."""
+    client, path = storage(address)
+    if isinstance(client, LocalFileSystem):
+        return str(Path.cwd() / path)  # a name that begins with ~ and is no user's home is left as it is
+    return client.unstrip_protocol(path)
+
+
+def shown(name: str) -> str:
+    """Return an address or a name as it can be written: bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def joined(folder: str, *names: str) -> str:
@@ -108,14 +124,20 @@ def listing(address: str) -> Iterator[tuple[ListedFile, tuple[str, ...]]]:
     client, path = storage(address)
     with faults_told(address):
         if glob.has_magic(path) and not client.exists(path):
-            found = sorted(client.glob(path))
-            if not found:
+            matching = client.glob(path, detail=True)
+            if not matching:
                 raise Missing(f"{address}: nothing matches this pattern")
+            # What lies in folders that match ** matches it as well.
+            found = [
+                matching[name]
+                for name in sorted(matching)
+                if "**" not in path or matching[name]["type"] != "directory"
+            ]
         else:
-            found = [path]
-        for each in found:
-            info = client.info(each)
-            root = PurePosixPath(info["name"]) if info["type"] == "directory" else PurePosixPath(each).parent
+            found = [client.info(path)]
+        for info in found:
+            name = PurePosixPath(info["name"])
+            root = name if info["type"] == "directory" else name.parent
             for file in _files_below(client, info):
                 parts = PurePosixPath(file["name"]).relative_to(root).parts
                 yield _listed(client, file), parts
@@ -195,6 +217,30 @@ def replacing(address: str) -> Iterator[Path]:
         raise StorageFault(str(error)) from error
 
 
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """Let no other process have a folder as long as the block lasts, where what it lies on has locks.
+
+    Raises:
+        UserError: if one has it.
+    """
+    if (path := local_path(folder)) is None:
+        yield
+        return
+    Path(path).mkdir(parents=True, exist_ok=True)
+    with Path(path, ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{folder}: another command is writing there; wait for its end, or take another --output"
+            ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+        yield
+
+
 def read(address: str) -> bytes:
     """Return what is in a file.
 
@@ -205,6 +251,23 @@ def read(address: str) -> bytes:
     client, path = storage(address)
     with faults_told(address):
         return client.cat_file(path)
+
+
+def beginning(address: str, most: int) -> bytes:
+    """Return what is in a file, or its first bytes; no more of it is held.
+
+    Args:
+        address: of it.
+        most: bytes that are returned.
+
+    Raises:
+        As `read`.
+    """
+    found = bytearray()
+    with reading(address) as file:
+        while len(found) < most and (part := file.read(most - len(found))):
+            found += part
+    return bytes(found)
 
 
 @contextmanager

@@ -82,11 +82,11 @@ class ShardTable:
     def add(self, size: int, result: Classified | Failed) -> None:
         """Add an image whose file has so many bytes."""
         row = record(result, self._metadata, self._rule)
-        row["path"] = row.pop("image").encode("utf-8", "backslashreplace").decode()
+        row["path"] = addresses.shown(row.pop("image"))
         row["reason"] = row.pop("error")
         row["statements"] = [wording.statement(each) for each in row["statements"] or ()]
         self._count(size, row)
-        self._rows.append(row | {"shard": self._shard.address, "size": size})
+        self._rows.append(row | {"shard": addresses.shown(self._shard.address), "size": size})
         if len(self._rows) == _ROWS:
             self._pack()
 

@@ -80,13 +80,23 @@ def classify_collection(asked: Asked) -> int:
         The command's exit code: 1 if an image or a shard could not be used, 3 if storage failed.
 
     Raises:
-        UserError: if there is nothing to classify, or an argument is wrong.
+        UserError: if there is nothing to classify, an argument is wrong, or another run writes to the output.
         StorageFault: if the collection cannot be listed, or the summary not be written.
     """
     metadata, rule, model_sha256 = _opened(asked)
-    output = addresses.local_path(asked.output) or asked.output
+    for each in asked.named:
+        if _within(asked.output, each):
+            raise UserError(f"--output {asked.output}: lies in {each}, which is read; take another folder")
+    output = addresses.absolute(asked.output)
     if asked.sample:
         output = addresses.joined(output, f"sample-{asked.sample}")
+    with addresses.alone(output):
+        return _classified(asked, output, metadata, rule, model_sha256)
+
+
+def _classified(
+    asked: Asked, output: str, metadata: ModelMetadata, rule: DecisionRule, model_sha256: str
+) -> int:
     shards, missing, passed = _shards(asked, output)
     settings = Settings(
         model=asked.model.absolute(),
@@ -112,7 +122,7 @@ def classify_collection(asked: Asked) -> int:
     found = Summary(
         shards=len(shards) + len(missing),
         classified=len(earlier) + done,
-        unfinished=[*(Unfinished(line.partition(": ")[0], "missing", line) for line in missing), *undone],
+        unfinished=[*(_unfinished(line.partition(": ")[0], "missing", line) for line in missing), *undone],
         counts=total,
         sample=asked.sample,
         detector=rule.detector,
@@ -139,11 +149,13 @@ def list_collection(named: Sequence[str], file: str, per_shard: int) -> int:
     missing: list[str] = []
     passed: Counter[str] = Counter()
     with addresses.replacing(file) as place:
-        length = manifest.write(place, manifest.listed(named, passed, missing), per_shard)
+        length = manifest.write(place, manifest.listed(named, file, passed, missing), per_shard)
         if not length:
             raise UserError(missing[0] if missing else f"{named[0]}: {_NOTHING}")
     for line in missing:
         print(f"list-collection: {line}", file=sys.stderr)
+    if passed.pop(manifest.OWN, 0):
+        print(f"list-collection: {file}, which is written, is passed over", file=sys.stderr)
     if passed:
         print(f"list-collection: passed over: {counted(passed)}", file=sys.stderr)
     print(f"{length:,} images and shards are listed in {file}")
@@ -164,19 +176,16 @@ def _shards(asked: Asked, output: str) -> tuple[list[Shard], list[str], Counter[
     """Return the shards, a line for each address where nothing is, and what was passed over."""
     missing: list[str] = []
     passed: Counter[str] = Counter()
-    listed = asked.manifest and (addresses.local_path(asked.manifest) or asked.manifest)
-    if listed is None:
-        for each in asked.named:
-            if _within(output, each):
-                raise UserError(
-                    f"--output {asked.output}: lies in {each}, which is read; take another folder"
-                )
-        listed = manifest.keep(output, manifest.listed(asked.named, passed, missing), asked.per_shard)
+    if asked.manifest is None:
+        found = manifest.listed(asked.named, asked.output, passed, missing)
+        listed = manifest.keep(output, found, asked.per_shard)
+        if passed.pop(manifest.OWN, 0):
+            print(f"classify-collection: what lies in {asked.output} is passed over", file=sys.stderr)
     else:
+        listed = addresses.absolute(asked.manifest)
         try:
             if manifest.is_text(listed):
-                text = addresses.read(listed).decode("utf-8", "surrogateescape")
-                listed = manifest.keep(output, manifest.from_text(text), asked.per_shard)
+                listed = manifest.keep(output, manifest.from_text(listed), asked.per_shard)
         except Missing as error:
             raise UserError(f"--manifest {error}") from None
     shards = list(dict.fromkeys(manifest.shards(listed)))
@@ -228,7 +237,7 @@ def _work(
                     memory = max(memory, outcome.memory_mib)
                     told.done(outcome.counts.images, outcome.shard.size or outcome.counts.bytes)
                     continue
-                undone.append(Unfinished(outcome.shard.address, outcome.fault, outcome.reason))
+                undone.append(_unfinished(outcome.shard.address, outcome.fault, outcome.reason))
                 in_a_row = in_a_row + 1 if outcome.fault == "storage" else 0
                 if in_a_row == _IN_A_ROW:
                     print(
@@ -237,6 +246,10 @@ def _work(
                     break
         run = Run(told.images, round(told.seconds, 1), asked.workers, memory or None)
     return done, undone, run
+
+
+def _unfinished(shard: str, fault: str, reason: str) -> Unfinished:
+    return Unfinished(addresses.shown(shard), fault, addresses.shown(reason))
 
 
 def _outcomes(

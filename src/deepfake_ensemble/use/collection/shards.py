@@ -244,26 +244,42 @@ def _unpacked(file: Path) -> _Blocks:
 
 
 def _of_parquet(file: Path, column: str | None) -> Iterator[Entry]:
-    # Without these a whole row group would be held, and read at once.
-    with pq.ParquetFile(file, buffer_size=2**20, pre_buffer=False) as parquet:
+    # Opened here, as Arrow knows no file whose name is not UTF-8. Without buffer_size and pre_buffer a whole
+    # row group would be held, and read at once.
+    with file.open("rb") as raw, pq.ParquetFile(raw, buffer_size=2**20, pre_buffer=False) as parquet:
         schema = parquet.schema_arrow
         image = column or _image_column(schema)
         if image not in schema.names:
             raise ValueError(f"there is no column {image}; it has {', '.join(schema.names)}")
         if not _holds_bytes(schema.field(image).type):
             raise ValueError(f"its column {image} holds no bytes, but {schema.field(image).type}")
-        path = next((name for name in _PATHS if name in schema.names and _is_text(schema, name)), None)
+        path = next(
+            (name for name in _PATHS if name in schema.names and _is_text(schema.field(name).type)), None
+        )
         number = 0
         for batch in parquet.iter_batches(32, columns=[image, *([path] if path else [])]):
-            for row in batch.to_pylist():
+            schema = pa.schema([(field.name, _as_bytes(field.type)) for field in batch.schema])
+            for row in batch.cast(schema).to_pylist():
                 cell = row[image] if isinstance(row[image], dict) else {"bytes": row[image]}
                 name = (path and row[path]) or cell.get("path") or f"row {number}"
-                yield str(name), partial(_of_cell, cell.get("bytes"))
+                yield _text(name), partial(_of_cell, cell.get("bytes"))
                 number += 1
 
 
-def _is_text(schema: pa.Schema, name: str) -> bool:
-    return pa.types.is_string(schema.field(name).type) or pa.types.is_large_string(schema.field(name).type)
+def _is_text(of: pa.DataType) -> bool:
+    return pa.types.is_string(of) or pa.types.is_large_string(of)
+
+
+def _as_bytes(of: pa.DataType) -> pa.DataType:
+    """Return a type with bytes in the place of text, which may be no UTF-8 whatever its column says."""
+    if pa.types.is_struct(of):
+        return pa.struct([(field.name, _as_bytes(field.type)) for field in of])
+    return pa.large_binary() if _is_text(of) else of
+
+
+def _text(name: Any) -> str:
+    """Return a name; bytes of it that are no UTF-8 as Python has them in names of files."""
+    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
 
 
 def _image_column(schema: pa.Schema) -> str:
@@ -299,21 +315,34 @@ def _of_manifest(address: str, group: int) -> Iterator[Entry]:
         yield path, partial(_of_file, path, size, bool(version))
 
 
+MANIFEST = ("path", "size", "version", "path_bytes")
+"""Columns of a manifest. All but the first may be missing; the last is of paths that are no UTF-8."""
+
+
 def rows(manifest: pq.ParquetFile, group: int) -> list[tuple[str, int | None, str]]:
     """Return a row group of a manifest: path, size and version of each file; these two if they are told."""
-    names = [name for name in ("path", "size", "version") if name in manifest.schema_arrow.names]
-    table = manifest.read_row_group(group, names).to_pydict()
-    nothing = [None] * len(table["path"])
-    columns: list[Sequence[Any]] = [table.get(name, nothing) for name in ("path", "size", "version")]
-    return [(str(path), size, str(version or "")) for path, size, version in zip(*columns, strict=True)]
+    there = [name for name in MANIFEST if name in manifest.schema_arrow.names]
+    table = manifest.read_row_group(group, there)
+    schema = pa.schema([(field.name, _as_bytes(field.type)) for field in table.schema])
+    values = table.cast(schema).to_pydict()
+    nothing = [None] * len(table)
+    columns: list[Sequence[Any]] = [values.get(name, nothing) for name in MANIFEST]
+    return [
+        (_text(raw or path), size, _text(version or ""))
+        for path, size, version, raw in zip(*columns, strict=True)
+    ]
 
 
 def _of_file(address: str, size: int | None, listed: bool) -> bytes:
-    if (path := addresses.local_path(address)) is not None:
-        return file_bytes(Path(path), listed=listed)
-    if size is not None and size > LARGEST:
-        raise BadImage(f"larger than {LARGEST // 2**20} MiB")
     try:
+        if (path := addresses.local_path(address)) is not None:
+            return file_bytes(Path(path), listed=listed)
+        if size is None:
+            return bounded(addresses.beginning(address, LARGEST + 1))
+        if size > LARGEST:
+            raise BadImage(f"larger than {LARGEST // 2**20} MiB")
         return bounded(addresses.read(address))
     except Missing:
         raise BadImage("there is no such file") from None
+    except UserError as error:  # this host has no client of such addresses
+        raise StorageFault(str(error)) from None

@@ -148,7 +148,7 @@ class Worker:
             return Undone(shard, "damaged", str(error))
         except Missing as error:
             return Undone(shard, "missing", str(error))
-        except StorageFault as error:
+        except (StorageFault, UserError) as error:  # the latter where this host has no client of its address
             return Undone(shard, "storage", str(error))
         finally:
             self._in_hand.pop(shard, None)
