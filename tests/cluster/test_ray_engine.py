@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 import psutil
@@ -25,10 +25,12 @@ def running(toy: Toy) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts heads; those that still run at the end of the test are killed, with what they have started."""
     started = []
 
-    def start(*options: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        *options: str, command: Sequence[str] = ("-m", "deepfake_ensemble.cluster", *TWO), **environment: str
+    ) -> subprocess.Popen[str]:
         with (toy.folder.parent / f"head-{len(started)}.txt").open("w") as output:
             head = subprocess.Popen(
-                [sys.executable, "-m", "deepfake_ensemble.cluster", *TWO, *options],
+                [sys.executable, *command, *options],
                 cwd=toy.folder,
                 env=toy.environment | {"TMPDIR": str(toy.folder.parent), **environment},
                 stdout=output,
@@ -104,6 +106,21 @@ def test_a_head_that_was_killed_goes_on_by_the_same_command(
     second = running(TOY_STEPS="30")
     assert second.wait() == 0, (toy.folder.parent / "head-1.txt").read_text()[-6000:]
     assert toy.results() == one_machine
+
+
+ON_TWO_GPUS = """
+import runpy
+from deepfake_ensemble.distributed import ray_session
+ray_session.host_gpus = lambda: 2
+runpy.run_module("deepfake_ensemble.cluster", run_name="__main__")
+"""
+
+
+@pytest.mark.pipeline
+def test_each_gpu_has_a_chain_though_nobody_says_how_many(toy: Toy, running) -> None:
+    running(command=("-c", ON_TWO_GPUS), TOY_STEPS="600")
+    wait_for(lambda: len(trainings(toy)) == 2)
+    assert all(psutil.pid_exists(process) for process in trainings(toy).values())
 
 
 @pytest.mark.pipeline

@@ -25,6 +25,7 @@ import pytest
 
 import model_file
 from collections_of_images import in_parquet, loose, pictures, tarred, zipped
+from deepfake_ensemble.distributed import ray_session
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.reading.images import BadImage, pixels
 from deepfake_ensemble.use import inputs
@@ -246,6 +247,23 @@ def test_a_worker_that_dies_is_replaced_and_a_shard_that_kills_three_is_listed(
     (unfinished,) = summary(tmp_path / "out")["unfinished"]
     assert unfinished["fault"] == "worker"
     assert "deadly.zip: 3 workers died at it" in unfinished["reason"]
+
+
+@WITH_RAY
+def test_workers_for_which_there_is_no_room_are_told_and_waited_for_beside_the_work(
+    classify, tmp_path, capsys
+):
+    zipped(tmp_path / "a.zip", pictures(range(3)))
+    assert classify(tmp_path / "a.zip", workers=2, threads=1024) == 0
+    assert "--workers 2: there is room for 1, the others wait for it" in capsys.readouterr().err
+    assert len(rows(tmp_path / "out")) == 3
+
+
+def test_more_workers_than_gpus_are_refused_before_anything_starts(classify, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_session, "host_gpus", lambda: 1)
+    zipped(tmp_path / "a.zip", pictures(range(3)))
+    with pytest.raises(UserError, match=r"^--workers 2: this host has GPUs for 1; "):
+        classify(tmp_path / "a.zip", workers=2)
 
 
 def _cut(path: Path, share: float) -> None:

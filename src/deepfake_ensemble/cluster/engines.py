@@ -56,11 +56,35 @@ def on_slurm(
         f"--wrap={unit_command(folder, '$SLURM_ARRAY_TASK_ID', unfinished)} || {_AGAIN}",
     ]
     try:
-        subprocess.run(submitted, check=False)
+        _submit(submitted)
     except FileNotFoundError:
         raise UserError("cluster: sbatch was not found; is this a host of a Slurm cluster?") from None
     chains = read_order(folder).chains
-    return [f"{chains[number].name}: failed, see {log}/{number}.log" for number in missing(folder)]
+    return [f"{chains[number].name}: failed, {_what_tells(log, number)}" for number in missing(folder)]
+
+
+def _submit(command: Sequence[str]) -> None:
+    """Submit a job and wait for it.
+
+    Raises:
+        UserError: if it is not taken, with all that is said of it.
+    """
+    said, taken = [], False
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as sbatch:
+        for line in sbatch.stdout or ():
+            taken = taken or line.startswith("Submitted batch job")
+            said.append(line.strip())
+            if taken:
+                print(line, end="", flush=True)
+    if sbatch.returncode and not taken:
+        raise UserError(f"cluster: {'; '.join(filter(None, said)) or 'sbatch failed'}; nothing was run")
+
+
+def _what_tells(log: Path, number: int) -> str:
+    file = log / f"{number}.log"
+    return f"see {file}" if file.exists() else f"and left no {file}; sacct tells how its job ended"
 
 
 def by_hand(folder: Path, numbers: Sequence[int], *, unfinished: Path | None) -> list[str]:
@@ -82,7 +106,7 @@ def unit_command(folder: Path, number: str, unfinished: Path | None) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where chains run."""
-    several = len(host_gpus()) > 1
+    several = host_gpus() > 1
     parser.add_argument(
         "--on",
         choices=["turn", "ray", "slurm", "hand"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from deepfake_ensemble.cluster import snapshots
 from deepfake_ensemble.cluster.orders import read_order
 from deepfake_ensemble.cluster.unit import DIED, Died, scratch_folder
-from deepfake_ensemble.distributed.ray_session import host_gpus, started
+from deepfake_ensemble.distributed.ray_session import require_gpus, started
 from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.foundation.files import replacing_file
 
@@ -37,21 +37,20 @@ def run(
         A line for each chain that failed.
 
     Raises:
-        UserError: if Ray is not installed, or the cluster cannot be reached.
+        UserError: if Ray is not installed, the cluster cannot be reached, or this host has fewer GPUs.
     """
-    gpus = workers or None if host_gpus() else 0
+    gpus = None if address else require_gpus(workers)
     ray = started(address, cpus=workers or 1, gpus=gpus)
     try:
         parts = {name: (folder / name).read_bytes() for name in ("order.json", snapshots.BUNDLE)}
-        resource = "num_gpus" if ray.cluster_resources().get("GPU") else "num_cpus"
+        gpu = ray.cluster_resources().get("GPU", 0) > 0
         task = ray.remote(
-            **{
-                resource: 1,
-                "max_retries": RETRIES,
-                "retry_exceptions": [Died],
-                "max_calls": 1,
-                "scheduling_strategy": "SPREAD",
-            }
+            num_gpus=int(gpu),
+            num_cpus=int(not gpu),  # on GPUs as many as these are, however many cores a host gives
+            max_retries=RETRIES,
+            retry_exceptions=[Died],
+            max_calls=1,
+            scheduling_strategy="SPREAD",
         )(_unit)
         sent = ray.put(parts)
         running = {task.remote(sent, number, unfinished): number for number in numbers}

@@ -5,10 +5,13 @@ Whoever reaches Ray's ports can run any code: here they are on loopback only, an
 
 import os
 import secrets
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation.errors import UserError, first_line
+
+DEVICES = Path("/dev")
 
 # Read by Ray when it is imported. Those of the network let it notice in half a minute that a host is gone.
 SETTINGS = {
@@ -53,6 +56,30 @@ def started(address: str | None, cpus: int, gpus: int | None) -> Any:
     return ray
 
 
-def host_gpus() -> list[Path]:
-    """Return the devices of this host's GPUs."""
-    return sorted(Path("/dev").glob("nvidia[0-9]*"))
+def host_gpus() -> int:
+    """Return how many GPUs this host has for this process."""
+    devices = len(list(DEVICES.glob("nvidia[0-9]*")))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return devices
+    # CUDA takes them up to the first that cannot be, as -1.
+    shown = takewhile(lambda each: each.strip() and not each.strip().startswith("-"), visible.split(","))
+    return min(devices, len(list(shown)))
+
+
+def require_gpus(workers: int) -> int:
+    """Return how many of this host's GPUs so many workers get, one each: none where it has none.
+
+    Args:
+        workers: at once; 0: as many as there are GPUs.
+
+    Raises:
+        UserError: if it has some, but fewer.
+    """
+    there = host_gpus()
+    if there and workers > there:
+        raise UserError(
+            f"--workers {workers}: this host has GPUs for {there}; take so many, or hide them"
+            " (CUDA_VISIBLE_DEVICES=) to compute on its cores"
+        )
+    return min(workers or there, there)

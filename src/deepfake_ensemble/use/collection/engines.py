@@ -5,6 +5,7 @@ however many there are, few are on their way.
 """
 
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
-from deepfake_ensemble.distributed.ray_session import started
+from deepfake_ensemble.distributed.ray_session import require_gpus, started
 from deepfake_ensemble.foundation.errors import UserError, first_line
 from deepfake_ensemble.use.collection.shards import Shard
 from deepfake_ensemble.use.collection.worker import Outcome, Settings, Undone, Worker
@@ -68,8 +69,11 @@ def on_ray(
         address: of a cluster that runs; None starts one on this host alone.
 
     Raises:
-        UserError: if Ray is not installed or not reached, or a host lacks the model file.
+        UserError: if Ray is not installed or not reached, this host has fewer GPUs, or a host lacks the model
+            file.
     """
+    if address is None and settings.device != "cpu":
+        require_gpus(workers)
     ray = started(address, cpus=max(workers, len(os.sched_getaffinity(0))), gpus=None)
     team = _Team(ray, settings, workers)
     try:
@@ -95,6 +99,15 @@ class _Team:
         hosts = [host["Resources"] for host in ray.nodes() if host["Alive"]]
         most = max(int(host.get("CPU", 1)) for host in hosts if not gpu or host.get("GPU"))
         threads = min(most, settings.threads or max(1, int(there.get("CPU", 1)) // workers))
+        room = sum(
+            min(int(host.get("CPU", 0)) // threads, int(host.get("GPU", 0)) if gpu else workers)
+            for host in hosts
+        )
+        if workers > room:
+            print(
+                f"classify-collection: --workers {workers}: there is room for {room}, the others wait for it",
+                file=sys.stderr,
+            )
         self._ray = ray
         self._settings = replace(settings, threads=threads)
         self._actor = ray.remote(Worker).options(
