@@ -154,7 +154,8 @@ def main() -> None:
         file,
         {
             "profile": profile,
-            "commit": commit(apart_from=("dvc.lock", "reports", "docs"), digits=12),
+            # Params are told beside it, and results are no code.
+            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports", "docs"), digits=12),
             "params": data | {"profiles": {profile: data["profiles"][profile]}},
             "stages": stages,
         },

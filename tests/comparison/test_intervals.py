@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from deepfake_ensemble.comparison import intervals
-from deepfake_ensemble.comparison.intervals import Interval, f1, independent, paired, tango_z, wilson
+from deepfake_ensemble.comparison.intervals import Interval, f1, independent, p_above, paired, tango_z, wilson
 from deepfake_ensemble.scoring.scores import Confusion
 
 
@@ -115,6 +115,22 @@ def test_f1_at_equal_shares_is_that_of_as_many_fakes_as_reals():
     assert f1(c).value == pytest.approx(c.f1)
     assert f1(c, reals_per_fake=1).value == pytest.approx(Confusion(tp=90, fp=10, tn=90, fn=10).f1)
     assert f1(Confusion(tp=0, fp=0, tn=5, fn=5)).value == 0
+
+
+@pytest.mark.parametrize(("found", "called"), [(0.98, 0.02), (0.9, 0.05), (0.6, 0.4)])
+def test_f1_is_found_to_be_above_what_it_truly_is_about_as_often_as_p_says(found, called):
+    """Of 2,000 fakes and 2,000 reals each; and it is the interval turned round."""
+    rng = np.random.default_rng(0)
+    true = 2 * found / (1 + found + called)
+    tp, fp = rng.binomial(2000, found, 1500), rng.binomial(2000, called, 1500)
+    counts = [
+        Confusion(tp=t, fp=f, tn=2000 - f, fn=2000 - t) for t, f in zip(tp.tolist(), fp.tolist(), strict=True)
+    ]
+    p = np.array([p_above(c, true) for c in counts])
+    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert np.mean(p > 0.95) == pytest.approx(0.05, abs=0.015)
+    low, high = f1(counts[0]).ends
+    assert [p_above(counts[0], end) for end in (low, high)] == pytest.approx([0.025, 0.975], abs=1e-6)
 
 
 def test_a_mean_has_students_interval():

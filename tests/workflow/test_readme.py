@@ -1,17 +1,17 @@
 """The generated parts of README.md and CONTRIBUTING.md: figures, the picture, what an edit reruns."""
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 import markdown
-from deepfake_ensemble.archives.audit_report import LogisticBaseline
+import study as made_up
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.foundation.files import read_json, write_json
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.studies.ensemble.report.study import read_compared
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, readme, rooms
-from kept_reports import keep, metrics
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"source": "local", "image_size": 64, "counts": {"train": 640}, "initial_weights": "random"}
@@ -27,72 +27,44 @@ def test_the_generated_parts_are_current(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    folder = tmp_path / "small"
-    keep(
-        folder,
-        {
-            "internal": {
-                "cnn": metrics(0.9, 0.91, 0.95, n=240),
-                "xception": metrics(0.8, 0.81, 0.85, n=240),
-                "ensemble": metrics(0.9, 0.92, 0.95, n=240),
-            },
-            "cifake": {
-                "cnn": metrics(0.9, 0.91, 0.5125, n=240),
-                "xception": metrics(0.7, 0.71, 0.75, n=240),
-                "ensemble": metrics(0.6, 0.91, 0.95, n=240),
-            },
-        },
-        weights={"cnn": 0.525, "xception": 0.475},
-        audits={"internal": (1678, None), "cifake": (504, LogisticBaseline(0.867, 0.789, folds=5, n=504))},
+def run(folder: Path, *members: str) -> measured.Run:
+    about = {
+        "profile": "small",
+        "params": {"profiles": {"small": SETTINGS}, "ensemble": {"weighting": "accuracy"}},
+    }
+    return measured.Run("small-2", about | {"stages": {f"train@{model}": {} for model in members}}, folder)
+
+
+def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivial_features_reach(
+    study: Path,
+) -> None:
+    header, at_home, abroad = markdown.lines(readme.ensemble([run(study / "reports", "cnn", "xception")]))
+    assert header.startswith("| first study | test images | accuracy | AUC | against guessing |")
+    assert at_home.startswith(
+        "| `small-2`: 2 detectors, 640 training images of 64×64 pixels, random initial weights"
+        " | internal test, 60 | "
     )
-    return folder
+    assert abroad.startswith("| | CIFAKE, 60 | ")
+    for row, name in ((at_home, "internal"), (abroad, "cifake")):
+        compared = read_compared(study / f"reports/comparison/{name}.json")
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        accuracy = compared.detectors["ensemble"].accuracy
+        assert cells[2] == f"{accuracy.value:.3f} ({accuracy.ci_low:.3f}–{accuracy.ci_high:.3f})"
+        assert cells[4] == readme.GUESSES[compared.guessing["ensemble"].verdict]
+        assert cells[6] == ", ".join(readme.VERDICTS[it.verdict] for it in compared.question.values())
+        audit = read_json(study / f"reports/data/{name}.json")["baselines"]["logistic"]
+        assert cells[5] == (f"{audit['auc']:.3f} ({audit['n']:,})" if audit else "–")
 
 
-def test_the_table_shows_the_detectors_and_beside_them_what_trivial_features_reach(reports: Path) -> None:
-    found = measured.read(reports)
-    assert found
-    header, *rows = markdown.lines(measured.detectors(found))
-    assert header == (
-        "| detector | weight | internal test (n = 240): accuracy | F1 | AUC"
-        " | CIFAKE (n = 240): accuracy | F1 | AUC |"
-    )
-    assert rows == [
-        "| Custom CNN | 0.525 | 0.900 | 0.910 | 0.950 | 0.900 | 0.910 | 0.512 |",
-        "| Xception | 0.475 | 0.800 | 0.810 | 0.850 | 0.700 | 0.710 | 0.750 |",
-        "| **Ensemble** | | 0.900 | 0.920 | 0.950 | 0.600 | 0.910 | 0.950 |",
-        "| *logistic regression on trivial features* | | – | – | – | *0.789* | – | *0.867* |",
-    ]
-
-
-def test_an_ensemble_of_one_member_has_no_row_beside_it(reports: Path) -> None:
-    for file in reports.glob("evaluation/*/metrics.json"):
-        write_json(file, {name: of for name, of in read_json(file).items() if name != "xception"})
-    found = measured.read(reports)
-    assert found
-    assert [line.split(" | ")[0] for line in markdown.lines(measured.detectors(found))[1:]] == [
-        "| Custom CNN",
-        "| *logistic regression on trivial features*",
-    ]
-
-
-def test_a_measured_run_is_shown_under_the_name_of_its_profile(reports: Path) -> None:
-    run = reports.with_suffix(".json")
-    run.write_text(json.dumps({"profile": "small", "params": {"profiles": {"small": SETTINGS}}}))
-    told = readme.ensemble(run)
-    assert told.startswith(
-        "First study. **Profile `small`, not the study**: 640 training images of 64×64 pixels, random initial"
-        " weights.\n"
-    )
-    assert "| *logistic regression" in told
+def test_one_detector_is_named_and_nothing_is_said_of_averaging(study: Path, tmp_path: Path) -> None:
+    made_up.make_alone(tmp_path, study, "xception")
+    _, at_home, _ = markdown.lines(readme.ensemble([run(tmp_path / "reports", "xception")]))
+    assert at_home.startswith("| `small-2`: Xception, 640 training images") and at_home.endswith(" – |")
 
 
 def test_a_measured_run_without_its_reports_is_named(tmp_path: Path) -> None:
-    run = tmp_path / "small.json"
-    run.write_text("{}")
     with pytest.raises(UserError, match=r"small: holds no evaluation; run `python benchmarks"):
-        readme.ensemble(run)
+        readme.ensemble([run(tmp_path / "small")])
 
 
 def test_the_second_study_s_runs_stand_beside_the_paper_s_the_best_first() -> None:
@@ -111,7 +83,7 @@ def test_the_second_study_s_runs_stand_beside_the_paper_s_the_best_first() -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "study"),
+    ("changes", "is_study"),
     [
         ({"source": "kaggle"}, True),
         ({"source": "local"}, True),
@@ -121,9 +93,10 @@ def test_the_second_study_s_runs_stand_beside_the_paper_s_the_best_first() -> No
         ({"source": "kaggle", "initial_weights": "random"}, False),
     ],
 )
-def test_only_the_study_s_size_data_and_weights_pass_for_the_study(changes: dict, study: bool) -> None:
+def test_only_the_study_s_size_data_and_weights_pass_for_the_study(changes: dict, is_study: bool) -> None:
     full = {"image_size": 256, "counts": {"train": 100_000}, "initial_weights": "imagenet"}
-    assert ("not the study" not in measured.headline("x", full | changes)) is study
+    about = {"profile": "x", "params": {"profiles": {"x": full | changes}}}
+    assert measured.Run("x", about, Path()).is_study is is_study
 
 
 def test_the_graph_has_each_stage_once_and_no_arrow_that_follows_from_others(
@@ -139,13 +112,15 @@ def test_the_graph_has_each_stage_once_and_no_arrow_that_follows_from_others(
     assert not graph.has_edge("download", "pack")
 
 
-def test_reports_that_someone_broke_are_named(reports: Path) -> None:
+def test_reports_that_someone_broke_are_named(study: Path, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    shutil.copytree(study / "reports", reports)
     (reports / "ensemble/weights.json").write_text("{")
     with pytest.raises(UserError, match=r"weights\.json: not JSON.*; restore it from git"):
-        measured.read(reports)
+        run(reports).reports()
     (reports / "ensemble/weights.json").unlink()
     with pytest.raises(UserError, match=r"weights\.json: missing; `dvc repro` makes it"):
-        measured.read(reports)
+        run(reports).reports()
 
 
 def test_what_an_edit_reruns_is_what_names_the_folder_a_folder_above_it_or_a_file_in_it() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from clones import ROOT
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.workflow import frontier
 from deepfake_ensemble.workflow import residual_page as document
 from deepfake_ensemble.workflow.generated import filled
@@ -54,7 +56,7 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
         "changed": ["recipes.fast_15.epochs=1"],
         "points": [{"minutes": 2.5, **scores}],
     }
-    found = document.parts({"runs": [RUN], "averages": [AVERAGE]}, [trial], [costs])
+    found = document.parts({"runs": [RUN], "averages": [AVERAGE]}, [trial], [costs], {})
     assert "ResNet18, random weights, without residual connections" in found["results"]
     assert found["results"].startswith("1 run, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
@@ -72,11 +74,71 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     # What is published of the paper's GPU is of 224 pixels.
     row = next(line for line in found["cost"].splitlines() if line.startswith("| ResNet18"))
     assert [cell.strip() for cell in row.strip("|").split("|")][3:6] == ["100.0", "–", "900"]
-    at_224 = document.parts(None, [], [costs | {"image_size": 224, "networks": {"resnet152": cost}}])["cost"]
+    at_224 = document.parts(None, [], [costs | {"image_size": 224, "networks": {"resnet152": cost}}], {})[
+        "cost"
+    ]
     assert " 82.4 |" in at_224 and "take 1.7 hours" in at_224
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
     assert "`recipes.fast_15.epochs=1`" in found["trials"] and "0.9123" in found["trials"]
-    assert set(document.parts(None, [], []).values()) == {document.NOTHING}
+    assert set(document.parts(None, [], [], {}).values()) == {document.NOTHING}
+
+
+def kept(tp: int, fp: int) -> document.Kept:
+    of = Confusion(tp=tp, fp=fp, tn=10_000 - fp, fn=10_000 - tp)
+    return document.Kept({"official": of, "leak_free": of}, val_f1=0.91, best=RUN["run"])
+
+
+def cells(text: str, number: int) -> list[str]:
+    return [cell.strip() for cell in text.splitlines()[number].strip("|").split("|")]
+
+
+def test_f1_on_validation_is_the_finished_model_s_or_the_kept_checkpoint_s_and_marked() -> None:
+    place = (RUN["profile"], RUN["run"])
+    shown = document.parts({"runs": [RUN]}, [], [], {place: kept(9800, 200)})["results"]
+    assert cells(shown, 4)[5] == "0.9100\\*" and document.SINGLE_VIEW in shown
+    finished = RUN | {"validation": {"f1": 0.92, "log_loss": 0.1}}
+    shown = document.parts({"runs": [finished]}, [], [], {place: kept(9800, 200)})["results"]
+    assert cells(shown, 4)[5] == "0.9200" and document.SINGLE_VIEW not in shown
+    assert cells(document.parts({"runs": [RUN]}, [], [], {})["results"], 4)[5] == "–"
+
+
+@pytest.mark.parametrize(
+    ("fn", "fp", "looks", "bar", "verdict"),
+    [
+        (200, 200, 1, 0.963, "passed"),
+        (200, 200, 1, 0.98, None),  # its F1 is 0.980: no bar below it but the paper's
+        (166, 203, 1, 0.98, "not shown to be passed"),
+        (150, 190, 1, 0.98, "passed"),
+        (150, 190, 60, 0.98, "not shown to be passed"),  # the same F1 at the sixtieth look
+    ],
+)
+def test_a_bar_is_passed_by_a_test_that_counts_the_looks(
+    fn: int, fp: int, looks: int, bar: float, verdict: str | None
+) -> None:
+    of = kept(10_000 - fn, fp)
+    f1 = F1 | {"value": of.confusion["official"].f1}
+    results = {"runs": [RUN | {"f1_official": f1, "times_scored": looks}]}
+    rows = document.parts(results, [], [], {(RUN["profile"], RUN["run"]): of})["bars"].splitlines()[2:]
+    found = {row.split("|")[2].strip(): row.split("|")[6].strip() for row in rows}
+    assert found.get(f"{bar:.3f}") == verdict
+
+
+def test_every_look_at_the_test_images_is_listed_in_its_order() -> None:
+    first = RUN | {"f1_official": F1 | {"value": 0.9}, "commit": "fedcba98-dirty"}
+    looks = document.parts({"runs": [RUN], "superseded": [first]}, [], [], {})["looks"]
+    assert cells(looks, 2)[2:] == ["`fedcba9`, with changes", "3", "110.2", "0.9000 (0.9800–0.9900)"]
+    assert cells(looks, 3)[5] == "0.9877 (0.9800–0.9900)"
+    assert document.parts({"runs": [RUN]}, [], [], {})["looks"] == document.NOTHING
+
+
+def test_what_was_kept_belongs_to_a_run_of_the_same_training_only() -> None:
+    results = read_json(ROOT / document.RESULTS)
+    found = document._kept(ROOT, results)
+    assert ("cpu", "fast_60") in found and found["cpu", "fast_60"].best == "fast_60"
+    for run in results["runs"]:
+        run["f1_leak_free"]["value"] += 1e-6
+    assert document._kept(ROOT, results) == {}
+    assert document.in_short(ROOT / "nowhere") == []
 
 
 def test_the_committed_document_is_what_the_measurements_give() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +13,28 @@ import pytest
 
 import markdown
 from deepfake_ensemble.archives.audit_report import LogisticBaseline
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.workflow import generated, measured, results
+from deepfake_ensemble.studies.ensemble.report.study import read_compared
+from deepfake_ensemble.workflow import generated, results
+from deepfake_ensemble.workflow.measured import Run
 from kept_reports import keep, metrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/results.md"
 
 
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is written in the root, whose params.yaml says what has changed since a run."""
+    monkeypatch.chdir(ROOT)
+
+
 def test_the_page_is_current() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert generated.filled(text, results.parts(ROOT / "docs/measurements"), PAGE) == text, (
-        "run `make results`"
-    )
+    parts = results.parts(ROOT / "docs/measurements", ROOT)
+    assert generated.filled(text, parts, PAGE) == text, "run `make results`"
 
 
 # A run's reports, with figures that are easy to tell apart
@@ -34,7 +44,7 @@ TRAINING = {"epochs": 9, "best_epoch": 6, "loss": 0.5, "accuracy": 0.7, "val_los
 SETTINGS = {"source": "local", "image_size": 96, "counts": {"train": 1260}, "initial_weights": "random"}
 RUN: dict[str, Any] = {
     "profile": "small",
-    "commit": "0123456789ab",
+    "commit": "0123456789ab, with changes",
     "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 7.8, "gpu": None, "system": "Linux x86_64"},
     "versions": {"python": "3.11.7", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"},
     "params": {"seed": 42, "ensemble": {"weighting": "accuracy"}, "profiles": {"small": SETTINGS}},
@@ -77,50 +87,51 @@ def measurements(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def section(measurements: Path) -> list[str]:
-    return markdown.lines(results.parts(measurements)["small"])
+    return markdown.lines(results.parts(measurements, measurements)["runs"])
 
 
-def test_a_section_opens_with_what_the_run_was(section: list[str]) -> None:
-    assert section[0] == (
-        "**Profile `small`, not the study**: 1,260 training images of 96×96 pixels, random initial weights."
-    )
+def test_a_section_opens_with_what_the_run_was_and_where_it_was_made(section: list[str]) -> None:
+    assert section[0] == "## Run `small`"
     assert section[2] == (
-        "On A processor, 2 cores, 7.8 GiB (Linux x86_64); Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1,"
-        " NumPy 2.4.6; seed 42, the ensemble's members weighted by their"
-        " shares of validation accuracy; commit 0123456789ab."
+        "Profile `small`, not the study: 1,260 training images of 96×96 pixels, random initial weights."
+    )
+    assert section[4] == (
+        "Made at commit `0123456789ab`, with changes; what is said here is of that run. On A processor, 2"
+        " cores, 7.8 GiB (Linux x86_64); Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1, NumPy 2.4.6; seed"
+        " 42, the ensemble's members weighted by their shares of validation accuracy. Its params are in"
+        " [small.json](measurements/small.json)."
     )
 
 
-def test_figures_are_told_beside_what_the_best_member_and_trivial_features_reach(section: list[str]) -> None:
-    assert (
-        "Internal test: the ensemble gets 5 more of 270 images right than Xception, the best member on these"
-        " images. The logistic regression on trivial features has AUC 0.610 on this data set; 3 of the 3"
-        " detectors have more." in section
-    )
-    assert (
-        "CIFAKE: the ensemble gets as many of 20,000 images right as Custom CNN, the best member on these"
-        " images. The logistic regression on trivial features has AUC 0.867 on this data set; 1 of the 3"
-        " detectors has more. It was fitted to this data set, the detectors were not." in section
-    )
+def test_params_of_its_trainings_that_are_others_now_are_told(measurements: Path) -> None:
+    now = params.load()
+    scaling = now["models"]["cnn"]["input_scaling"]
+    models = {"cnn": {"input_scaling": "another"}, "vgg16": {"input_scaling": "of no member"}}
+    run = Run("small", RUN | {"params": RUN["params"] | {"models": models}}, measurements / "small")
+    (told,) = results._since(run)
+    assert f"`models.cnn.input_scaling` was `another` and is `{scaling}`" in told and "vgg16" not in told
+    size = now["profiles"]["small"]["image_size"]
+    assert f"`profiles.small.image_size` was `96` and is `{size}`" in told
+    chosen = Run(run.name, run.about | {"changes": ["models.cnn.input_scaling=another"]}, run.folder)
+    assert "models.cnn" not in next(iter(results._since(chosen)))
+
+
+def test_what_trivial_features_reach_is_told_of_the_images_that_it_is_of(section: list[str]) -> None:
+    assert "| *logistic regression on trivial features, n = 1,800* | | *0.580* | – | *0.610* |" in section
+    assert "| *logistic regression on trivial features, n = 120,000* | | *0.790* | – | *0.867* |" in section
     assert "| CIFAKE | 120,000 | 0.600 | – | – | 0.867 |" in section
+    (at_home,) = [line for line in section if line.startswith("The internal test, 270 images.")]
+    (abroad,) = [line for line in section if line.startswith("CIFAKE, 20,000 images.")]
+    assert "of all 1,800 images of the archive, by 5-fold cross-validation." in at_home
+    assert "of all 120,000 images" in abroad and "it was fitted there, they were not" in abroad
 
 
-def test_intervals_are_shown_where_the_run_has_them(measurements: Path) -> None:
-    folder = measurements / "small"
-    reports = measured.read(folder)
-    assert reports and not list(results._intervals(folder, reports))
-    compared = {
-        "detectors": {
-            "cnn": {
-                "accuracy": {"value": 0.8, "ci_low": 0.75, "ci_high": 0.85},
-                "auc": {"value": 0.88, "ci_low": None, "ci_high": None},
-            }
-        }
-    }
-    (folder / "comparison").mkdir()
-    (folder / "comparison/internal.json").write_text(json.dumps(compared))
-    _, shown = results._intervals(folder, reports)
-    assert "| Custom CNN | 0.800 (0.750–0.850) | – |" in markdown.lines(shown)
+def test_intervals_are_shown_where_the_run_was_compared(section: list[str], study: Path) -> None:
+    assert "| Custom CNN | 0.400 | 0.800 | 0.800 | 0.880 |" in section
+    compared = read_compared(study / "reports/comparison/internal.json").detectors["cnn"]
+    said = markdown.lines(results.section(Run("small", RUN, study / "reports")))
+    row, _ = [line for line in said if re.match(r"\| Custom CNN \| 0\.\d+ \| 0\.\d+ \(", line)]
+    assert f"| {compared.f1.value:.3f} ({compared.f1.ci_low:.3f}–{compared.f1.ci_high:.3f}) |" in row
 
 
 def test_training_and_costs_are_told_by_model_and_stage(section: list[str]) -> None:
@@ -140,7 +151,55 @@ def test_a_measurement_without_its_reports_is_named(measurements: Path) -> None:
     with pytest.raises(
         UserError, match=r"small: holds no evaluation; run `python benchmarks/measured_run\.py`"
     ):
-        results.parts(measurements)
+        results.parts(measurements, measurements)
+
+
+def test_a_further_run_has_a_line_and_a_section_as_soon_as_its_files_are_there(measurements: Path) -> None:
+    (measurements / "another-43.json").write_text(json.dumps(RUN | {"commit": "ba9876543210"}))
+    shutil.copytree(measurements / "small", measurements / "another-43")
+    (measurements / "reading.json").write_text("{}")  # a benchmark of speed
+    found = results.parts(measurements, measurements)
+    assert [line for line in found["runs"].splitlines() if line.startswith("## ")] == [
+        "## Run `another-43`",
+        "## Run `small`",
+    ]
+    first, second, last = found["known"].splitlines()
+    assert first.startswith("- [`another-43`](#run-another-43): 2 detectors, 1,260 training images of 96×96")
+    assert (
+        second.startswith("- [`small`](#run-small): ") and "; 17 minutes on A processor, 2 cores." in second
+    )
+    assert "profile `paper`, was not run" in last
+    anchors = markdown.anchors(found["runs"])
+    assert {"run-small", "run-another-43"} <= anchors
+
+
+def test_where_the_study_itself_was_run_nothing_says_that_it_was_not(measurements: Path) -> None:
+    settings = {"source": "kaggle", "image_size": 256, "counts": {"train": 100_000}}
+    full = settings | {"initial_weights": "imagenet"}
+    run = RUN | {"profile": "paper", "params": RUN["params"] | {"profiles": {"paper": full}}}
+    (measurements / "small.json").write_text(json.dumps(run))
+    found = results.parts(measurements, measurements)
+    assert "was not run" not in found["known"]
+    assert "Profile `paper`: 100,000 training images of 256×256 pixels, ImageNet" in found["runs"]
+
+
+def test_the_page_opens_with_what_each_run_says_by_the_rules_of_its_report(study: Path) -> None:
+    said, _ = results.known([Run("small", RUN, study / "reports")], ROOT / "nowhere")
+    on_both = re.findall(r"(On .*?\.) (?=On|$)", said.partition("cores. ")[2])
+    assert len(on_both) == 2
+    for name, sentence in zip(("internal", "cifake"), on_both, strict=True):
+        compared = read_compared(study / f"reports/comparison/{name}.json")
+        guess = compared.guessing["ensemble"].verdict
+        assert ("no better than guessing" in sentence) == (guess == "may be guessing")
+        accuracy = compared.detectors["ensemble"].accuracy.value
+        assert f"the ensemble classifies {100 * accuracy:.1f}\xa0% correctly" in sentence
+        assert "against the best member on validation weighted averaging" in sentence
+
+
+def test_weights_that_one_member_starts_from_are_told(measurements: Path) -> None:
+    of = SETTINGS | {"initial_weights_of": {"xception": "imagenet", "vgg16": "imagenet", "cnn": "random"}}
+    run = Run("small", RUN | {"params": RUN["params"] | {"profiles": {"small": of}}}, measurements / "small")
+    assert run.described().endswith("96×96 pixels, random initial weights (ImageNet for Xception)")
 
 
 # Measuring, with DVC itself
@@ -223,7 +282,7 @@ def test_a_run_that_fails_leaves_the_measurements_as_they_were(project: Path) ->
 def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report(study: Path) -> None:
     """Its model card says the same sentences."""
     card = (study / "reports/model_card.md").read_text(encoding="utf-8")
-    said = results.section(RUN, study / "reports").split("\n\n")
+    said = results.section(Run("small", RUN, study / "reports")).split("\n\n")
     answers = [paragraph for paragraph in said if "weighted averaging" in paragraph]
     assert len(answers) == 2 and all(each in card for each in answers)  # on the internal test and on CIFAKE
     assert "The run's [model card](../reports/model_card.md)." in said
@@ -232,23 +291,24 @@ def test_a_run_that_kept_its_comparison_opens_with_the_answer_of_its_own_report(
 def test_predicting_with_the_ensemble_is_told_beside_its_best_member_alone(study: Path) -> None:
     members = ("cnn", "resnet50", "xception", "efficientnet_b4")
     stages = {f"predict@{name}": {"seconds": 10.0, "peak_mib": 700} for name in members}
-    run = RUN | {"stages": stages}
-    said = results.section(run, study / "reports").split("\n\n")[-1]
+    run = Run("small", RUN | {"stages": stages}, study / "reports")
+    (said,) = results._predicting(run)
     assert "40.0 s, 4.0 times the 10.0 s of" in said and said.endswith("at most as much memory as that.")
     stages["predict@extra"] = {"seconds": 30.0, "peak_mib": 1800}
-    said = results.section(run, study / "reports").split("\n\n")[-1]
+    (said,) = results._predicting(run)
     assert "70.0 s, 7.0 times" in said and said.endswith("at most 1,800 MiB where that has 700 MiB.")
 
 
-def test_of_a_run_without_reports_only_the_costs_are_told(measurements: Path) -> None:
-    (measurements / "tiny.json").write_text(
-        json.dumps(RUN | {"stages": {"split": RUN["stages"]["train@cnn"]}})
+def test_of_the_sample_only_its_cost_is_told(measurements: Path) -> None:
+    settings = SETTINGS | {"source": "sample"}
+    run = RUN | {"profile": "sample", "params": RUN["params"] | {"profiles": {"sample": settings}}}
+    (measurements / "sample.json").write_text(json.dumps(run))
+    found = results.parts(measurements, measurements)
+    assert "sample" not in found["runs"] + found["known"]
+    assert "say nothing about real deepfakes" in found["sample"]
+    assert found["sample"].endswith(
+        "Its 4 stages took 1,014 s, 1,010 s of it to train 2 networks, and at most 2,000 MiB."
     )
-    (measurements / "reading.json").write_text("{}")  # a benchmark of speed
-    found = results.parts(measurements)
-    assert found.keys() == {"small", "tiny"}
-    assert markdown.lines(found["tiny"])[-2] == "| split | 1 | 1,000.0 | 2,000 |"
-    assert "Custom CNN" not in found["tiny"]
 
 
 def figure(value: float) -> dict[str, dict[str, float]]:
@@ -278,7 +338,7 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
         },
     }
     path.write_text(json.dumps(found))
-    lines = markdown.lines(results.parts(measurements)["small"])
+    lines = markdown.lines(results.parts(measurements, measurements)["runs"])
     assert "| detector | clean | jpeg 30 |" in lines
     assert "| Custom CNN | 0.900 | 0.700 |" in lines
     assert (
@@ -286,4 +346,6 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
         in lines
     )
     path.write_text('{"images": 0}')
-    assert not any("perturbation" in line for line in results.parts(measurements)["small"].splitlines())
+    assert not any(
+        "perturbation" in line for line in results.parts(measurements, measurements)["runs"].splitlines()
+    )

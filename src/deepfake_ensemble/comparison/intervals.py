@@ -147,6 +147,23 @@ def f1(c: Confusion, confidence: float = CONFIDENCE, reals_per_fake: float | Non
     )
 
 
+def p_above(c: Confusion, bar: float) -> float:
+    """Return the one-sided p-value that F1 is no more than a bar, from the interval that ends there.
+
+    Args:
+        c: the counts behind F1.
+        bar: what it is held against, between 0 and 1.
+    """
+    more = f1(c).value > bar
+
+    def holds_not(confidence: float) -> bool:
+        low, high = f1(c, confidence).ends
+        return low > bar if more else high < bar
+
+    left = (1 - bisected(holds_not, 0.0, 1 - 1e-12)) / 2
+    return left if more else 1 - left
+
+
 def independent(a: Interval, b: Interval) -> Interval:
     """Return the difference a - b of two figures of unlike images, from the intervals of both.
 

@@ -19,6 +19,7 @@ _TITLES = {
     ENSEMBLE: "Ensemble",
     "internal": "internal test",
     "cifake": "CIFAKE",
+    "cifake_leak_free": "CIFAKE without leaks",
 }
 
 # Runs of the second study that are not called by their network, and what the ends of the others' names mean.

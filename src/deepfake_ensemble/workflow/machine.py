@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -28,6 +28,11 @@ def machine() -> dict[str, Any]:
         "gpu": gpu.name(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def shown(of: Mapping[str, Any]) -> str:
+    """Return in a clause what `machine` told, for a page."""
+    return f"{of['cpu']}, {of['cores']} cores{', ' + of['gpu'] if of['gpu'] else ''}"
 
 
 def commit(apart_from: Sequence[str] = (), digits: int = 40) -> str | None:

@@ -1,21 +1,22 @@
-"""What a run's own reports say, as the tables of README.md and docs/results.md show it."""
+"""What measured runs of the first study left, as README.md and docs/results.md show it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import AuditReport
 from deepfake_ensemble.evaluation.metrics import Metrics
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE
-from deepfake_ensemble.foundation.files import read_result
+from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.titles import title
-from deepfake_ensemble.workflow.generated import table
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
 
-# Keys of metrics.json that the tables show, and their headings.
-SHOWN = {"accuracy": "accuracy", "f1": "F1", "auc": "AUC"}
+STUDY = (256, 100_000, "imagenet")  # the size of its images, how many are trained on, the initial weights
 
 
 @dataclass(frozen=True)
@@ -26,77 +27,138 @@ class Reports:
         metrics: by evaluation and detector.
         weights: of the ensemble, by model.
         audits: of the data set behind each evaluation.
+        evaluations: what was compared, by name, without what no sentence tells of; none in old runs.
     """
 
     metrics: dict[str, dict[str, Metrics]]
     weights: dict[str, float]
     audits: dict[str, AuditReport]
+    evaluations: dict[str, Evaluation]
 
 
-def read(folder: Path) -> Reports | None:
-    """Read a run's reports from `folder`, laid out as `reports/`; None if it holds no evaluation.
+@dataclass(frozen=True)
+class Run:
+    """A measured run.
 
-    Raises:
-        UserError: if one of them is missing or not what its stage writes.
+    Attributes:
+        name: of its file and of its folder.
+        about: what `measured_run.py` wrote of it.
+        folder: its reports.
     """
-    evaluations = sorted(
-        (folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
-    )
-    if not evaluations:
-        return None
-    metrics = {file.parent.name: read_result(file, dict[str, Metrics]) for file in evaluations}
-    return Reports(
-        metrics={name: told_once(of) for name, of in metrics.items()},
-        weights=read_result(folder / "ensemble/weights.json", dict[str, float]),
-        audits={name: read_result(folder / f"data/{name}.json", AuditReport) for name in metrics},
-    )
+
+    name: str
+    about: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def profile(self) -> str:
+        return self.about["profile"]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What of params.yaml its profile has."""
+        return self.about["params"]["profiles"][self.profile]
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether its images were synthesised."""
+        return self.settings["source"] == "sample"
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it is of the study's size, data and weights."""
+        size = self.settings["image_size"], self.settings["counts"]["train"], self.settings["initial_weights"]
+        return not self.is_sample and size == STUDY
+
+    @property
+    def weighting(self) -> Method:
+        return self.about["params"]["ensemble"]["weighting"]
+
+    @property
+    def members(self) -> list[str]:
+        """The models that were trained."""
+        trained = (name.partition("@") for name in self.about["stages"])
+        return [model for stage, _, model in trained if stage == "train"]
+
+    @property
+    def minutes(self) -> float:
+        """How long all stages took together."""
+        return sum(of["seconds"] for of in self.about["stages"].values()) / 60
+
+    def described(self) -> str:
+        """Return what was trained from what."""
+        names = {"random": "random", "imagenet": "ImageNet"}
+        default = self.settings["initial_weights"]
+        others = {
+            model: weights
+            for model, weights in self.settings.get("initial_weights_of", {}).items()
+            if model in self.members and weights != default
+        }
+        of_others = ", ".join(f"{names[weights]} for {title(model)}" for model, weights in others.items())
+        size = self.settings["image_size"]
+        return (
+            f"{self.settings['counts']['train']:,} training images of {size}×{size} pixels, {names[default]}"
+            f" initial weights{f' ({of_others})' if others else ''}"
+        )
+
+    def reports(self) -> Reports:
+        """Read its reports, laid out as `reports/`.
+
+        Raises:
+            UserError: if there is no evaluation, or one is missing or not what its stage writes.
+        """
+        evaluated = sorted(
+            (self.folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
+        )
+        if not evaluated:
+            raise UserError(f"{self.folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
+        metrics = {file.parent.name: read_result(file, dict[str, Metrics]) for file in evaluated}
+        return Reports(
+            metrics={name: told_once(of) for name, of in metrics.items()},
+            weights=read_result(self.folder / "ensemble/weights.json", dict[str, float]),
+            audits={name: read_result(self.folder / f"data/{name}.json", AuditReport) for name in metrics},
+            evaluations={
+                name: self._evaluation(name)
+                for name in metrics
+                if (self.folder / f"comparison/{name}.json").exists()
+            },
+        )
+
+    def _evaluation(self, name: str) -> Evaluation:
+        drop = self.folder / f"comparison/drop/{name}.json"
+        return Evaluation(
+            name=name,
+            metrics={},
+            compared=read_compared(self.folder / f"comparison/{name}.json"),
+            roc={},
+            precision_recall={},
+            confusion={},
+            drop=read_drop(drop) if drop.exists() else None,
+        )
 
 
-def detectors(reports: Reports) -> str:
-    """Return the table of the members, the ensemble and the trivial baselines, for each evaluation."""
-    header = ["detector", "weight"]
-    for evaluation, measured in reports.metrics.items():
-        n = next(iter(measured.values())).n
-        header += [f"{title(evaluation)} (n = {n:,}): {SHOWN['accuracy']}", *list(SHOWN.values())[1:]]
-    rows = []
-    for name in next(iter(reports.metrics.values())):
-        weight = f"{reports.weights[name]:.3f}" if name in reports.weights else ""
-        of = [measured[name] for measured in reports.metrics.values()]
-        figures = [f"{getattr(each, key):.3f}" for each in of for key in SHOWN]
-        rows.append([detector(name), weight, *figures])
-    rows.append(["*logistic regression on trivial features*", "", *_trivial(reports)])
-    return table(header, rows)
+def runs(measurements: Path) -> list[Run]:
+    """Return the runs whose measurements lie in a folder, by params.yaml's order of profiles, then by name.
 
-
-def _trivial(reports: Reports) -> list[str]:
-    cells = []
-    for evaluation in reports.metrics:
-        fitted = reports.audits[evaluation].baselines.logistic
-        known = asdict(fitted) if fitted else {}
-        cells += [f"*{known[key]:.3f}*" if key in known else "–" for key in SHOWN]
-    return cells
-
-
-def headline(profile: str, settings: Mapping[str, Any]) -> str:
-    """Return what a run was, so that nobody takes its figures for the study's.
-
-    Args:
-        profile: its name.
-        settings: of `profiles.NAME`, at least source, image_size, counts and initial_weights.
+    What benchmarks of speed left there tells of no stages.
     """
-    source, size, images = settings["source"], settings["image_size"], settings["counts"]["train"]
-    weights = {"random": "random", "imagenet": "ImageNet"}[settings["initial_weights"]]
-    study = source != "sample" and (size, images, weights) == (256, 100_000, "ImageNet")
-    made_up = (
-        " The images are synthesised from a few photographs: these figures show that the pipeline works and"
-        " say nothing about real deepfakes."
-    )
-    return (
-        f"**Profile `{profile}`{'' if study else ', not the study'}**: {images:,} training images of"
-        f" {size}×{size} pixels, {weights} initial weights.{made_up if source == 'sample' else ''}"
+    profiles = list(params.load()["profiles"])
+    found = [
+        Run(file.stem, about, file.with_suffix(""))
+        for file in measurements.glob("*.json")
+        if "stages" in (about := read_json(file))
+    ]
+    return sorted(
+        found, key=lambda run: (profiles.index(run.profile) if run.profile in profiles else -1, run.name)
     )
 
 
 def detector(name: str) -> str:
     """Return what people read for a detector's key in a table: the ensemble stands out."""
     return f"**{title(name)}**" if name == ENSEMBLE else title(name)
+
+
+def trivial(audit: AuditReport) -> str:
+    """Return what people read for the regression on trivial features, with the images that it is of."""
+    fitted = audit.baselines.logistic
+    return f"*logistic regression on trivial features{f', n = {fitted.n:,}' if fitted else ''}*"

@@ -1,21 +1,28 @@
 """Write the measured tables of docs/residual.md and its figure: `make residual-results`, in the root.
 
 Scores and times come from residual/results.json; from docs/measurements/residual come costs (cost-SIZE.json),
-measured by benchmarks/residual_cost.py, and trials (validation-NAME.json), by benchmarks/fast_recipe.py.
+measured by benchmarks/residual_cost.py, trials (validation-NAME.json, by benchmarks/fast_recipe.py, and
+trained-NAME.json, of a stage's training that no test image was shown to), and what was kept of the runs' own
+reports.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfake_ensemble.comparison.intervals import p_above
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
-from deepfake_ensemble.pages.titles import run_title
+from deepfake_ensemble.pages.numbers import p_value
+from deepfake_ensemble.pages.titles import TEST_SETS, run_title
+from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM
 from deepfake_ensemble.workflow import frontier
 from deepfake_ensemble.workflow.generated import refresh, table
+from deepfake_ensemble.workflow.machine import shown as machine
 
 DOCUMENT = Path("docs/residual.md")
 FRONTIER = Path("docs/residual-frontier.svg")
@@ -23,32 +30,76 @@ RESULTS = Path("residual/results.json")
 MEASURED = Path("docs/measurements/residual")
 NOTHING = "*Not measured yet.*"
 NONE = "–"
+SINGLE_VIEW = """\
+\\* Of a single view of each image, at the checkpoint that was kept (`training/metrics.json` of the report);
+the finished model of a recipe with `mean_over` takes the mean over several."""
+# What F1 is held against: the paper's best, and what the fast recipes were set.
+BARS = (paper.BEST, 0.98, 0.985)
+ALPHA = 0.05
 # Images a second that a P100 trains on, in batches of 32 at this size (TensorFlow's own benchmarks).
 P100: Mapping[str, float] = {"resnet50": 193, "resnet152": 82.4, "vgg16": 144}
 P100_SIZE = 224
 P100_SOURCE = "https://github.com/tensorflow/docs/blob/62da04c/site/en/r1/guide/performance/benchmarks.md"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What was kept of one training in docs/measurements/residual.
+
+    Attributes:
+        confusion: by test set.
+        val_f1: on validation, of a single view of each image, at the checkpoint that was kept.
+        best: the best run of that report on validation.
+    """
+
+    confusion: Mapping[str, Confusion]
+    val_f1: float
+    best: str
+
+
 def parts(
-    results: Mapping[str, Any] | None, trials: list[Mapping[str, Any]], costs: list[Mapping[str, Any]]
+    results: Mapping[str, Any] | None,
+    trials: list[Mapping[str, Any]],
+    costs: list[Mapping[str, Any]],
+    kept: Mapping[tuple[str, str], Kept],
 ) -> dict[str, str]:
     """Return the generated parts by name.
 
     Args:
         results: the content of residual/results.json; None if there is none yet.
-        trials: what benchmarks/fast_recipe.py wrote, each.
+        trials: what was trained and never scored on test images, as benchmarks/fast_recipe.py writes it.
         costs: what benchmarks/residual_cost.py wrote, by size of images.
+        kept: by profile and run, what was kept of it.
     """
     return {
-        "results": _results(results) if results else NOTHING,
+        "results": _results(results, kept) if results else NOTHING,
         "trials": _trials(trials) if trials else NOTHING,
+        "looks": _looks(results) if results else NOTHING,
+        "bars": _bars(results, kept) if results else NOTHING,
         "cost": "\n\n".join(map(_cost, costs)) or NOTHING,
     }
 
 
 def measured_parts(root: Path) -> dict[str, str]:
     """Return the generated parts from the project's own files."""
-    return parts(_scored(root), _measured(root, "validation"), _measured(root, "cost"))
+    results = _scored(root)
+    trials = [*_measured(root, "validation"), *_measured(root, "trained")]
+    return parts(results, trials, _measured(root, "cost"), _kept(root, results))
+
+
+def in_short(root: Path) -> list[str]:
+    """Return what is known of the second study from real images, in a sentence of each report."""
+    results = _scored(root)
+    kept = _kept(root, results)
+    return [
+        f"Second study ([more](residual.md)), profile `{run['profile']}`: {run_title(run['run'])}, the best"
+        f" on validation, has F1 {_interval(run['f1_official'])} on CIFAKE's test images as published, after"
+        f" {run['minutes']:.0f} minutes of training on {machine(run['machine'])}. The paper's best, ResNet152"
+        f" from ImageNet weights at 224 pixels, has {paper.BEST}: that is"
+        f" {'' if _passes(run, kept[_place(run)], paper.BEST) else 'not shown to be '}passed."
+        for run in (results["runs"] if results else ())
+        if _place(run) in kept and kept[_place(run)].best == run["run"]
+    ]
 
 
 def measured_frontier(root: Path) -> str:
@@ -60,14 +111,38 @@ def _scored(root: Path) -> Mapping[str, Any] | None:
     return read_json(root / RESULTS) if (root / RESULTS).exists() else None
 
 
+def _place(of: Mapping[str, Any]) -> tuple[str, str]:
+    return of["profile"], of["run"]
+
+
+def _kept(root: Path, results: Mapping[str, Any] | None) -> dict[tuple[str, str], Kept]:
+    """Return what was kept of each run of results.json, in whichever folder holds the same training of it."""
+    found: dict[tuple[str, str], Kept] = {}
+    for file in sorted((root / MEASURED).glob("*/training/metrics.json")):
+        compared = {
+            name: read_json(file.parents[1] / f"evaluation/{name}/comparison.json") for name in TEST_SETS
+        }
+        trained = read_json(file)
+        for run in results["runs"] if results else ():
+            name = run["run"]
+            if all(
+                name in of["intervals"] and of["intervals"][name]["f1"]["value"] == run[f"f1_{key}"]["value"]
+                for key, of in compared.items()
+            ):
+                counts = {key: Confusion(**of["confusion"][name]) for key, of in compared.items()}
+                found[_place(run)] = Kept(counts, trained[name]["val_f1"], compared["official"]["best"])
+    return found
+
+
 def _measured(root: Path, kind: str) -> list[Mapping[str, Any]]:
     return [read_json(file) for file in sorted((root / MEASURED).glob(f"{kind}-*.json"))]
 
 
-def _results(results: Mapping[str, Any]) -> str:
+def _results(results: Mapping[str, Any], kept: Mapping[tuple[str, str], Kept]) -> str:
     scored = [*results["runs"], *results.get("averages", ())]
     rows = [
-        _row(run) for run in sorted(scored, key=lambda run: (run["profile"], -run["f1_official"]["value"]))
+        _row(run, kept.get(_place(run)))
+        for run in sorted(scored, key=lambda run: (run["profile"], -run["f1_official"]["value"]))
     ]
     header = [
         "run",
@@ -81,7 +156,7 @@ def _results(results: Mapping[str, Any]) -> str:
         "at equal shares",
     ]
     header += ["accuracy", "AUC", "minutes", "commit", "times scored"]
-    machines = sorted({_machine(run["machine"]) for run in results["runs"]})
+    machines = sorted({machine(run["machine"]) for run in results["runs"]})
     count = len(results["runs"])
     images = {run["profile"]: run["training_images"] for run in results["runs"]}
     made_on = f"{count} run{'s' if count > 1 else ''}, on {'; on '.join(machines)}."
@@ -98,31 +173,86 @@ def _results(results: Mapping[str, Any]) -> str:
         + "."
         for of in results.get("averages", ())
     )
-    return f"{made_on}{trained}{trivial}\n\n{table(header, rows)}{averages}"
+    marked = f"\n\n{SINGLE_VIEW}" if any("\\*" in row[5] for row in rows) else ""
+    return f"{made_on}{trained}{trivial}\n\n{table(header, rows)}{marked}{averages}"
 
 
-def _row(of: Mapping[str, Any]) -> list[str]:
+def _row(of: Mapping[str, Any], kept: Kept | None) -> list[str]:
     """Return a run's row, or that of a weighted average, which is nothing that was trained."""
     printed = paper.F1.get(of["run"])
     trained = [NONE] * 2
     measured = [NONE] * 3
     if of["run"] != ENSEMBLE:
         trained = [str(of["epochs"]), NONE if of["model"] in WITHOUT_STEM else of["stem"]]
-        commit, _, changes = (of["commit"] or NONE).partition(", ")
-        measured = [f"{of['minutes']:.1f}", f"`{commit[:7]}`{', ' + changes if changes else ''}"]
-        measured.append(str(of["times_scored"]))
+        measured = [f"{of['minutes']:.1f}", _commit(of), str(of["times_scored"])]
     return [
         run_title(of["run"]),
         NONE if printed is None else f"{printed:.3f}",
         of["profile"],
         *trained,
-        f"{of['validation']['f1']:.4f}" if "validation" in of else NONE,
+        _validation(of, kept),
         _interval(of["f1_official"]),
         _interval(of["f1_leak_free"]),
         _interval(of["f1_leak_free_equal_shares"]) if "f1_leak_free_equal_shares" in of else NONE,
         *(f"{of[score]:.4f}" if score in of else NONE for score in ("accuracy_official", "auc_official")),
         *measured,
     ]
+
+
+def _validation(of: Mapping[str, Any], kept: Kept | None) -> str:
+    if "validation" in of:
+        return f"{of['validation']['f1']:.4f}"
+    return NONE if kept is None else f"{kept.val_f1:.4f}\\*"
+
+
+def _passes(run: Mapping[str, Any], kept: Kept, bar: float) -> bool:
+    """Return whether F1 is above a bar on both test sets, each p times how often they were looked at."""
+    return all(run["times_scored"] * p_above(of, bar) < ALPHA for of in kept.confusion.values())
+
+
+def _bars(results: Mapping[str, Any], kept: Mapping[tuple[str, str], Kept]) -> str:
+    """Return which bars the runs' F1 passes, the lowest first, of those that its value is above."""
+    rows = [
+        [
+            run_title(run["run"]),
+            f"{bar:.3f}",
+            str(run["times_scored"]),
+            *(str(p_value(p_above(of, bar))) for of in kept[_place(run)].confusion.values()),
+            "passed" if _passes(run, kept[_place(run)], bar) else "not shown to be passed",
+        ]
+        for run in results["runs"]
+        if _place(run) in kept
+        for bar in BARS
+        if run["f1_official"]["value"] > bar
+    ]
+    header = ["run", "bar", "times scored", "p, as published", "p, leak-free", "so it is"]
+    return table(header, rows) if rows else NOTHING
+
+
+def _looks(results: Mapping[str, Any]) -> str:
+    """Return each time that the test images were shown to a finished model of a run that was made anew."""
+    again = {_place(of) for of in results.get("superseded", ())}
+    rows = [
+        [
+            run_title(of["run"]),
+            of["profile"],
+            _commit(of),
+            str(of["epochs"]),
+            f"{of['minutes']:.1f}",
+            _interval(of["f1_official"]),
+        ]
+        for place in sorted(again)
+        for of in [*results["superseded"], *results["runs"]]
+        if _place(of) == place
+    ]
+    header = ["run", "profile", "commit", "epochs", "minutes", "F1, as published"]
+    return table(header, rows) if rows else NOTHING
+
+
+def _commit(of: Mapping[str, Any]) -> str:
+    commit = (of["commit"] or NONE).replace("-dirty", ", with changes")
+    name, _, changes = commit.partition(", ")
+    return f"`{name[:7]}`{', ' + changes if changes else ''}"
 
 
 def _interval(figure: Mapping[str, float]) -> str:
@@ -158,7 +288,7 @@ def _cost(measured: Mapping[str, Any]) -> str:
         ]
         for name, of in measured["networks"].items()
     ]
-    made_on = f"Images of {size}×{size} pixels, on {_machine(measured['machine'])}."
+    made_on = f"Images of {size}×{size} pixels, on {machine(measured['machine'])}."
     header = [
         "network",
         "M parameters",
@@ -178,10 +308,6 @@ def _cost(measured: Mapping[str, Any]) -> str:
         f" images, VGG16 with its dense layers (<{P100_SOURCE}>); at that rate ResNet152's five epochs over"
         f" 100,000 images take {of_the_paper:.1f} hours."
     )
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    return f"{machine['cpu']}, {machine['cores']} cores{', ' + machine['gpu'] if machine['gpu'] else ''}"
 
 
 if __name__ == "__main__":

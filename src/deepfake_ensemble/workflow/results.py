@@ -1,30 +1,33 @@
 """Write what measured runs gave into docs/results.md: `make results`.
 
-Everything comes from what `benchmarks/measured_run.py` left in docs/measurements: PROFILE.json and, beside
-it, the run's own reports. The sample's figures say nothing about real images, so that they are not kept.
+Everything comes from what `benchmarks/measured_run.py` left in docs/measurements: NAME.json and, beside
+it, the run's own reports; and, of the second study, from residual/results.json. A further run has a section
+as soon as its files are there. The sample's figures say nothing about real images, so they are not kept.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import Baselines
 from deepfake_ensemble.comparison.robustness import PARTS
-from deepfake_ensemble.evaluation.metrics import Metrics
-from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
-from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.foundation import params
+from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
-from deepfake_ensemble.pages.titles import AVERAGED, title
+from deepfake_ensemble.pages.numbers import interval, share
+from deepfake_ensemble.pages.rendering import setting
+from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
-from deepfake_ensemble.studies.ensemble.report.answer import as_markdown
-from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
-from deepfake_ensemble.workflow import generated, measured
+from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short
+from deepfake_ensemble.studies.ensemble.report.study import read_compared
+from deepfake_ensemble.workflow import generated, measured, residual_page
 from deepfake_ensemble.workflow.generated import table
-from deepfake_ensemble.workflow.measured import Reports
+from deepfake_ensemble.workflow.machine import shown as machine
+from deepfake_ensemble.workflow.measured import Reports, Run
 
 RESULTS = Path("docs/results.md")
 MEASUREMENTS = Path("docs/measurements")
@@ -46,146 +49,178 @@ KEPT = (
 ITEM_BY_ITEM = ("train", "predict")
 
 
-def parts(measurements: Path) -> dict[str, str]:
-    """Return for each measured profile, by name, what docs/results.md shows of it."""
-    found = {file: read_json(file) for file in sorted(measurements.glob("*.json"))}
-    # What benchmarks of speed left there tells of no stages.
-    return {file.stem: section(run, file.with_suffix("")) for file, run in found.items() if "stages" in run}
-
-
-def section(run: Mapping[str, Any], folder: Path) -> str:
-    """Return what one run gave, in Markdown; what it cost alone, if its reports were not kept.
+def parts(measurements: Path, root: Path) -> dict[str, str]:
+    """Return what docs/results.md shows, by name.
 
     Args:
-        run: what `measured_run.py` wrote about it.
-        folder: its reports.
+        measurements: the folder of what was measured.
+        root: of the project, for the second study's results.
+    """
+    found = measured.runs(measurements)
+    real = [run for run in found if not run.is_sample]
+    return {
+        "known": "\n".join(known(real, root)),
+        "runs": "\n\n".join(section(run) for run in real),
+        "sample": "\n\n".join(cost_alone(run) for run in found if run.is_sample),
+    }
+
+
+def known(runs: Sequence[Run], root: Path) -> Iterable[str]:
+    """Yield what is known from real images: by run, of the second study, and whether the study was run."""
+    for run in runs:
+        evaluations = list(run.reports().evaluations.values())
+        said = in_short(evaluations, run.weighting) if evaluations else "It was not compared."
+        members = _count(len(run.members), "detector") if len(run.members) > 1 else title(run.members[0])
+        minutes = f"{run.minutes:,.0f} minutes on {machine(run.about['machine'])}"
+        yield f"- [`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}"
+    yield from (f"- {sentence}" for sentence in residual_page.in_short(root))
+    if not any(run.is_study for run in runs):
+        yield (
+            "- The first study itself, profile `paper`, was not run: it needs Kaggle's archives and a GPU. No"
+            " figure here is the study's."
+        )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' if n != 1 else ''}"
+
+
+def _heading(run: Run) -> str:
+    return f"Run `{run.name}`"
+
+
+def _anchor(run: Run) -> str:
+    return _heading(run).lower().replace("`", "").replace(" ", "-")
+
+
+def section(run: Run) -> str:
+    """Return what one run gave, in Markdown.
 
     Raises:
         UserError: if a report is missing.
     """
     return "\n\n".join(
         [
-            measured.headline(run["profile"], run["params"]["profiles"][run["profile"]]),
+            f"## {_heading(run)}",
+            f"Profile `{run.profile}`{'' if run.is_study else ', not the study'}: {run.described()}.",
             _made_with(run),
-            *(_figures(folder, run["params"]["ensemble"]["weighting"]) if folder.is_dir() else ()),
+            *_since(run),
+            *_figures(run),
             "Time and memory:",
-            _costs(run["stages"]),
-            *_predicting(folder, run["stages"]),
+            _costs(run.about["stages"]),
+            *_predicting(run),
         ]
     )
 
 
-def _figures(folder: Path, weighting: Method) -> Iterable[str]:
-    reports = measured.read(folder)
-    if reports is None:
-        raise UserError(f"{folder}: holds no evaluation; run `python benchmarks/measured_run.py`")
-    yield from _answer(folder, reports, weighting)
-    yield measured.detectors(reports)
-    yield from _remarks(reports)
-    yield from _intervals(folder, reports)
-    yield from _robustness(folder)
-    yield TRIVIAL
-    yield _trivial(reports)
-    yield from _training(folder)
-
-
-def _made_with(run: Mapping[str, Any]) -> str:
-    machine, versions = run["machine"], run["versions"]
-    on = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
-    weighting = AVERAGED[run["params"]["ensemble"]["weighting"]]
-    averaged = f", the ensemble's members {weighting}" if len(run["params"].get("members", ())) != 1 else ""
+def cost_alone(run: Run) -> str:
+    """Return what the sample's run cost, in Markdown: its figures are of no interest."""
+    stages = run.about["stages"]
+    training = sum(of["seconds"] for name, of in stages.items() if name.startswith("train@"))
+    peak = max(of["peak_mib"] for of in stages.values())
     return (
-        f"On {on}{', ' + machine['gpu'] if machine['gpu'] else ''} ({machine['system']}); Python"
-        f" {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
-        f" {versions['numpy']}; seed {run['params']['seed']}{averaged}; commit {run['commit']}."
+        f"Profile `{run.profile}`: {run.described()}. Its images are synthesised from a few photographs, so"
+        " that its figures show that the pipeline works, and say nothing about real deepfakes.\n\n"
+        f"{_made_with(run)} Its {len(stages)} stages took {60 * run.minutes:,.0f} s, {training:,.0f} s of it"
+        f" to train {_count(len(run.members), 'network')}, and at most {peak:,} MiB."
     )
 
 
-def _answer(folder: Path, reports: Reports, weighting: Method) -> Iterable[str]:
-    """Open with the report's own answer, if what it was built from was kept."""
-    evaluations = [
-        _compared(folder, name) for name in reports.metrics if (folder / f"comparison/{name}.json").exists()
+def _figures(run: Run) -> Iterable[str]:
+    reports = run.reports()
+    yield from _answer(run, reports)
+    for evaluation in reports.metrics:
+        yield from _detectors(evaluation, reports)
+    yield from _robustness(run.folder)
+    yield TRIVIAL
+    yield _trivial(reports)
+    yield from _training(run.folder)
+
+
+def _made_with(run: Run) -> str:
+    about, versions = run.about, run.about["versions"]
+    weighting = AVERAGED[run.weighting]
+    averaged = f", the ensemble's members {weighting}" if len(run.members) > 1 else ""
+    commit, _, changes = str(about["commit"]).partition(", ")
+    return (
+        f"Made at commit `{commit}`{', ' + changes if changes else ''}; what is said here is of that run. On"
+        f" {machine(about['machine'])}, {about['machine']['memory_gib']} GiB ({about['machine']['system']});"
+        f" Python {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
+        f" {versions['numpy']}; seed {about['params']['seed']}{averaged}. Its params are in"
+        f" [{run.name}.json](measurements/{run.name}.json)."
+    )
+
+
+def _since(run: Run) -> Iterable[str]:
+    """Say which of the params that trainings depend on had another value then."""
+    models = [f"models.{model}" for model in run.members]
+    trained = ("training", "resizing", f"profiles.{run.profile}", *models)
+    before, now = _leaves(run.about["params"]), _leaves(params.load())
+    chosen = {change.lstrip("+~").partition("=")[0] for change in run.about.get("changes", ())}
+    changed = [
+        f"`{key}` was {_shown(before[key])} and is {_shown(now[key])}"
+        for key in sorted(before.keys() & now.keys() - chosen)
+        if before[key] != now[key] and any(key.startswith(f"{section}.") for section in trained)
     ]
-    if evaluations:
-        yield as_markdown(evaluations, weighting)
-        if (folder / CARD).exists():
-            place = "../reports" if folder.name == "reports" else f"measurements/{folder.name}"
+    if changed:
+        yield f"Since then params have changed: {', '.join(changed)}."
+
+
+def _leaves(of: Any, key: str = "") -> dict[str, Any]:
+    """Return the values of params.yaml by their whole keys."""
+    if not isinstance(of, Mapping):
+        return {key: of}
+    return {
+        name: leaf
+        for each, value in of.items()
+        for name, leaf in _leaves(value, f"{key}.{each}" if key else str(each)).items()
+    }
+
+
+def _shown(value: Any) -> str:
+    return f"`{setting(value)}`"
+
+
+def _answer(run: Run, reports: Reports) -> Iterable[str]:
+    """Open with the report's own answer, if what it was built from was kept."""
+    if reports.evaluations:
+        yield as_markdown(list(reports.evaluations.values()), run.weighting)
+        if (run.folder / CARD).exists():
+            place = "../reports" if run.folder.name == "reports" else f"measurements/{run.name}"
             yield f"The run's [model card]({place}/{CARD})."
 
 
-def _compared(folder: Path, name: str) -> Evaluation:
-    """Return an evaluation without what no sentence tells of."""
-    drop = folder / f"comparison/drop/{name}.json"
-    return Evaluation(
-        name=name,
-        metrics={},
-        compared=read_compared(folder / f"comparison/{name}.json"),
-        roc={},
-        precision_recall={},
-        confusion={},
-        drop=read_drop(drop) if drop.exists() else None,
-    )
+def _detectors(evaluation: str, reports: Reports) -> Iterable[str]:
+    """Yield a table of the detectors on one data set, and what trivial features reach there."""
+    measures, audit = reports.metrics[evaluation], reports.audits[evaluation]
+    compared = reports.evaluations[evaluation].compared.detectors if evaluation in reports.evaluations else {}
 
+    def shown(name: str, metric: str) -> str:
+        if name in compared:
+            return str(interval(getattr(compared[name], metric), share))
+        return f"{getattr(measures[name], metric):.3f}"
 
-def _remarks(reports: Reports) -> Iterable[str]:
-    """Say of each evaluation what its figures are to be measured against."""
-    for evaluation, detectors in reports.metrics.items():
-        name = title(evaluation)
-        told = f"{name[0].upper()}{name[1:]}:"
-        if len(detectors) > 1:
-            told += f" the ensemble gets {_beside_the_best(detectors)}."
-        baseline = reports.audits[evaluation].baselines.logistic
-        if baseline:
-            beaten = sum(figures.auc > baseline.auc for figures in detectors.values())
-            told += (
-                f" The logistic regression on trivial features has AUC {baseline.auc:.3f} on this data"
-                f" set; {beaten or 'none'} of the {len(detectors)} detectors"
-                f" {'has' if beaten < 2 else 'have'} more."
-            )
-            if evaluation != INTERNAL:
-                told += " It was fitted to this data set, the detectors were not."
-        yield told
-
-
-def _beside_the_best(detectors: Mapping[str, Metrics]) -> str:
-    ensemble, members = detectors[ENSEMBLE], detectors.keys() - {ENSEMBLE}
-    best = max(sorted(members), key=lambda name: detectors[name].accuracy)
-    images = round((ensemble.accuracy - detectors[best].accuracy) * ensemble.n)
-    more = f"{abs(images):,} {'more' if images > 0 else 'fewer'}" if images else "as many"
-    than = f"{'than' if images else 'as'} {title(best)}, the best member on these images"
-    return f"{more} of {ensemble.n:,} images right {than}"
-
-
-def _intervals(folder: Path, reports: Reports) -> Iterable[str]:
-    """Return a table of accuracy and AUC with the intervals of the `compare` stage, if they were kept."""
-    found = {
-        evaluation: told_once(read_json(file)["detectors"])
-        for evaluation in reports.metrics
-        if (file := folder / f"comparison/{evaluation}.json").exists()
-    }
-    if not found:
-        return
-    header = ["detector"]
-    for evaluation in found:
-        header += [f"{title(evaluation)}: accuracy", "AUC"]
     rows = [
         [
             measured.detector(name),
-            *(_interval(of[name][metric]) for of in found.values() for metric in ("accuracy", "auc")),
+            f"{reports.weights[name]:.3f}" if name in reports.weights else "",
+            *(shown(name, metric) for metric in ("accuracy", "f1", "auc")),
         ]
-        for name in next(iter(found.values()))
+        for name in measures
     ]
-    yield (
-        "With Wilson's intervals of accuracy and DeLong's of AUC (`comparison.confidence`, over images;"
-        " another training adds to them; see [statistics](statistics.md)):"
-    )
-    yield table(header, rows)
-
-
-def _interval(figure: Mapping[str, float | None]) -> str:
-    if figure["value"] is None or figure["ci_low"] is None or figure["ci_high"] is None:
-        return "–"
-    return f"{figure['value']:.3f} ({figure['ci_low']:.3f}–{figure['ci_high']:.3f})"
+    fitted = audit.baselines.logistic
+    where, n = place(evaluation), next(iter(measures.values())).n
+    told = f"{where[0].upper()}{where[1:]}, {n:,} images."
+    if fitted:
+        rows.append([measured.trivial(audit), "", f"*{fitted.accuracy:.3f}*", "–", f"*{fitted.auc:.3f}*"])
+        told += (
+            f" The regression is of all {fitted.n:,} images of the archive, by {fitted.folds}-fold"
+            f" cross-validation{'' if evaluation == INTERNAL else '; it was fitted there, they were not'}."
+        )
+    if compared:
+        told += " In brackets are intervals over images ([statistics](statistics.md#seeds))."
+    yield told
+    yield table(["detector", "weight", "accuracy", "F1", "AUC"], rows)
 
 
 def _robustness(folder: Path) -> Iterable[str]:
@@ -290,9 +325,9 @@ def _costs(stages: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def _predicting(folder: Path, stages: Mapping[str, Mapping[str, float]]) -> Iterable[str]:
+def _predicting(run: Run) -> Iterable[str]:
     """Say what the ensemble's predictions cost beside those of its best member alone, if that was kept."""
-    file = folder / f"comparison/{INTERNAL}.json"
+    file, stages = run.folder / f"comparison/{INTERNAL}.json", run.about["stages"]
     members = {name.removeprefix("predict@"): of for name, of in stages.items() if "predict@" in name}
     if not file.exists() or len(members) < 2:
         return
@@ -310,4 +345,4 @@ def _predicting(folder: Path, stages: Mapping[str, Mapping[str, float]]) -> Iter
 
 if __name__ == "__main__":
     with exiting():
-        generated.refresh(RESULTS, parts(MEASUREMENTS))
+        generated.refresh(RESULTS, parts(MEASUREMENTS, Path()))

@@ -106,6 +106,11 @@ def as_markdown(evaluations: Sequence[Evaluation], weighting: Method) -> str:
     return render(__name__, "answer.md", answers=answered(evaluations, weighting)).strip()
 
 
+def in_short(evaluations: Sequence[Evaluation], weighting: Method) -> str:
+    """Return the answers in a sentence of each data set."""
+    return render(__name__, "in_short.md", answers=answered(evaluations, weighting)).strip()
+
+
 def _answer(evaluation: Evaluation) -> Answer:
     compared = evaluation.compared
     studys = compared.weightings["accuracy"]
