@@ -88,7 +88,7 @@ sweep: $(INSTALLED) ## Run a grid of params as DVC experiments: make sweep S="se
 	@python -m deepfake_ensemble.cluster.sweep $(foreach change,$(S),-S '$(change)') $(OPTIONS)
 
 bench: $(INSTALLED) ## Measure what waiting, reading, training and use cost, and write docs/performance.md (two hours)
-	@for name in reading feeding predicting training_cost precision turnaround; do \
+	@for name in reading feeding predicting training_cost precision comparing turnaround; do \
 	  echo "bench: benchmarks/$$name.py"; python benchmarks/$$name.py || exit 1; done
 	@for part in cold files faces requests parity; do \
 	  echo "bench: benchmarks/use.py $$part"; python benchmarks/use.py $$part || exit 1; done
