@@ -9,12 +9,13 @@ else is the same in a comparison, the number of steps too; test images are score
 
 Needs the archives that profile `small` needs. The trainings are done one after another in
 .dvc/tmp/runs/lite0, with this folder's DVC cache: what an interruption leaves done is not done again.
+Writes docs/measurements/lite0.json; `make results` shows it.
 """
 
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -29,9 +30,8 @@ from deepfake_ensemble.comparison.spread import by_image, crossed_effects, sprea
 from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.foundation.files import write_json
-from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import commit
-from harness import ENVIRONMENT, FOLDER, here, keep, kept
+from harness import ENVIRONMENT, FOLDER, keep, kept
 from real_run import CLONES, RUNS, change, prepare
 
 FILE = FOLDER / "lite0.json"
@@ -127,44 +127,6 @@ def gains(samples: Sequence[Sample], first: str, second: str) -> dict[str, Any]:
             "crossed": asdict(crossed_effects(values))
         }
     return found
-
-
-def page(results: Mapping[str, Any]) -> str:
-    """Return what was measured, in Markdown."""
-    rows = [
-        [
-            of["set"],
-            f"{of['images']:,}",
-            {"imagenet": "ImageNet", "random": "random"}[of["start"]],
-            of["scaling"],
-            str(of["seed"]),
-            f"{of['accuracy']['value']:.3f} ({of['accuracy']['ci_low']:.3f}–{of['accuracy']['ci_high']:.3f})",
-            f"{of['auc']:.3f}",
-            f"{of['log_loss']:.3f}",
-        ]
-        for of in results["trainings"]
-    ]
-    headings = ["images of", "training", "start", "scaling", "seed", "accuracy", "AUC", "log loss"]
-    return "\n\n".join(
-        [
-            *(_said(name, of) for name, of in results["native_less_unit"].items()),
-            table(headings, rows),
-            f"{results['minutes']:.0f} minutes for all, on {here(results)}; commit {results['commit']}.",
-        ]
-    )
-
-
-def _said(name: str, gain: Mapping[str, Any]) -> str:
-    where = {"faces": "270 faces", "cifake": "CIFAKE's leak-free test images"}[name]
-    parts = []
-    for metric, words in (("accuracy", "accuracy"), ("auc", "AUC"), ("log_loss", "log loss")):
-        mean = gain[metric]["crossed"]["mean"]
-        ends = "" if mean["ci_low"] is None else f" ({mean['ci_low']:+.4f} to {mean['ci_high']:+.4f})"
-        parts.append(f"{words} {mean['value']:+.4f}{ends}")
-    return (
-        f"Its own scaling instead of the paper's, on {where}, mean of {len(SEEDS)} seeds with a 95 % interval"
-        f" over seeds and images: {', '.join(parts)}; above 0 is better."
-    )
 
 
 def main() -> None:

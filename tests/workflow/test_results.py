@@ -184,7 +184,8 @@ def test_where_the_study_itself_was_run_nothing_says_that_it_was_not(measurement
 
 
 def test_the_page_opens_with_what_each_run_says_by_the_rules_of_its_report(study: Path) -> None:
-    said, _ = results.known([Run("small", RUN, study / "reports")], ROOT / "nowhere")
+    nowhere = study / "nowhere"
+    said, _ = results.known([Run("small", RUN, study / "reports")], nowhere, nowhere)
     on_both = re.findall(r"(On .*?\.) (?=On|$)", said.partition("cores. ")[2])
     assert len(on_both) == 2
     for name, sentence in zip(("internal", "cifake"), on_both, strict=True):
@@ -309,6 +310,49 @@ def test_of_the_sample_only_its_cost_is_told(measurements: Path) -> None:
     assert found["sample"].endswith(
         "Its 4 stages took 1,014 s, 1,010 s of it to train 2 networks, and at most 2,000 MiB."
     )
+
+
+def training(**of: Any) -> dict[str, Any]:
+    accuracy = {"value": of.pop("accuracy"), "ci_low": 0.5, "ci_high": 0.75}
+    made = {"set": "faces", "images": 160, "scaling": "native", "start": "imagenet", "seed": 42}
+    return made | {"n": 270, "accuracy": accuracy, "auc": 0.875, "log_loss": 0.25, "minutes": 1.5} | of
+
+
+def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path) -> None:
+    assert results.parts(measurements, measurements)["grid"] == results.NOTHING
+    mean = {"value": 0.125, "ci_low": -0.0625, "ci_high": 0.3125}
+    trainings = [
+        training(scaling="unit", accuracy=0.6),
+        *(training(accuracy=0.7 + seed / 1000, seed=seed, scaling="unit") for seed in (43, 44)),
+        training(accuracy=0.625),
+        training(accuracy=0.75, images=1260),
+        training(accuracy=0.5625, start="random"),
+        training(accuracy=0.6875, start="random", images=1260),
+    ]
+    write_json(
+        measurements / "lite0.json",
+        {
+            "machine": RUN["machine"],
+            "commit": "0123456789ab",
+            "minutes": 60.0,
+            "native_less_unit": {"faces": {m: {"crossed": {"mean": mean}} for m in results.scalings.METRICS}},
+            "trainings": trainings,
+        },
+    )
+    found = results.parts(measurements, measurements)
+    _, scaling, start, _ = found["known"].splitlines()
+    assert "on 270 faces, mean of 3 seeds" in scaling
+    assert "accuracy +0.1250 (−0.0625 to +0.3125), AUC +0.1250" in scaling
+    assert (
+        "with 160, 1,260 training faces: accuracy 0.625, 0.750 from ImageNet, and 0.562, 0.688 from random"
+        " weights" in start
+    )
+    rows = [line for line in markdown.lines(found["grid"]) if line.startswith("| faces")]
+    assert len(rows) == len(trainings)
+    assert rows[-1] == (
+        "| faces | 1,260 | random | `native` | 42 | 270 | 0.688 (0.500–0.750) | 0.875 | 0.250 | 1.5 |"
+    )
+    assert "grid" in markdown.anchors(PAGE.read_text(encoding="utf-8"))
 
 
 def figure(value: float) -> dict[str, dict[str, float]]:

@@ -24,7 +24,7 @@ from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short
 from deepfake_ensemble.studies.ensemble.report.study import read_compared
-from deepfake_ensemble.workflow import generated, measured, residual_page
+from deepfake_ensemble.workflow import generated, measured, residual_page, scalings
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import shown as machine
 from deepfake_ensemble.workflow.measured import Reports, Run
@@ -46,6 +46,8 @@ KEPT = (
     "robustness/figures.json",
     "training/metrics.json",
 )
+GRID = "lite0.json"
+NOTHING = "Not measured yet."
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -59,24 +61,27 @@ def parts(measurements: Path, root: Path) -> dict[str, str]:
     found = measured.runs(measurements)
     real = [run for run in found if not run.is_sample]
     return {
-        "known": "\n".join(known(real, root)),
+        "known": "\n".join(f"- {sentence}" for sentence in known(real, measurements, root)),
         "runs": "\n\n".join(section(run) for run in real),
+        "grid": scalings.page(read_json(measurements / GRID)) if (measurements / GRID).exists() else NOTHING,
         "sample": "\n\n".join(cost_alone(run) for run in found if run.is_sample),
     }
 
 
-def known(runs: Sequence[Run], root: Path) -> Iterable[str]:
+def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
     """Yield what is known from real images: by run, of the second study, and whether the study was run."""
     for run in runs:
         evaluations = list(run.reports().evaluations.values())
         said = in_short(evaluations, run.weighting) if evaluations else "It was not compared."
         members = _count(len(run.members), "detector") if len(run.members) > 1 else title(run.members[0])
         minutes = f"{run.minutes:,.0f} minutes on {machine(run.about['machine'])}"
-        yield f"- [`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}"
-    yield from (f"- {sentence}" for sentence in residual_page.in_short(root))
+        yield f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}"
+    if (measurements / GRID).exists():
+        yield from scalings.in_short(read_json(measurements / GRID))
+    yield from residual_page.in_short(root)
     if not any(run.is_study for run in runs):
         yield (
-            "- The first study itself, profile `paper`, was not run: it needs Kaggle's archives and a GPU. No"
+            "The first study itself, profile `paper`, was not run: it needs Kaggle's archives and a GPU. No"
             " figure here is the study's."
         )
 
