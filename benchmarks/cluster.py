@@ -36,9 +36,10 @@ def kill_a_worker(head: subprocess.Popen[str]) -> str:
                 command = process.cmdline()
                 training = any(word.endswith(".stages.train") for word in command[1:3])
                 if training and time.time() - process.create_time() > AFTER:
-                    worker = next(it for it in process.parents() if it.name().startswith("ray::"))
-                    worker.kill()
-                    return command[-1]
+                    for worker in process.parents():
+                        if worker.name().startswith("ray::"):
+                            worker.kill()
+                            return command[-1]
         time.sleep(1)
     return ""
 
@@ -67,7 +68,8 @@ def main() -> None:
         head = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=there,
-            env={**ENVIRONMENT, "TMPDIR": scratch},
+            # Ray would end trainings when others fill this host's memory.
+            env={**ENVIRONMENT, "TMPDIR": scratch, "RAY_memory_monitor_refresh_ms": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
