@@ -269,7 +269,7 @@ def test_the_page_says_why_nothing_can_be_told() -> None:
     _, told = verdicts({"18": FAKE, "18_plain": LITTLE, "50": FAKE})
     why = {
         CONNECTIONS: "Too few of these runs have more F1 than calling everything fake.",
-        DEPTH: "This profile does not train all of them.",
+        DEPTH: "This profile lacks some of these runs.",
         IMAGENET: "This profile trains no such runs.",
     }
     for claim, reason in why.items():

@@ -1,10 +1,13 @@
 """Whether the paper's explanation of mistakes holds follows from tests and directions alone."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from deepfake_ensemble.comparison.intervals import Interval
 from deepfake_ensemble.mistakes.contrasts import FIFTHS, Group, Look, Looks, MeasureContrast
-from deepfake_ensemble.studies.residual.report import figures, paper
+from deepfake_ensemble.pages.rendering import render
+from deepfake_ensemble.studies.residual.report import figures, look_of_mistakes, paper
 from deepfake_ensemble.studies.residual.report.look_of_mistakes import answers
 
 MORE, LESS, NOTHING = (0.7, 0.001), (0.3, 0.001), (0.7, 0.2)
@@ -61,6 +64,17 @@ def test_a_difference_that_may_be_chance_shows_nothing():
 
 def test_without_mistakes_there_is_nothing_to_tell():
     assert said() == ["cannot be told"] * 3
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+def test_the_mistakes_of_a_run_that_guesses_explain_nothing(monkeypatch, learnt):
+    monkeypatch.setattr(figures, "wrong_by_fifth", lambda run, look: "")
+    study = SimpleNamespace(looks=looks(real_detail=MORE), learnt=lambda run: learnt)
+    section = look_of_mistakes.section(study)
+    told = render(look_of_mistakes.__name__, section.template, view=section.view, study=study)
+    assert ("explanation holds cannot be told from this run" in told) != learnt
+    assert ("is contradicted" in told) == learnt
+    assert "Wrong beside right" in told
 
 
 def test_the_legend_lies_across_no_share(monkeypatch):

@@ -54,7 +54,8 @@ class RunsLook:
     Attributes:
         run: which.
         look: as measured.
-        answers: to the paper's claims.
+        answers: to the paper's claims; none of a run that has no more F1 than calling everything fake, whose
+            mistakes are those of guessing.
         fifths: a figure of the shares got wrong.
     """
 
@@ -74,7 +75,7 @@ def section(study: Study) -> Section:
         RunsLook(
             run,
             look,
-            answers(study.looks, run),
+            answers(study.looks, run) if study.learnt(run) else [],
             Figure(
                 Markup(figures.wrong_by_fifth(run, look)),
                 "The share of each class that it gets wrong, by fifths of the class, from the one with the"
