@@ -507,12 +507,13 @@ def _lost_part(detector: Mapping[str, Any]) -> str:
     rows = [
         [name, *(_lost(of, way) for way in ways), _aim(of["lost"])] for name, of in detector["auc"].items()
     ]
-    as_they_are = detector["auc"]["as they are"]
+    first = detector["auc"]["as they are"]
     return (
         f"{table(['faces', *ways.values(), f'aim: {AIM} at most'], rows)}\n\n"
-        f"AUC lost by {len(as_they_are['lost_by_network']['found'])} small networks of {SEEN} pixels, trained on faces as they are: the mean and,"
-        f" in brackets, the least and the most; on the originals they reach {as_they_are['originals']:.3f}. Size and"
-        " compression take what faces lose that are not cut out; no finder brings it back."
+        f"AUC lost by {len(first['lost_by_network']['found'])} small networks of {SEEN} pixels, trained on"
+        " faces as they are: the mean and, in brackets, the least and the most; on the originals they reach"
+        f" {first['originals']:.3f}. Size and compression take what faces lose that are not cut out; no"
+        " finder brings it back."
     )
 
 
