@@ -48,6 +48,7 @@ const shadeOf = (image) => (model.demonstration ? "none" : (verdictOf(image) ?? 
 const wordsOf = (image) => (model.demonstration ? "demonstration: no verdict" : `called ${verdictOf(image)}`);
 /** Return the faces of an image, each like an image of its own; none if they were not looked for. */
 const facesOf = (image) => image.faces ?? [];
+const ofSeveral = (image) => (facesOf(image).length > 1 ? `, of ${facesOf(image).length} faces the one most likely fake` : "");
 
 // The head: what model this is.
 
@@ -120,7 +121,7 @@ function cardOf(image) {
     answer.append(
       element("p", { class: `verdict ${shade}` }, wordsOf(image)[0].toUpperCase() + wordsOf(image).slice(1)),
       element("h3", { class: "name" }, image.name),
-      element("p", {}, "P(fake) ", element("strong", {}, p[decides].toFixed(2)), `${several ? ", of the face most likely fake" : ""}; called fake from ${threshold.toFixed(2)} on`),
+      element("p", {}, "P(fake) ", element("strong", {}, p[decides].toFixed(2)), `${ofSeveral(image)}; called fake from ${threshold.toFixed(2)} on`),
       barOf(p[decides], shade),
       ...[unlike, image.note && element("p", { class: "small" }, `Its file: ${image.note}.`), several && faceCards(image), statementsOf(image), lookOf(image), foldedOf(image)].filter(Boolean),
     );
@@ -243,7 +244,7 @@ function rowOf(image) {
   image.row.replaceChildren(
     element("td", {}, image.picture ? element("img", { src: image.picture, alt: "" }) : ""),
     element("th", { scope: "row", class: "name" }, image.name),
-    element("td", { class: shadeOf(image) }, image.p ? wordsOf(image) : image.error ? `not classified: ${image.error}` : "…"),
+    element("td", { class: shadeOf(image) }, image.p ? wordsOf(image) + ofSeveral(image) : image.error ? `not classified: ${image.error}` : "…"),
     ...cells,
     element("td", {}, image.p ? (image.unlike.length ? flagOf(image) : "no") : "–"),
   );
