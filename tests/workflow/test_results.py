@@ -47,7 +47,12 @@ RUN: dict[str, Any] = {
     "commit": "0123456789ab, with changes",
     "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 7.8, "gpu": None, "system": "Linux x86_64"},
     "versions": {"python": "3.11.7", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"},
-    "params": {"seed": 42, "ensemble": {"weighting": "accuracy"}, "profiles": {"small": SETTINGS}},
+    "params": {
+        "seed": 42,
+        "ensemble": {"weighting": "accuracy"},
+        "data_sets": {"internal": {"archive": "faces"}, "cifake": {"archive": "cifake"}},
+        "profiles": {"small": SETTINGS},
+    },
     "stages": {
         "download@faces": {"seconds": 1.25, "peak_mib": 50, "run": "a"},
         "download@cifake": {"seconds": 2.5, "peak_mib": 60, "run": "b"},
@@ -123,7 +128,7 @@ def test_what_trivial_features_reach_is_told_of_the_images_that_it_is_of(section
     (at_home,) = [line for line in section if line.startswith("The internal test, 270 images.")]
     (abroad,) = [line for line in section if line.startswith("CIFAKE, 20,000 images.")]
     assert "of all 1,800 images of the archive, by 5-fold cross-validation." in at_home
-    assert "of all 120,000 images" in abroad and "it was fitted there, they were not" in abroad
+    assert "of all 120,000 images" in abroad and "fitted there, as they were not" in abroad
 
 
 def test_intervals_are_shown_where_the_run_was_compared(section: list[str], study: Path) -> None:
@@ -191,10 +196,10 @@ def test_the_page_opens_with_what_each_run_says_by_the_rules_of_its_report(study
     for name, sentence in zip(("internal", "cifake"), on_both, strict=True):
         compared = read_compared(study / f"reports/comparison/{name}.json")
         guess = compared.guessing["ensemble"].verdict
-        assert ("no better than guessing" in sentence) == (guess == "may be guessing")
+        assert ("no better than guessing: " in sentence) == (guess == "may be guessing")
         accuracy = compared.detectors["ensemble"].accuracy.value
         assert f"the ensemble classifies {100 * accuracy:.1f}\xa0% correctly" in sentence
-        assert "against the best member on validation weighted averaging" in sentence
+        assert "; weighted averaging " in sentence
 
 
 def test_weights_that_one_member_starts_from_are_told(measurements: Path) -> None:
@@ -310,6 +315,29 @@ def test_of_the_sample_only_its_cost_is_told(measurements: Path) -> None:
     assert found["sample"].endswith(
         "Its 4 stages took 1,014 s, 1,010 s of it to train 2 networks, and at most 2,000 MiB."
     )
+
+
+def test_runs_that_differ_by_their_seed_share_a_line_that_tells_each(study: Path) -> None:
+    first = Run("small", RUN, study / "reports")
+    again = Run("small-43", RUN | {"params": RUN["params"] | {"seed": 43}}, study / "reports")
+    other = Run("longer", RUN | {"params": RUN["params"] | {"seed": 44, "training": {}}}, study / "reports")
+    lines = list(results.known([first, again, other], study, study))[:-1]
+    assert [line.partition("]")[0] for line in lines] == ["[`small`", "[`longer`"]
+    accuracy = {
+        name: read_compared(study / f"reports/comparison/{name}.json").detectors["ensemble"].accuracy.value
+        for name in ("internal", "cifake")
+    }
+    said = " By seed (42, 43): " + "{0}, {0} % right on the internal test (averaging adds "
+    assert said.format(f"{100 * accuracy['internal']:.1f}") in lines[0]
+    assert f"{100 * accuracy['cifake']:.1f} % right on CIFAKE" in lines[0] and "By seed" not in lines[1]
+
+
+def test_of_a_data_set_from_the_archive_that_was_trained_on_the_detectors_are_not_said_to_be_strangers(
+    measurements: Path,
+) -> None:
+    assert not Run("small", RUN, measurements).is_of_archive("cifake")
+    sets = {"internal": {"archive": "cifake"}, "cifake": {"archive": "cifake"}}
+    assert Run("small", {"params": {"data_sets": sets}}, measurements).is_of_archive("cifake")
 
 
 def training(**of: Any) -> dict[str, Any]:

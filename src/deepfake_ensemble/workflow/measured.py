@@ -81,6 +81,20 @@ class Run:
         return [model for stage, _, model in trained if stage == "train"]
 
     @property
+    def seed(self) -> int:
+        return self.about["params"]["seed"]
+
+    def is_of_archive(self, data_set: str) -> bool:
+        """Return whether a data set is of the archive that was trained on."""
+        archives = [self.about["params"]["data_sets"][name]["archive"] for name in (INTERNAL, data_set)]
+        return archives[0] == archives[1]
+
+    def differs_by_seed(self, other: "Run") -> bool:
+        """Return whether nothing but the seed is other in another run's params."""
+        mine, others = (of.about["params"] for of in (self, other))
+        return self.seed != other.seed and mine | {"seed": 0} == others | {"seed": 0}
+
+    @property
     def minutes(self) -> float:
         """How long all stages took together."""
         return sum(of["seconds"] for of in self.about["stages"].values()) / 60
@@ -108,7 +122,8 @@ class Run:
             UserError: if there is no evaluation, or one is missing or not what its stage writes.
         """
         evaluated = sorted(
-            (self.folder / "evaluation").glob("*/metrics.json"), key=lambda it: it.parent.name != INTERNAL
+            (self.folder / "evaluation").glob("*/metrics.json"),
+            key=lambda it: (it.parent.name != INTERNAL, it.parent.name),
         )
         if not evaluated:
             raise UserError(f"{self.folder}: holds no evaluation; run `python benchmarks/measured_run.py`")

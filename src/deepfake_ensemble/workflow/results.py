@@ -18,7 +18,7 @@ from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
-from deepfake_ensemble.pages.numbers import interval, share
+from deepfake_ensemble.pages.numbers import interval, percent, points, share
 from deepfake_ensemble.pages.rendering import setting
 from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
@@ -70,12 +70,17 @@ def parts(measurements: Path, root: Path) -> dict[str, str]:
 
 def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
     """Yield what is known from real images: by run, of the second study, and whether the study was run."""
-    for run in runs:
-        evaluations = list(run.reports().evaluations.values())
+    for at, run in enumerate(runs):
+        if any(run.differs_by_seed(before) for before in runs[:at]):
+            continue  # told with the first
+        reports = run.reports()
+        evaluations = list(reports.evaluations.values())
         said = in_short(evaluations, run.weighting) if evaluations else "It was not compared."
         members = _count(len(run.members), "detector") if len(run.members) > 1 else title(run.members[0])
         minutes = f"{run.minutes:,.0f} minutes on {machine(run.about['machine'])}"
-        yield f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}"
+        yield f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}" + "".join(
+            f" {sentence}" for sentence in _seeds([run, *filter(run.differs_by_seed, runs[at:])])
+        )
     if (measurements / GRID).exists():
         yield from scalings.in_short(read_json(measurements / GRID))
     yield from residual_page.in_short(root)
@@ -84,6 +89,24 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
             "The first study itself, profile `paper`, was not run: it needs Kaggle's archives and a GPU. No"
             " figure here is the study's."
         )
+
+
+def _seeds(runs: Sequence[Run]) -> Iterable[str]:
+    """Say what each seed gave, of runs that differ in nothing else."""
+    found = [run.reports().evaluations for run in runs]
+    if len(runs) == 1 or not all(found):
+        return
+    told = []
+    for name in found[0]:
+        of, digits = [each[name] for each in found], found[0][name].digits
+        right = [each.compared.detectors[each.subject].accuracy.value for each in of]
+        gains = [each.compared.question["accuracy"].contrast.gain.value for each in of if not each.is_alone]
+        added = ", ".join(str(points(it, digits)) for it in gains)
+        gained = f" (averaging adds {added} points)" if gains else ""
+        told.append(
+            f"{', '.join(str(percent(it, digits, unit='')) for it in right)} % right on {place(name)}{gained}"
+        )
+    yield f"By seed ({', '.join(str(run.seed) for run in runs)}): {'; '.join(told)}."
 
 
 def _count(n: int, what: str) -> str:
@@ -135,7 +158,7 @@ def _figures(run: Run) -> Iterable[str]:
     reports = run.reports()
     yield from _answer(run, reports)
     for evaluation in reports.metrics:
-        yield from _detectors(evaluation, reports)
+        yield from _detectors(run, evaluation, reports)
     yield from _robustness(run.folder)
     yield TRIVIAL
     yield _trivial(reports)
@@ -158,14 +181,15 @@ def _made_with(run: Run) -> str:
 
 def _since(run: Run) -> Iterable[str]:
     """Say which of the params that trainings depend on had another value then."""
-    models = [f"models.{model}" for model in run.members]
-    trained = ("training", "resizing", f"profiles.{run.profile}", *models)
+    of_profile = ("image_size", "counts", "initial_weights", "initial_weights_of", "training")
+    trained = ("training", "resizing", *(f"profiles.{run.profile}.{key}" for key in of_profile))
+    trained += tuple(f"models.{model}" for model in run.members)
     before, now = _leaves(run.about["params"]), _leaves(params.load())
     chosen = {change.lstrip("+~").partition("=")[0] for change in run.about.get("changes", ())}
     changed = [
         f"`{key}` was {_shown(before[key])} and is {_shown(now[key])}"
         for key in sorted(before.keys() & now.keys() - chosen)
-        if before[key] != now[key] and any(key.startswith(f"{section}.") for section in trained)
+        if before[key] != now[key] and any(f"{key}.".startswith(f"{section}.") for section in trained)
     ]
     if changed:
         yield f"Since then params have changed: {', '.join(changed)}."
@@ -195,7 +219,7 @@ def _answer(run: Run, reports: Reports) -> Iterable[str]:
             yield f"The run's [model card]({place}/{CARD})."
 
 
-def _detectors(evaluation: str, reports: Reports) -> Iterable[str]:
+def _detectors(run: Run, evaluation: str, reports: Reports) -> Iterable[str]:
     """Yield a table of the detectors on one data set, and what trivial features reach there."""
     measures, audit = reports.metrics[evaluation], reports.audits[evaluation]
     compared = reports.evaluations[evaluation].compared.detectors if evaluation in reports.evaluations else {}
@@ -220,7 +244,7 @@ def _detectors(evaluation: str, reports: Reports) -> Iterable[str]:
         rows.append([measured.trivial(audit), "", f"*{fitted.accuracy:.3f}*", "–", f"*{fitted.auc:.3f}*"])
         told += (
             f" The regression is of all {fitted.n:,} images of the archive, by {fitted.folds}-fold"
-            f" cross-validation{'' if evaluation == INTERNAL else '; it was fitted there, they were not'}."
+            f" cross-validation{'' if run.is_of_archive(evaluation) else ': fitted there, as they were not'}."
         )
     if compared:
         told += " In brackets are intervals over images ([statistics](statistics.md#seeds))."
