@@ -6,7 +6,8 @@ Compared are the pixels' statistics, the Mahalanobis distance that the model fil
 the tenth nearest neighbour among validation images (Sun et al. 2022): for kinds of images that the detectors
 were not trained on, the AUC against the internal test's and the share flagged, at a limit that 1 % of
 validation images exceed when they are scored by what was fitted to others. Takes models/ensemble.onnx,
-data/packed and an archive of faces, and adds its part, by profile, to docs/measurements/unlike.json.
+data/packed and an archive of faces, adds its part, by profile, to docs/measurements/unlike.json and writes
+the part of docs/using.md that shows it.
 """
 
 import zipfile
@@ -27,9 +28,11 @@ from deepfake_ensemble.portable.graph import INPUT, showing_features
 from deepfake_ensemble.reading.images import decode, resize
 from deepfake_ensemble.reading.records import PackedImages
 from deepfake_ensemble.sample import photographs, synthesis
+from deepfake_ensemble.workflow.generated import refresh, table
 from harness import FOLDER, keep, kept, options
 
 FILE = FOLDER / "unlike.json"
+PAGE = Path("docs/using.md")
 MOST = 300  # images of a kind
 NEIGHBOUR = 10
 FOLDS = 5
@@ -163,16 +166,39 @@ def _told(fit: Scorer, features: Mapping[str, Features]) -> dict[str, dict[str, 
     return told
 
 
+def part(results: Mapping[str, Any]) -> str:
+    """Return what the page says of it, in Markdown: a column for each profile and score."""
+    profiles = results["profiles"]
+    told = {
+        f"`{profile}`, by {score}": of[score]
+        for profile, of in profiles.items()
+        for score in ("pixels", "features")
+    }
+    rows = [[kind, *(_cell(of[kind]) for of in told.values())] for kind in next(iter(told.values()))]
+    return table(["images", *told], rows)
+
+
+def _cell(told: Mapping[str, float | None]) -> str:
+    auc = "–" if told["auc"] is None else f"{told['auc']:.2f}"
+    return f"{auc}, {100 * (told['flagged'] or 0):.0f} %"
+
+
 def main() -> None:
     parser = options(__doc__, FILE)
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing: only write the page's part anew"
+    )
     parser.add_argument("--model", type=Path, default=Path("models/ensemble.onnx"), help="the model file")
     parser.add_argument(
         "--faces", type=Path, default=Path("data/local/faces.zip"), help="real faces, and others"
     )
     asked = parser.parse_args()
-    profile = Classifier(asked.model).metadata.profile
-    found = kept(asked.file).get("profiles", {}) | {profile: measure(asked.model, asked.faces)}
-    keep(asked.file, {"profiles": found})
+    if not asked.page:
+        profile = Classifier(asked.model).metadata.profile
+        found = kept(asked.file).get("profiles", {}) | {profile: measure(asked.model, asked.faces)}
+        keep(asked.file, {"profiles": found})
+    if asked.file == FILE:
+        refresh(PAGE, {"unlike": part(kept(FILE))})
 
 
 if __name__ == "__main__":

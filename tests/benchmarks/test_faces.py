@@ -1,8 +1,9 @@
-"""What docs/using.md says of faces is what was measured."""
+"""What docs/using.md says of faces, and of what is unlike training, is what was measured."""
 
 from pathlib import Path
 
 import faces
+import unlike
 from deepfake_ensemble.workflow.generated import filled
 from harness import kept
 from measured_pages import cells
@@ -12,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_page_says_what_was_measured() -> None:
     text = (ROOT / faces.PAGE).read_text(encoding="utf-8")
-    assert filled(text, faces.parts(kept(ROOT / faces.FILE)), faces.PAGE) == text
+    parts = faces.parts(kept(ROOT / faces.FILE)) | {"unlike": unlike.part(kept(ROOT / unlike.FILE))}
+    assert filled(text, parts, faces.PAGE) == text
 
 
 def test_a_loss_meets_its_aim_by_itself_or_but_for_what_size_and_compression_take() -> None:

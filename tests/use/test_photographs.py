@@ -113,7 +113,7 @@ def test_a_lab_image_is_read():
             "a raw photograph: not read",
         ),
         (encoded(picture(1), "WEBP")[:60], "damaged: "),
-        (encoded(picture(1), "HEIF")[:600], "damaged: "),
+        (encoded(picture(1), "HEIF")[:600], "damaged: it begins as a HEIC image, and cannot be read on"),
         (encoded(picture(1), "AVIF")[:300], "damaged: "),
         (encoded(picture(1), "JPEG2000")[:200], "damaged: "),
         (b"\xff\xd8\xff", "damaged: it begins as a JPEG image"),

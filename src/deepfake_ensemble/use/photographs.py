@@ -118,17 +118,21 @@ def _loaded(data: bytes) -> Image.Image:
         _check_size(image)  # HEIC may turn out to be another one
     except UnidentifiedImageError:
         begun = image_kind(data)
-        raise BadImage(
-            f"damaged: it begins as {begun}, and cannot be read on" if begun else kind_of(data)
-        ) from None
+        raise BadImage(_cut(begun) if begun else kind_of(data)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadImage(f"too large: {_BOUND}") from None
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # whatever a decoder stumbles over: the file is at fault
-        reason = first_line(error)
+        begun, reason = image_kind(data), first_line(error)
+        if begun == "a HEIC image":  # its decoder speaks of boxes and offsets
+            raise BadImage(_cut(begun)) from None
         raise BadImage(f"damaged: {reason if reason.isprintable() else ascii(reason)}") from None
     return image
+
+
+def _cut(begun: str) -> str:
+    return f"damaged: it begins as {begun}, and cannot be read on"
 
 
 def _check_size(image: Image.Image) -> None:
