@@ -80,7 +80,7 @@ def test_steps_on_crops_take_as_long_as_steps_on_images_of_their_size():
 def test_a_profile_is_asked_for_with_members_of_its_own():
     whole = estimate.CHECK.read(**estimate.changes_for("laptop"))
     assert whole.members == whole.active.members == ["efficientnet_lite0"]
-    assert "(crops of 160 in training)" in page(whole)
+    assert "(crops of 224 in training)" in page(whole)
     assert estimate.changes_for("paper") == {"profile": "paper"}
 
 
