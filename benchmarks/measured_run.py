@@ -6,7 +6,8 @@
 What it measured goes to docs/measurements/PROFILE.json, with the processor, the versions and the params; the
 reports that docs/results.md shows (none of the sample's) are copied beside it, so that `make results` can
 write that page later, when the workspace holds another profile's. A stage that was up to date keeps its
-earlier measurement, if that was of the same run of it.
+earlier measurement, if that was of the same run of it. `scored` has a digest of each ensemble's trained
+models that the test images were shown to.
 
 The time of a stage is from DVC's announcement of it to the next: the interpreter, the work, and DVC's hashing
 of its results. Its memory is the sum of its processes' peaks (on Linux the kernel's own, looked at five times
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -128,6 +129,23 @@ def _runs() -> dict[str, str]:
     }
 
 
+def scored(stages: Iterable[str]) -> list[str]:
+    """Return a digest of the trained models that `predict` showed the test images to, if there are any.
+
+    Args:
+        stages: those of this run; dvc.lock may hold others, of another profile's members.
+    """
+    lock = params.load(Path("dvc.lock"))["stages"]
+    models = [
+        dep["md5"]
+        for name in sorted(stages)
+        if name.startswith("predict@")
+        for dep in lock[name]["deps"]
+        if dep["path"].startswith("models/")
+    ]
+    return [hashlib.sha256(" ".join(models).encode()).hexdigest()[:16]] if models else []
+
+
 def keep_reports(folder: Path) -> None:
     """Copy the reports that docs/results.md shows to `folder`, laid out as `reports/`."""
     with replacing_folder(folder) as partial:
@@ -158,6 +176,8 @@ def main() -> None:
             "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports", "docs"), digits=12),
             "params": data | {"profiles": {profile: data["profiles"][profile]}},
             "stages": stages,
+            # Each time the test images were looked at counts, whatever became of that training.
+            "scored": sorted({*kept(file).get("scored", ()), *scored(stages)}),
         },
     )
     if data["profiles"][profile]["source"] != "sample":

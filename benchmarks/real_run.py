@@ -21,7 +21,7 @@ import yaml
 from deepfake_ensemble.foundation.errors import UserError, exiting, first_line
 from deepfake_ensemble.foundation.files import read_json, replacing_folder, write_json
 from deepfake_ensemble.foundation.params import FILE
-from harness import ENVIRONMENT, FOLDER
+from harness import ENVIRONMENT, FOLDER, kept
 
 RUNS = Path(__file__).with_name("real_runs.yaml")
 CLONES = Path(".dvc/tmp/runs")
@@ -62,7 +62,9 @@ def keep(clone: Path, name: str, changes: list[str]) -> Path:
     profile = next(change.partition("=")[2] for change in changes if change.startswith("profile="))
     of_clone = clone / FOLDER / profile
     file = FOLDER / f"{name}.json"
-    write_json(file, read_json(of_clone.with_suffix(".json")) | {"changes": changes})
+    measured = read_json(of_clone.with_suffix(".json"))
+    scored = sorted({*kept(file).get("scored", ()), *measured.get("scored", ())})
+    write_json(file, measured | {"changes": changes, "scored": scored})
     with replacing_folder(file.with_suffix("")) as partial:
         shutil.copytree(of_clone, partial, dirs_exist_ok=True)
     return file

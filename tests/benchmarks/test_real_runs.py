@@ -11,6 +11,7 @@ import lite0
 import real_run
 from deepfake_ensemble.comparison.sample import sample
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import read_json, write_json
 from deepfake_ensemble.studies.ensemble.params import CHECK
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,25 @@ def test_a_run_s_params_are_right(clone: Path, name: str, monkeypatch: pytest.Mo
     real_run.change(clone, RUNS[name])
     monkeypatch.chdir(clone)
     assert CHECK.read().active.source == "local"
+
+
+def test_what_a_clone_measured_is_kept_under_the_run_s_name_with_every_look_at_the_test_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clone, folder = tmp_path / "clone", real_run.FOLDER
+    (clone / folder / "small").mkdir(parents=True)
+    (clone / folder / "small/model_card.md").write_text("card")
+    for scored in (["b"], ["a"], None):  # None: a clone of a commit that did not count
+        written = {"profile": "small"} | ({"scored": scored} if scored else {})
+        write_json(clone / folder / "small.json", written)
+        file = real_run.keep(clone, "mine", ["profile=small", "seed=7"])
+    assert read_json(file) == {
+        "profile": "small",
+        "changes": ["profile=small", "seed=7"],
+        "scored": ["a", "b"],
+    }
+    assert (folder / "mine/model_card.md").read_text() == "card"
 
 
 @pytest.mark.parametrize("of", [*lite0.SCALINGS, *lite0.STARTS], ids=str)

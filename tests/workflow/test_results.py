@@ -108,6 +108,21 @@ def test_a_section_opens_with_what_the_run_was_and_where_it_was_made(section: li
     )
 
 
+@pytest.mark.parametrize(
+    ("scored", "told"),
+    [
+        (["a"], " Its test images were scored once."),
+        (["a", "b"], " Its test images were scored 2 times, to as many trainings of this run's name."),
+        ([], "small.json)."),  # what nobody counted is not told
+    ],
+)
+def test_how_often_test_images_were_looked_at_is_told(
+    scored: list[str], told: str, measurements: Path
+) -> None:
+    run = Run("small", RUN | {"scored": scored}, measurements / "small")
+    assert results._made_with(run).endswith(told)
+
+
 def test_params_of_its_trainings_that_are_others_now_are_told(measurements: Path) -> None:
     now = params.load()
     scaling = now["models"]["cnn"]["input_scaling"]
@@ -218,6 +233,12 @@ stages:
       open('greedy.txt', 'w').write('x')"
     params: [seed]
     outs: [greedy.txt]
+  predict:
+    foreach: [cnn]
+    do:
+      cmd: python -c "open('table.csv', 'w').write(open('models/${item}.keras').read())"
+      deps: ["models/${item}.keras"]
+      outs: [table.csv]
   modest:
     cmd: >-
       python -c "import pathlib; f = pathlib.Path('reports/evaluation/internal/metrics.json');
@@ -246,6 +267,8 @@ def measure(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/cnn.keras").write_text("a network")
     (tmp_path / "params.yaml").write_text(
         json.dumps({"profile": "tiny", "seed": 1, "profiles": {"tiny": SETTINGS, "other": SETTINGS}})
     )
@@ -268,13 +291,21 @@ def test_each_stage_is_measured_by_itself(project: Path) -> None:
     assert (project / "docs/measurements/tiny/evaluation/internal/metrics.json").read_text() == "{}"
 
     again = measure(project)
-    assert "0 stages measured now, 2 before" in again.stdout
-    assert json.loads((project / "docs/measurements/tiny.json").read_text())["stages"] == told["stages"]
+    assert "0 stages measured now, 3 before" in again.stdout
+    assert json.loads((project / "docs/measurements/tiny.json").read_text()) == told
+    assert len(told["scored"]) == 1
 
     (project / "params.yaml").write_text(
         (project / "params.yaml").read_text().replace('"seed": 1', '"seed": 2')
     )
-    assert "1 stages measured now, 1 before" in measure(project).stdout  # greedy; what it makes is the same
+    assert "1 stages measured now, 2 before" in measure(project).stdout  # greedy; what it makes is the same
+
+
+def test_every_model_that_test_images_were_shown_to_is_counted(project: Path) -> None:
+    for network in ("a network", "another", "another", "a network"):
+        (project / "models/cnn.keras").write_text(network)
+        assert measure(project).returncode == 0
+    assert len(json.loads((project / "docs/measurements/tiny.json").read_text())["scored"]) == 2
 
 
 def test_a_run_that_fails_leaves_the_measurements_as_they_were(project: Path) -> None:

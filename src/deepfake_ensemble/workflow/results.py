@@ -175,8 +175,14 @@ def _made_with(run: Run) -> str:
         f" {machine(about['machine'])}, {about['machine']['memory_gib']} GiB ({about['machine']['system']});"
         f" Python {versions['python']}, TensorFlow {versions['tensorflow']}, Keras {versions['keras']}, NumPy"
         f" {versions['numpy']}; seed {about['params']['seed']}{averaged}. Its params are in"
-        f" [{run.name}.json](measurements/{run.name}.json)."
+        f" [{run.name}.json](measurements/{run.name}.json).{_looks(len(about.get('scored', ())))}"
     )
+
+
+def _looks(times: int) -> str:
+    """Say how many trainings of this name the test images were shown to; nothing where nobody counted."""
+    shown = "once" if times == 1 else f"{times} times, to as many trainings of this run's name"
+    return f" Its test images were scored {shown}." if times else ""
 
 
 def _since(run: Run) -> Iterable[str]:
