@@ -384,8 +384,9 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(f"deepfake-ensemble: results in {arguments.output}", file=sys.stderr)
     if arguments.explain is not None:
         print(
-            f"deepfake-ensemble: {heat_maps:,} heat maps in {arguments.explain}, on what the networks see;"
-            " bright spots speak the most for the verdict, in an all grey one nothing does",
+            f"deepfake-ensemble: {heat_maps:,} heat map{'s' * (heat_maps != 1)} in {arguments.explain}, on"
+            " what the networks see; bright spots speak the most for the verdict, in an all grey one nothing"
+            " does",
             file=sys.stderr,
         )
     if inputs.passed_over:

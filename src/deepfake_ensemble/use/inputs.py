@@ -190,6 +190,8 @@ def file_bytes(path: Path, listed: bool = False) -> bytes:
         if listed and isinstance(error, FileNotFoundError) and not _is_folder(path.parent):
             raise StorageFault(f"{path.parent}: was there, and is gone") from None
         raise BadImage((error.strerror or type(error).__name__).lower()) from None
+    except BadImage:
+        raise
     except ValueError:  # a null byte, in a list of paths
         raise BadImage("no name that a file can have") from None
 

@@ -89,9 +89,8 @@ def unlike(metadata: ModelMetadata) -> Iterator[str]:
     )
     yield (
         "Unlike training by its features: what the networks make of it lies farther from the validation"
-        f" images than {usual} of these do.{_flagged(metadata, lambda each: each.unlike_features)} It tells"
-        " drawings and patterns, and hardly the faces of another generator: an image without either flag can"
-        " be just as foreign."
+        f" images than {usual} of these do.{_flagged(metadata, lambda each: each.unlike_features)} An image"
+        " without either flag can be just as foreign."
     )
 
 
