@@ -253,6 +253,14 @@ def test_what_is_passed_over_is_counted_by_kind_and_costs_no_exit_code(tmp_path,
     assert [row["image"] for row in records(folder, f"{tmp_path}/**")] == [str(tmp_path / "a.jpg")]
 
 
+def test_who_gives_a_folder_with_a_zip_in_it_is_told_how_the_zip_is_opened(tmp_path, folder):
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(1)))
+    _zip(tmp_path / "holiday.zip", "b.jpg")
+    told = run(folder, "predict", tmp_path).stderr.decode()
+    assert "passed over: 1 archive; a zip is opened where it is named itself" in told
+    assert "passed over" not in run(folder, "predict", tmp_path / "a.jpg", "pictures").stderr.decode()
+
+
 def test_a_zip_made_at_home_is_read_entry_by_entry(tmp_path, folder):
     photo = encoded(picture(1))
     path = tmp_path / "home.zip"

@@ -390,7 +390,8 @@ def _predict(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if inputs.passed_over:
-        print(f"deepfake-ensemble: passed over: {counted(inputs.passed_over)}", file=sys.stderr)
+        hint = "; a zip is opened where it is named itself" if inputs.passed_over.get("archive") else ""
+        print(f"deepfake-ensemble: passed over: {counted(inputs.passed_over)}{hint}", file=sys.stderr)
     if failed:
         hint = "; --whole classifies images without a face as they are" if faceless else ""
         print(f"deepfake-ensemble: {failed:,} of {len(inputs):,} could not be used{hint}", file=sys.stderr)
