@@ -429,6 +429,20 @@ def test_a_shard_without_results_is_told_whatever_its_name_is(model, tmp_path):
     assert "caf\\udce9.zip" in (tmp_path / NOT_UTF8 / "summary.html").read_text(encoding="utf-8")
 
 
+@WITH_RAY
+def test_ray_takes_such_names_in_a_list_and_refuses_them_in_its_command(classify, model, tmp_path):
+    zipped(tmp_path / "a.zip", pictures(range(3))).rename(tmp_path / f"{NOT_UTF8}.zip")
+    words = ["--output", tmp_path / "out", "--workers", "2"]
+    with command(model, tmp_path / f"{NOT_UTF8}.zip", *words) as running:
+        _, told = running.communicate()
+    assert running.returncode == 2
+    assert told.splitlines()[-1].startswith(
+        "deepfake-ensemble: Ray takes no command whose words are not UTF-8"
+    )
+    assert classify(tmp_path / "*.zip", workers=2, threads=1) == 0
+    assert len(rows(tmp_path / "out")) == 3
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig", "utf-16"])
 def test_lists_of_paths_are_read_in_whatever_encoding_and_no_line_is_lost(classify, tmp_path, encoding):
     names = ["caf\xe9.jpg", "two words .jpg", "\u2028.jpg", "gone.jpg"]

@@ -51,6 +51,10 @@ def started(address: str | None, cpus: int, gpus: int | None) -> Any:
     here: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "include_dashboard": False}
     try:
         ray.init(address=address or "local", **({} if address else here))
+    except UnicodeEncodeError:
+        raise UserError(
+            "Ray takes no command whose words are not UTF-8: name a folder above, or a list of what is meant"
+        ) from None
     except Exception as error:  # a start that takes too long is one of no class of its own
         raise UserError(f"Ray at {address or 'this host'}: {first_line(error)}") from None
     return ray
