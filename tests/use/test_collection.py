@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -171,16 +171,21 @@ def finished(output: Path) -> list[Path]:
     return [file for file in output.glob("results/*.parquet") if not file.name.startswith(".")]
 
 
-def command(model: Path, *arguments: str | Path, **more: Any) -> subprocess.Popen[str]:
+@contextmanager
+def command(model: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the command; should the test fail meanwhile, it is killed."""
     program = [sys.executable, "-m", "deepfake_ensemble", "classify-collection", "--file", model]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*program, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **more,
-    )
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def many_shards(folder: Path, shards: int = 30, images: int = 40) -> list[str]:
@@ -217,8 +222,9 @@ def test_interrupted_it_ends_soon_and_leaves_nothing_half_written(model, tmp_pat
 
 
 def _some_results(output: Path) -> None:
-    end = time.monotonic() + 60
-    while not finished(output) and time.monotonic() < end:
+    end = time.monotonic() + 120
+    while not finished(output):
+        assert time.monotonic() < end, "no results after two minutes"
         time.sleep(0.01)
 
 
