@@ -6,8 +6,8 @@
 What it measured goes to docs/measurements/PROFILE.json, with the processor, the versions and the params; the
 reports that docs/results.md shows (none of the sample's) are copied beside it, so that `make results` can
 write that page later, when the workspace holds another profile's. A stage that was up to date keeps its
-earlier measurement, if that was of the same run of it. `scored` has a digest of each ensemble's trained
-models that the test images were shown to.
+earlier measurement, if that was of the same run of it, also where a command was interrupted later. `scored`
+has a digest of each ensemble's trained models that the test images were shown to.
 
 The time of a stage is from DVC's announcement of it to the next: the interpreter, the work, and DVC's hashing
 of its results. Its memory is the sum of its processes' peaks (on Linux the kernel's own, looked at five times
@@ -29,13 +29,15 @@ import psutil
 
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import replacing_folder
+from deepfake_ensemble.foundation.files import replacing_folder, write_json
 from deepfake_ensemble.workflow.machine import commit
 from deepfake_ensemble.workflow.results import KEPT
 from harness import ENVIRONMENT, FOLDER, keep, kept
 
 ANNOUNCED = re.compile(r"^(Running stage|Stage) '([^']+)'")
 SECONDS_BETWEEN_LOOKS = 0.2
+# Each stage's last measurement, noted as soon as the stage has ended.
+LAST = Path(".dvc/tmp/measured_run.json")
 
 
 class Watch:
@@ -82,13 +84,15 @@ def _peak(process: psutil.Process) -> int:
     return process.memory_info().rss
 
 
-def run(options: list[str]) -> dict[str, dict[str, float]]:
-    """Run `dvc repro`, show what it prints, and return seconds and peak MiB of each stage that ran.
+def run(options: list[str]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Run `dvc repro`, show what it prints, and yield each stage that ran, once it has ended.
+
+    Yields:
+        Its name, and its seconds and peak MiB.
 
     Raises:
         UserError: if it failed.
     """
-    measured: dict[str, dict[str, float]] = {}
     with subprocess.Popen(
         ["dvc", "repro", *options],
         env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},  # so that each line comes when it is printed
@@ -100,24 +104,23 @@ def run(options: list[str]) -> dict[str, dict[str, float]]:
         watch = Watch(process.pid)
         began = time.monotonic()
 
-        def finish() -> None:
+        def ended() -> Iterator[tuple[str, dict[str, float]]]:
             if watch.stage:
-                measured[watch.stage] = {"seconds": round(time.monotonic() - began, 1)}
+                peak = round(watch.peaks.get(watch.stage, 0) / 2**20)
+                yield watch.stage, {"seconds": round(time.monotonic() - began, 1), "peak_mib": peak}
 
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
             announced = ANNOUNCED.match(line)
             if announced:
-                finish()
+                yield from ended()
                 began, watch.stage = time.monotonic(), announced[2] if announced[1] == "Running stage" else ""
-        finish()
-    watch.stop()
-    for stage, figures in measured.items():
-        figures["peak_mib"] = round(watch.peaks.get(stage, 0) / 2**20)
-    if process.returncode:
-        raise UserError(f"dvc repro: it ended with code {process.returncode}; what is above says why")
-    return measured
+        process.wait()
+        watch.stop()
+        if process.returncode:
+            raise UserError(f"dvc repro: it ended with code {process.returncode}; what is above says why")
+        yield from ended()
 
 
 def _runs() -> dict[str, str]:
@@ -160,14 +163,16 @@ def main() -> None:
     data = params.load()
     profile = params.active_profile().removeprefix("profiles.")
     file = FOLDER / f"{profile}.json"
-    before = kept(file).get("stages", {})
-    measured = run(sys.argv[1:])
-    stages = {}
+    before, now = kept(file).get("stages", {}), 0
+    for name, figures in run(sys.argv[1:]):
+        # DVC has written the stage into dvc.lock before it announces the next one.
+        write_json(LAST, kept(LAST) | {name: figures | {"run": _runs().get(name)}})
+        now += 1
+    last, stages = kept(LAST), {}
     for name, of_run in _runs().items():
-        if name in measured:
-            stages[name] = {**measured[name], "run": of_run}
-        elif before.get(name, {}).get("run") == of_run:
-            stages[name] = before[name]
+        told = (of.get(name, {}) for of in (last, before))
+        if found := next((each for each in told if each.get("run") == of_run), None):
+            stages[name] = found
     keep(
         file,
         {
@@ -182,7 +187,7 @@ def main() -> None:
     )
     if data["profiles"][profile]["source"] != "sample":
         keep_reports(FOLDER / profile)
-    print(f"{file}: {len(measured)} stages measured now, {len(stages) - len(measured)} before")
+    print(f"{file}: {now} stages measured now, {len(stages) - now} before")
 
 
 if __name__ == "__main__":
