@@ -5,8 +5,8 @@
 
 Needs the archives that `source: local` needs, in data/local. The clone is .dvc/tmp/runs/NAME, of the last
 commit, and has this folder's DVC cache. An interrupted run goes on where it was when the command is given
-again; a clone that is older than the last commit is finished as it is, and `--anew` begins anew. What was
-measured goes to docs/measurements/NAME.json, the reports beside it; `make results` shows them.
+again; a clone that is older than the last commit is finished by its own code, and `--anew` begins anew. What
+was measured goes to docs/measurements/NAME.json, the reports beside it; `make results` shows them.
 """
 
 import argparse
@@ -41,6 +41,13 @@ def prepare(clone: Path) -> None:
         (partial / LOCAL).symlink_to(LOCAL.resolve(), target_is_directory=True)
 
 
+def forget_looks(clone: Path, changes: Sequence[str]) -> None:
+    """Take out of the clone how often its commit's run of that profile was scored: that is another run."""
+    file = _measured(clone, changes)
+    if "scored" in (about := kept(file)):
+        write_json(file, {key: value for key, value in about.items() if key != "scored"})
+
+
 def change(clone: Path, changes: Sequence[str]) -> None:
     """Change the commit's params.yaml.
 
@@ -59,15 +66,20 @@ def change(clone: Path, changes: Sequence[str]) -> None:
 
 def keep(clone: Path, name: str, changes: list[str]) -> Path:
     """Keep under `name` what `measured_run.py` wrote in the clone, and say what the run changed."""
-    profile = next(change.partition("=")[2] for change in changes if change.startswith("profile="))
-    of_clone = clone / FOLDER / profile
+    of_clone = _measured(clone, changes)
     file = FOLDER / f"{name}.json"
-    measured = read_json(of_clone.with_suffix(".json"))
+    measured = read_json(of_clone)
     scored = sorted({*kept(file).get("scored", ()), *measured.get("scored", ())})
     write_json(file, measured | {"changes": changes, "scored": scored})
     with replacing_folder(file.with_suffix("")) as partial:
-        shutil.copytree(of_clone, partial, dirs_exist_ok=True)
+        shutil.copytree(of_clone.with_suffix(""), partial, dirs_exist_ok=True)
     return file
+
+
+def _measured(clone: Path, changes: Sequence[str]) -> Path:
+    """Return the file that `measured_run.py` writes in the clone; of several profiles the last one counts."""
+    profiles = [each.partition("=")[2] for each in changes if each.startswith("profile=")]
+    return clone / FOLDER / f"{profiles[-1]}.json"
 
 
 def main() -> None:
@@ -88,7 +100,9 @@ def main() -> None:
         shutil.rmtree(clone, ignore_errors=True)
     if not clone.exists():
         prepare(clone)
-        change(clone, changes)
+        forget_looks(clone, changes)
+    # Also where there is a clone: the changes may be others than the last time, or have been refused then.
+    change(clone, changes)
     measured = [sys.executable, "benchmarks/measured_run.py"]
     done = subprocess.run(measured, cwd=clone, env=ENVIRONMENT | {"PYTHONPATH": "src"}, check=False)
     if done.returncode:

@@ -1,7 +1,9 @@
 """Runs on real images: what they change in params.yaml is right before hours are spent on it."""
 
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +75,44 @@ def test_changes_begin_from_the_commit_s_params(clone: Path) -> None:
     real_run.change(clone, ["seed=1"])
     real_run.change(clone, ["profile=small"])
     assert yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["seed"] == 42
+
+
+@pytest.fixture
+def runs(clone: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a project in which a run's clone is one of params.yaml and what was measured."""
+    folder = tmp_path_factory.mktemp("project")
+    write_json(clone / real_run.FOLDER / "small.json", {"profile": "small", "scored": ["another run's"]})
+    (clone / real_run.FOLDER / "small").mkdir()
+    (clone / "benchmarks").mkdir()
+    (clone / "benchmarks/measured_run.py").touch()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(real_run, "prepare", lambda to: shutil.copytree(clone, to))
+    return folder
+
+
+def made(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, Any]:
+    """Make a run, and return the params of its clone."""
+    monkeypatch.setattr("sys.argv", ["real_run.py", *arguments])
+    real_run.main()
+    clone = real_run.CLONES / arguments[arguments.index("--as") + 1]
+    return yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
+
+
+def test_a_run_has_the_changes_that_were_asked_for_also_where_its_clone_is_there(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="sede=7"):
+        made(monkeypatch, "small", "sede=7", "--as", "mine")
+    for seed in (7, 8):
+        found = made(monkeypatch, "small", f"seed={seed}", "--as", "mine")
+        assert (found["profile"], found["seed"]) == ("small", seed)
+
+
+def test_looks_of_the_run_that_the_commit_tells_of_are_not_those_of_a_run_of_another_name(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(monkeypatch, "small", "seed=7", "--as", "mine")
+    assert read_json(runs / real_run.FOLDER / "mine.json")["scored"] == []
 
 
 def test_a_change_of_no_key_is_refused_by_name(clone: Path) -> None:
