@@ -152,7 +152,8 @@ def main() -> None:
     keep(
         FILE,
         {
-            "commit": commit(digits=12),
+            # Of what was trained: after an interruption this folder may have gone on to another.
+            "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports"), digits=12, folder=clone),
             "minutes": sum(of["minutes"] for of in told),
             "native_less_unit": {name: gains(of, "native", "unit") for name, of in by_seed.items()},
             "trainings": told,

@@ -45,6 +45,15 @@ def test_results_and_files_that_git_does_not_know_are_none(repository: Path) -> 
     assert commit(("reports",)) != git("rev-parse", "HEAD")
 
 
+def test_another_repository_can_be_asked(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_it = git("rev-parse", "HEAD")
+    (repository / "study/params.yaml").write_text("2\n")
+    monkeypatch.chdir(repository.parent)
+    asked = repository / "study"
+    assert commit(("params.yaml",), folder=asked) == of_it
+    assert commit(folder=asked) == f"{of_it}, with changes"
+
+
 def test_outside_git_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.foundation import gpu
@@ -35,19 +36,21 @@ def shown(of: Mapping[str, Any]) -> str:
     return f"{of['cpu']}, {of['cores']} cores{', ' + of['gpu'] if of['gpu'] else ''}"
 
 
-def commit(apart_from: Sequence[str] = (), digits: int = 40) -> str | None:
+def commit(apart_from: Sequence[str] = (), digits: int = 40, folder: Path = Path()) -> str | None:
     """Return the commit that is checked out, and whether tracked files differ from it; None outside git.
 
     Args:
-        apart_from: files and folders, seen from the working folder, that may differ: results.
+        apart_from: files and folders, seen from `folder`, that may differ: results.
         digits: of the commit's name.
+        folder: in the repository that is asked; the working folder by default.
     """
-    told = _git("describe", "--always", "--exclude=*", f"--abbrev={digits}")
+    told = _git(folder, "describe", "--always", "--exclude=*", f"--abbrev={digits}")
     others = [f":!{path}" for path in apart_from]
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *others)
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", *others)
     return f"{told}, with changes" if changed else told or None
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
