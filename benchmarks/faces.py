@@ -57,9 +57,8 @@ QUALITIES = (60, 95)
 FAR = 0.15  # a square whose corners lie farther off, on average, as a share of its side, is not the face's
 SEEN = 64  # pixels a side, by the networks that are trained here
 EPOCHS = 24
-NETWORKS = (
-    8  # what one of them loses is 0.02 off that of another, and so the mean of four is not known to 0.001
-)
+# What one of them loses is 0.02 off that of another, so the mean of four would not be known to 0.001.
+NETWORKS = 8
 AIM = 0.02  # of AUC that finding and cutting out may cost
 # Of the photographs, the first shows a face.
 GROUNDS = photographs.COLOUR_PHOTOGRAPHS[1:]
