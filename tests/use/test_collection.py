@@ -511,6 +511,25 @@ def test_what_the_command_has_written_is_not_read_by_the_next_one(classify, tmp_
     assert "which is written, is passed over" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("**/2021", ["a/2021/1.jpg", "b/2021/deep/2021.jpg"]),
+        ("**/2021*", ["a/2021/1.jpg", "b/2021/deep/2021.jpg"]),
+        ("**/deep", ["b/2021/deep/2021.jpg"]),
+        ("**", ["0.jpg", "a/2021/1.jpg", "b/2021/deep/2021.jpg"]),
+        ("*", ["0.jpg", "a/2021/1.jpg", "b/2021/deep/2021.jpg"]),
+        ("**/*.jpg", ["0.jpg", "a/2021/1.jpg", "b/2021/deep/2021.jpg"]),
+    ],
+)
+def test_a_pattern_gives_each_file_that_it_matches_or_whose_folder_it_matches_once(tmp_path, pattern, wanted):
+    for file in ("0.jpg", "a/2021/1.jpg", "b/2021/deep/2021.jpg"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    found = [file.address for file, _ in addresses.listing(f"{tmp_path}/{pattern}")]
+    assert found == [f"{tmp_path}/{file}" for file in wanted]
+
+
 class _Endless(BaseHTTPRequestHandler):
     """Sends 64 MiB, and never says how much it is."""
 

@@ -7,7 +7,7 @@ import errno
 import fcntl
 import glob
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -127,12 +127,7 @@ def listing(address: str) -> Iterator[tuple[ListedFile, tuple[str, ...]]]:
             matching = client.glob(path, detail=True)
             if not matching:
                 raise Missing(f"{address}: nothing matches this pattern")
-            # What lies in folders that match ** matches it as well.
-            found = [
-                matching[name]
-                for name in sorted(matching)
-                if "**" not in path or matching[name]["type"] != "directory"
-            ]
+            found = _outermost(matching)
         else:
             found = [client.info(path)]
         for info in found:
@@ -141,6 +136,12 @@ def listing(address: str) -> Iterator[tuple[ListedFile, tuple[str, ...]]]:
             for file in _files_below(client, info):
                 parts = PurePosixPath(file["name"]).relative_to(root).parts
                 yield _listed(client, file), parts
+
+
+def _outermost(matching: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what matches a pattern, in order, but for what lies in a folder that matches, too (`**`)."""
+    folders = {PurePosixPath(name) for name, info in matching.items() if info["type"] == "directory"}
+    return [matching[name] for name in sorted(matching) if folders.isdisjoint(PurePosixPath(name).parents)]
 
 
 def _files_below(client: AbstractFileSystem, info: dict[str, Any]) -> Iterator[dict[str, Any]]:
