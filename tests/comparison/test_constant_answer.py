@@ -1,7 +1,7 @@
 """What is reached without looking, and whether an F1 is more than that."""
 
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from deepfake_ensemble.comparison.guessing import ConstantAnswer, constant_answer
 from deepfake_ensemble.comparison.intervals import Interval
@@ -14,7 +14,8 @@ def test_a_constant_answer_is_scored_as_scikit_learn_scores_it(fakes, reals):
     accuracies = [accuracy_score(labels, [call] * len(labels)) for call in (0, 1)]
     f1 = f1_score(labels, [1] * len(labels))
     found = constant_answer(fakes, fakes + reals)
-    assert found == ConstantAnswer(pytest.approx(max(accuracies)), pytest.approx(f1))
+    loss = log_loss(labels, [0.5] * len(labels), labels=[0, 1])
+    assert found == ConstantAnswer(pytest.approx(max(accuracies)), pytest.approx(f1), pytest.approx(loss))
 
 
 @pytest.mark.parametrize(

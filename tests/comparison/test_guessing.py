@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact
+from scipy.special import expit
+from scipy.stats import fisher_exact, mannwhitneyu
 
 from deepfake_ensemble.comparison.guessing import against_guessing, fisher
 from deepfake_ensemble.scoring.scores import Confusion
@@ -48,3 +49,19 @@ def test_many_images_are_tested_in_time_and_the_area_stands_beside() -> None:
     found = against_guessing(labels, p_fake, 0.5, 0.95)
     assert found.verdict == "better" and found.p_value < 1e-6
     assert found.auc.value == pytest.approx(0.52) and found.auc.ends[0] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("n", "shift", "ranks"),
+    [(400, 0.5, "better"), (400, -0.5, "worse"), (400, 0.0, "not shown to be better")],
+)
+def test_the_order_of_images_is_judged_apart_from_the_calls_at_a_threshold_that_suits_none(
+    n: int, shift: float, ranks: str
+) -> None:
+    rng = np.random.default_rng(1)
+    labels = np.arange(n) % 2
+    p_fake = expit(rng.normal(size=n) + shift * labels - 20)  # all called real
+    found = against_guessing(labels, p_fake, 0.5, 0.95)
+    assert (found.verdict, found.ranks) == ("may be guessing", ranks)
+    p = mannwhitneyu(p_fake[labels == 1], p_fake[labels == 0]).pvalue
+    assert (p < 0.05) == (ranks != "not shown to be better")

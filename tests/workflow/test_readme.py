@@ -10,6 +10,7 @@ import study as made_up
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
 from deepfake_ensemble.studies.ensemble.report.study import read_compared
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, readme, rooms
 
@@ -39,7 +40,9 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
     study: Path,
 ) -> None:
     header, at_home, abroad = markdown.lines(readme.ensemble([run(study / "reports", "cnn", "xception")]))
-    assert header.startswith("| first study | test images | accuracy | AUC | against guessing |")
+    assert header.startswith(
+        "| first study | test images | accuracy | AUC | against guessing: calls, order |"
+    )
     assert at_home.startswith(
         "| `small-2`: 2 detectors, 640 training images of 64×64 pixels, random initial weights"
         " | internal test, 60 | "
@@ -50,8 +53,11 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         accuracy = compared.detectors["ensemble"].accuracy
         assert cells[2] == f"{accuracy.value:.3f} ({accuracy.ci_low:.3f}–{accuracy.ci_high:.3f})"
-        assert cells[4] == readme.GUESSES[compared.guessing["ensemble"].verdict]
-        assert cells[6] == ", ".join(readme.VERDICTS[it.verdict] for it in compared.question.values())
+        guess = compared.guessing["ensemble"]
+        assert cells[4] == f"{readme.GUESSES[guess.verdict]}, {readme.GUESSES[guess.ranks]}"
+        for cell, findings in ((cells[6], compared.question), (cells[7], compared.shares)):
+            told = [each.removesuffix(" (of no use)") for each in cell.split(", ")]
+            assert told == [readme.VERDICTS[it.verdict] for it in findings.values()]
         audit = read_json(study / f"reports/data/{name}.json")["baselines"]["logistic"]
         assert cells[5] == (f"{audit['auc']:.3f} ({audit['n']:,})" if audit else "–")
 
@@ -59,7 +65,29 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
 def test_one_detector_is_named_and_nothing_is_said_of_averaging(study: Path, tmp_path: Path) -> None:
     made_up.make_alone(tmp_path, study, "xception")
     _, at_home, _ = markdown.lines(readme.ensemble([run(tmp_path / "reports", "xception")]))
-    assert at_home.startswith("| `small-2`: Xception, 640 training images") and at_home.endswith(" – |")
+    assert at_home.startswith("| `small-2`: Xception, 640 training images") and at_home.endswith(" – | – |")
+
+
+def test_a_gain_of_no_use_is_marked_in_the_table_too() -> None:
+    row = next(
+        line
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if "CIFAKE, 20,000" in line
+    )
+    of = measured.Run("small", {}, ROOT / "docs/measurements/small").reports().evaluations["cifake"]
+    useless = [*of_no_use(of.compared.question, of), *of_no_use(of.compared.shares or {}, of)]
+    assert useless and row.count("(of no use)") == len(useless)
+
+
+def test_runs_with_other_params_than_today_s_are_named_in_a_line(tmp_path: Path) -> None:
+    assert readme.since([run(tmp_path)]) == []
+    changed = {"params": {"profiles": {"small": SETTINGS | {"image_size": 63}}}}
+    others = [
+        measured.Run(name, {"profile": "small", "stages": {}} | changed, tmp_path) for name in ("a", "b", "c")
+    ]
+    assert readme.since([run(tmp_path), *others]) == [
+        "Made with other params than today's: `a`, `b` and `c` ([which](docs/results.md))."
+    ]
 
 
 def test_a_measured_run_without_its_reports_is_named(tmp_path: Path) -> None:

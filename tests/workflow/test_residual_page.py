@@ -58,7 +58,7 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     }
     found = document.parts({"runs": [RUN], "averages": [AVERAGE]}, [trial], [costs], {})
     assert "ResNet18, random weights, without residual connections" in found["results"]
-    assert found["results"].startswith("1 run, on A processor, 2 cores.")
+    assert found["results"].startswith("1 run, and 1 average of such, on A processor, 2 cores.")
     assert "0.9877 (0.9800–0.9900)" in found["results"] and "110.2" in found["results"]
     run, average = (
         [cell.strip() for cell in line.strip("|").split("|")] for line in found["results"].splitlines()[4:6]
@@ -96,6 +96,10 @@ def test_f1_on_validation_is_the_finished_model_s_or_the_kept_checkpoint_s_and_m
     place = (RUN["profile"], RUN["run"])
     shown = document.parts({"runs": [RUN]}, [], [], {place: kept(9800, 200)})["results"]
     assert cells(shown, 4)[5] == "0.9100\\*" and document.SINGLE_VIEW in shown
+    assert (
+        "By finished models, whose own F1 there was not kept, the best is ResNet18, random weights, without"
+        in shown
+    )
     finished = RUN | {"validation": {"f1": 0.92, "log_loss": 0.1}}
     shown = document.parts({"runs": [finished]}, [], [], {place: kept(9800, 200)})["results"]
     assert cells(shown, 4)[5] == "0.9200" and document.SINGLE_VIEW not in shown
@@ -118,9 +122,24 @@ def test_a_bar_is_passed_by_a_test_that_counts_the_looks(
     of = kept(10_000 - fn, fp)
     f1 = F1 | {"value": of.confusion["official"].f1}
     results = {"runs": [RUN | {"f1_official": f1, "times_scored": looks}]}
-    rows = document.parts(results, [], [], {(RUN["profile"], RUN["run"]): of})["bars"].splitlines()[2:]
+    rows = document.parts(results, [], [], {(RUN["profile"], RUN["run"]): of})["bars"].splitlines()[5:]
     found = {row.split("|")[2].strip(): row.split("|")[6].strip() for row in rows}
     assert found.get(f"{bar:.3f}") == verdict
+
+
+def test_bars_are_listed_with_which_they_are_and_of_what_their_p_values_are() -> None:
+    of = kept(9800, 150)
+    results = {"runs": [RUN | {"f1_official": F1 | {"value": of.confusion["official"].f1}}]}
+    shown = document.parts(results, [], [], {(RUN["profile"], RUN["run"]): of})["bars"]
+    assert shown.startswith(document.LISTED)
+    assert "p, as published, before × times scored" in cells(shown, 3)
+
+
+def test_the_best_is_told_with_what_chose_it_and_a_figure_of_another_network_as_what_it_is() -> None:
+    (said,) = document.in_short(ROOT)
+    assert "whose finished model is the best on validation" in said
+    assert "is of another network" in said and said.endswith("at 32 pixels.")
+    assert document._chosen(RUN | {"validation": {"f1": 0.9787}}).endswith("(F1 0.9787)")
 
 
 def test_every_look_at_the_test_images_is_listed_in_its_order() -> None:

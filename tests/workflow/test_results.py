@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 
 import markdown
 from deepfake_ensemble.archives.audit_report import LogisticBaseline
+from deepfake_ensemble.comparison.guessing import ConstantAnswer
+from deepfake_ensemble.comparison.intervals import Figures, Interval
+from deepfake_ensemble.comparison.robustness import Applied, Losses, RobustnessFigures
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import write_json
@@ -139,7 +143,9 @@ def test_params_of_its_trainings_that_are_others_now_are_told(measurements: Path
 def test_what_trivial_features_reach_is_told_of_the_images_that_it_is_of(section: list[str]) -> None:
     assert "| *logistic regression on trivial features, n = 1,800* | | *0.580* | – | *0.610* |" in section
     assert "| *logistic regression on trivial features, n = 120,000* | | *0.790* | – | *0.867* |" in section
-    assert "| CIFAKE | 120,000 | 0.600 | – | – | 0.867 |" in section
+    assert "| archive of CIFAKE | 120,000 | 0.600 | – | – | 0.867 |" in section
+    assert "| archive of the internal test | 1,800 | 0.600 | – | – | 0.610 |" in section
+    assert any("those for training, validation and" in line for line in section)
     (at_home,) = [line for line in section if line.startswith("The internal test, 270 images.")]
     (abroad,) = [line for line in section if line.startswith("CIFAKE, 20,000 images.")]
     assert "of all 1,800 images of the archive, by 5-fold cross-validation." in at_home
@@ -186,7 +192,7 @@ def test_a_further_run_has_a_line_and_a_section_as_soon_as_its_files_are_there(m
     first, second, last = found["known"].splitlines()
     assert first.startswith("- [`another-43`](#run-another-43): 2 detectors, 1,260 training images of 96×96")
     assert (
-        second.startswith("- [`small`](#run-small): ") and "; 17 minutes on A processor, 2 cores." in second
+        second.startswith("- [`small`](#run-small): ") and "; 17 minutes on A processor, 2 cores; " in second
     )
     assert "profile `paper`, was not run" in last
     anchors = markdown.anchors(found["runs"])
@@ -206,12 +212,15 @@ def test_where_the_study_itself_was_run_nothing_says_that_it_was_not(measurement
 def test_the_page_opens_with_what_each_run_says_by_the_rules_of_its_report(study: Path) -> None:
     nowhere = study / "nowhere"
     said, _ = results.known([Run("small", RUN, study / "reports")], nowhere, nowhere)
-    on_both = re.findall(r"(On .*?\.) (?=On|$)", said.partition("cores. ")[2])
+    on_both = re.findall(r"(On .*?\.) (?=On|$)", said.partition("today's. ")[2])
     assert len(on_both) == 2
     for name, sentence in zip(("internal", "cifake"), on_both, strict=True):
         compared = read_compared(study / f"reports/comparison/{name}.json")
-        guess = compared.guessing["ensemble"].verdict
-        assert ("no better than guessing: " in sentence) == (guess == "may be guessing")
+        guess = compared.guessing["ensemble"]
+        assert ("not shown to be better than guessing, and" in sentence) == (
+            guess.verdict == "may be guessing"
+        )
+        assert ("ranks worse than chance" in sentence) == (guess.ranks == "worse")
         accuracy = compared.detectors["ensemble"].accuracy.value
         assert f"the ensemble classifies {100 * accuracy:.1f}\xa0% correctly" in sentence
         assert "; weighted averaging " in sentence
@@ -414,33 +423,42 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
     assert "grid" in markdown.anchors(PAGE.read_text(encoding="utf-8"))
 
 
-def figure(value: float) -> dict[str, dict[str, float]]:
-    return {"accuracy": {"value": value, "ci_low": value - 0.05, "ci_high": value + 0.05}}
+def figures(value: float, half: float = 0.05) -> Figures:
+    return Figures(*[Interval(value, value - half, value + half)] * len(fields(Figures)))
+
+
+def perturbed(resized: float) -> RobustnessFigures:
+    """Return what a detector does on clean images, on compressed ones, and on the way to CIFAKE."""
+    conditions = {
+        "jpeg_90": ("jpeg", 90.0),
+        "jpeg_30": ("jpeg", 30.0),
+        "like_cifake_1": ("like_cifake", 1.0),
+        "like_cifake_2": ("like_cifake", 2.0),
+    }
+    accuracies = {
+        "clean": 0.9,
+        "jpeg_90": 0.8,
+        "jpeg_30": 0.7,
+        "like_cifake_1": resized,
+        "like_cifake_2": resized,
+    }
+    return RobustnessFigures(
+        images=270,
+        fake_images=135,
+        threshold=0.5,
+        confidence=0.95,
+        resamples=100,
+        constant=ConstantAnswer(0.5, 2 / 3),
+        conditions={name: Applied(*of) for name, of in conditions.items()},
+        detectors={"cnn": {name: figures(value) for name, value in accuracies.items()}},
+        lost={},
+        losses={"cifake": {"cnn": Losses(*map(figures, (0.1, 0.02, 0.3, 0.42, 0.48)))}},
+    )
 
 
 def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Path) -> None:
     path = measurements / "small/robustness/figures.json"
-    path.parent.mkdir()
-    found = {
-        "images": 270,
-        "conditions": {
-            "jpeg_90": {"kind": "jpeg", "severity": 90},
-            "jpeg_30": {"kind": "jpeg", "severity": 30},
-            "like_cifake_1": {"kind": "like_cifake", "severity": 1},
-        },
-        "detectors": {"cnn": {"clean": figure(0.9), "jpeg_90": figure(0.8), "jpeg_30": figure(0.7)}},
-        "losses": {
-            "cifake": {
-                "cnn": {
-                    "resolution": figure(0.1),
-                    "compression": figure(0.02),
-                    "rest": figure(0.3),
-                    "total": figure(0.42),
-                },
-            }
-        },
-    }
-    path.write_text(json.dumps(found))
+    write_json(path, perturbed(resized=0.8))
     lines = markdown.lines(results.parts(measurements, measurements)["runs"])
     assert "| detector | clean | jpeg 30 |" in lines
     assert "| Custom CNN | 0.900 | 0.700 |" in lines
@@ -448,7 +466,30 @@ def test_what_perturbed_images_cost_is_told_if_it_was_measured(measurements: Pat
         "| Custom CNN | 10.0 (5.0 to 15.0) | 2.0 (-3.0 to 7.0) | 30.0 (25.0 to 35.0) | 42.0 (37.0 to 47.0) |"
         in lines
     )
+    assert not any("floor reached" in line for line in lines)
     path.write_text('{"images": 0}')
     assert not any(
         "perturbation" in line for line in results.parts(measurements, measurements)["runs"].splitlines()
     )
+
+
+def test_what_is_lost_after_a_detector_is_at_the_floor_is_put_down_to_no_step(measurements: Path) -> None:
+    write_json(measurements / "small/robustness/figures.json", perturbed(resized=0.52))
+    text = results.parts(measurements, measurements)["runs"]
+    assert (
+        "| Custom CNN | 10.0 (5.0 to 15.0) | floor reached | floor reached | 42.0 (37.0 to 47.0) |"
+        in markdown.lines(text)
+    )
+    assert '"floor reached": before that step already' in text
+
+
+def test_a_run_with_other_params_than_todays_says_so_in_its_line(study: Path) -> None:
+    run = Run("small", RUN, study / "reports")
+    assert run.changed_params()  # its images have 96 pixels
+    (said, _) = results.known([run], study, study)
+    assert "2 cores; with other params than today's. On the" in said
+    as_now = {"small": SETTINGS | {"image_size": params.load()["profiles"]["small"]["image_size"]}}
+    same = Run("small", RUN | {"params": RUN["params"] | {"profiles": as_now}}, study / "reports")
+    assert not same.changed_params()
+    (said, _) = results.known([same], study, study)
+    assert "other params" not in said

@@ -37,9 +37,15 @@ def test_each_seed_has_its_column_and_the_gain_its_row(tmp_path: Path) -> None:
     best = "| ensemble less best member by validation | 0.020 | 0.020 | 0.020"
     assert any(line.startswith(best) for line in lines)
     assert (
-        "Over other seeds and other images the ensemble gains 0.020 (-0.010 to 0.050) against the best member"
-        " by validation; of the variance 25% come of the seeds, 75% of the images."
+        "Over other seeds and other images the ensemble's accuracy less that of the best member by validation"
+        " is 0.020 (-0.010 to 0.050); of the variance 25% come of the seeds, 75% of the images."
     ) in lines
+
+
+def test_a_gain_in_log_loss_is_told_as_the_difference_in_the_table_above_it() -> None:
+    gain = {"mean": {"value": -0.103, "ci_low": -0.234, "ci_high": 0.027}, "of_seeds": 1.0, "of_images": 0.0}
+    assert " validation is 0.103 (-0.027 to 0.234);" in seeds._together(gain, "log_loss")
+    assert " validation is -0.103 (-0.234 to 0.027);" in seeds._together(gain, "auc")
 
 
 def test_of_runs_whose_validation_was_not_kept_no_gain_is_told(tmp_path: Path) -> None:

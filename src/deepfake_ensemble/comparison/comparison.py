@@ -45,7 +45,7 @@ from deepfake_ensemble.comparison.operating_points import (
     OperatingPoint,
     Selective,
     expected_false_positive_rate,
-    gain,
+    gains,
     operating_point,
     selective,
     threshold_for_fpr,
@@ -251,7 +251,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class BestWeights:
-    """The most that weights can do here: of least log loss on one half of these images, used on the other.
+    """Weights fitted on one half of these images, by log loss, and used on the other.
 
     halves: the weights found on each half, which is drawn at random; metrics: of all images, each weighted by
     the half that it is not in; less_uniform, less_shares: by metric, against equal weights and against the
@@ -837,10 +837,9 @@ def _gains(
     over: str,
     confidence: float,
 ) -> dict[str, Gain]:
-    found = {}
+    calls = {}
     for name, point in points[ENSEMBLE].items():
         other = points[over][name]
         if isinstance(point, OperatingPoint) and isinstance(other, OperatingPoint):
-            calls = p_fake[ENSEMBLE] >= point.threshold, p_fake[over] >= other.threshold
-            found[name] = gain(labels, calls, over, confidence)
-    return found
+            calls[name] = p_fake[ENSEMBLE] >= point.threshold, p_fake[over] >= other.threshold
+    return gains(labels, calls, over, confidence)

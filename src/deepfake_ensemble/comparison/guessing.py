@@ -1,6 +1,7 @@
 """Whether a detector tells the classes apart at all: one whose training failed does not."""
 
 from dataclasses import dataclass
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -11,15 +12,17 @@ from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval
 from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 Guess = Literal["better", "worse", "may be guessing"]
+Ranks = Literal["better", "worse", "not shown to be better"]
 
 
 @dataclass(frozen=True)
 class ConstantAnswer:
     """What is reached by saying the same of every image: the accuracy of calling all what most of them are,
-    and the F1 of calling all fake."""
+    the F1 of calling all fake, and the log loss of P(fake) = 0.5."""
 
     accuracy: float
     f1: float
+    log_loss: float = log(2)
 
 
 def constant_answer(n_fake: int, n: int) -> ConstantAnswer:
@@ -51,9 +54,14 @@ class Guessing:
         return "worse" if self.worse else "may be guessing" if self.at_chance else "better"
 
     @property
-    def ranks_better(self) -> bool:
-        """Whether fakes score more than reals by more than chance, whatever the threshold."""
-        return self.auc.ci_low is not None and self.auc.ci_low > 0.5
+    def ranks(self) -> Ranks:
+        """What follows for its order of the images, whatever the threshold: DeLong's test that AUC is 0.5,
+        which is its interval turned round."""
+        if self.auc.ci_low is not None and self.auc.ci_low > 0.5:
+            return "better"
+        return (
+            "worse" if self.auc.ci_high is not None and self.auc.ci_high < 0.5 else "not shown to be better"
+        )
 
 
 def against_guessing(

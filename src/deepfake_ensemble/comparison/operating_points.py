@@ -1,13 +1,14 @@
 """Thresholds chosen on validation, and what they do on test; and what is left to those that are sure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import exp, log, sqrt
 
 import numpy as np
 
 from deepfake_ensemble.comparison.intervals import CONFIDENCE, Interval, paired, quantile, wilson
+from deepfake_ensemble.comparison.paired import holm, mcnemar
 from deepfake_ensemble.scoring.scores import Confusion, confusion
 
 
@@ -181,35 +182,43 @@ def _mostly_real_below(c: Confusion) -> float | None:
 class Gain:
     """What a detector gains over another on the same images, each at its own threshold: the share of fakes
     that it finds less the other's, and the share of reals that it does not call fake less the other's; with
-    Tango's intervals."""
+    Tango's intervals, and the p-values of McNemar's exact test with Holm's correction, None where nothing
+    differs."""
 
     over: str
     fakes_found: Interval
     reals_spared: Interval
+    fakes_p: float | None = None
+    reals_p: float | None = None
 
 
-def gain(
-    labels: np.ndarray, called_fake: tuple[np.ndarray, np.ndarray], over: str, confidence: float = CONFIDENCE
-) -> Gain:
-    """Compare two detectors' calls.
+def gains(
+    labels: np.ndarray,
+    called_fake: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    over: str,
+    confidence: float = CONFIDENCE,
+) -> dict[str, Gain]:
+    """Compare two detectors' calls at several thresholds, with Holm's correction for all these tests.
 
     Args:
         labels: (n,), 1 is fake.
-        called_fake: by the one and by the other: bool (n,) each.
+        called_fake: by what the thresholds were chosen for, by the one and by the other: bool (n,) each.
         over: the other's name.
         confidence: of the intervals.
     """
     fake = labels == 1
-    ours, others = called_fake
 
     def share(a: np.ndarray, b: np.ndarray) -> Interval:
         return paired(int((a & ~b).sum()), int((b & ~a).sum()), len(a), confidence)
 
-    return Gain(
-        over=over,
-        fakes_found=share(ours[fake], others[fake]),
-        reals_spared=share(~ours[~fake], ~others[~fake]),
-    )
+    found = {}
+    p_values = []
+    for name, (ours, others) in called_fake.items():
+        fakes, reals = (ours[fake], others[fake]), (~ours[~fake], ~others[~fake])
+        found[name] = Gain(over, share(*fakes), share(*reals))
+        p_values += [mcnemar(*fakes).p_value, mcnemar(*reals).p_value]
+    corrected = iter(holm(p_values))
+    return {name: replace(of, fakes_p=next(corrected), reals_p=next(corrected)) for name, of in found.items()}
 
 
 # Of all images so many are answered, the surest first.

@@ -8,7 +8,7 @@ import numpy as np
 
 from deepfake_ensemble.comparison.comparison import Settings
 from deepfake_ensemble.comparison.guessing import ConstantAnswer, constant_answer
-from deepfake_ensemble.comparison.intervals import Figures
+from deepfake_ensemble.comparison.intervals import Figures, Interval
 from deepfake_ensemble.comparison.sample import Sample, differences, differences_between, intervals
 from deepfake_ensemble.evaluation.predictions import Aligned, Predictions, aligned
 from deepfake_ensemble.evaluation.rounding import rounded
@@ -76,6 +76,19 @@ class RobustnessFigures:
     detectors: dict[str, dict[str, Figures]]
     lost: dict[str, dict[str, Figures]]
     losses: dict[str, dict[str, Losses]]
+
+    def tellable(self, detector: str, data_set: str, metric: Literal["accuracy", "auc"]) -> list[str]:
+        """Return which of PARTS can be told: those before which the detector has something left to lose, as
+        its figure's interval lies above what guessing reaches; and their total."""
+        floor = self.constant.accuracy if metric == "accuracy" else 0.5
+        before = (CLEAN, *(f"{IMITATED}{data_set}_{step}" for step in (1, 2)))
+
+        def above(of: Interval) -> bool:
+            return (of.value if of.ci_low is None else of.ci_low) > floor
+
+        under = self.detectors[detector]
+        left = [above(getattr(under[name], metric)) for name in before]
+        return [part for part, can in zip(PARTS, (*left, True), strict=True) if can]
 
 
 @dataclass(frozen=True)

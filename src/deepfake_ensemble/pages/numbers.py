@@ -104,9 +104,9 @@ def points(value: float, digits: int = 3, sign: Sign = "both") -> Number:
     return Number(value, _fixed(100 * value, digits - 2, sign))
 
 
-def difference(value: float, digits: int = 3) -> Number:
+def difference(value: float, digits: int = 3, sign: Sign = "both") -> Number:
     """Show a difference with its sign."""
-    return Number(value, _fixed(value, digits, "both"))
+    return Number(value, _fixed(value, digits, sign))
 
 
 def count(value: float) -> Number:

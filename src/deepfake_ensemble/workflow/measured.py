@@ -115,6 +115,20 @@ class Run:
             f" initial weights{f' ({of_others})' if others else ''}"
         )
 
+    def changed_params(self) -> dict[str, tuple[Any, Any]]:
+        """Return which of the params that trainings depend on have another value now: by whole key, the value
+        then and now, without those that the run was told to change."""
+        of_profile = ("image_size", "counts", "initial_weights", "initial_weights_of", "training")
+        trained = ("training", "resizing", *(f"profiles.{self.profile}.{key}" for key in of_profile))
+        trained += tuple(f"models.{model}" for model in self.members)
+        before, now = _leaves(self.about["params"]), _leaves(params.load())
+        chosen = {change.lstrip("+~").partition("=")[0] for change in self.about.get("changes", ())}
+        return {
+            key: (before[key], now[key])
+            for key in sorted(before.keys() & now.keys() - chosen)
+            if before[key] != now[key] and any(f"{key}.".startswith(f"{section}.") for section in trained)
+        }
+
     def reports(self) -> Reports:
         """Read its reports, laid out as `reports/`.
 
@@ -166,6 +180,17 @@ def runs(measurements: Path) -> list[Run]:
     return sorted(
         found, key=lambda run: (profiles.index(run.profile) if run.profile in profiles else -1, run.name)
     )
+
+
+def _leaves(of: Any, key: str = "") -> dict[str, Any]:
+    """Return the values of params.yaml by their whole keys."""
+    if not isinstance(of, Mapping):
+        return {key: of}
+    return {
+        name: leaf
+        for each, value in of.items()
+        for name, leaf in _leaves(value, f"{key}.{each}" if key else str(each)).items()
+    }
 
 
 def detector(name: str) -> str:

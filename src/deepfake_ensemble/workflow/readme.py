@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfake_ensemble.comparison.guessing import Guess
-from deepfake_ensemble.comparison.verdicts import Verdict
+from deepfake_ensemble.comparison.guessing import Guess, Ranks
+from deepfake_ensemble.comparison.paired import Tested
+from deepfake_ensemble.comparison.verdicts import Finding, Verdict
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.pages.numbers import interval, share
 from deepfake_ensemble.pages.titles import run_title, title
+from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, rooms
 
@@ -24,10 +27,13 @@ MEASUREMENTS = Path("docs/measurements")
 RESIDUAL = Path("residual/results.json")
 NOTE = """\
 Fake is the positive class, the threshold 0.5; half of the images are fake, so that calling all of them fake
-has accuracy 0.500 and F1 0.667. Intervals are over images. The regression sees only an image's
-file size, brightness and sharpness, cross-validated on all images of the archive, as many as its n says: how
-far one gets without seeing pictures. Averaging is held against the member that validation ranks first, for
-accuracy, AUC and log loss ([statistics](docs/statistics.md#more-than-chance))."""
+has accuracy 0.500 and F1 0.667. Intervals are over images. Against guessing is told of the calls at the
+threshold, then of the order of all images (AUC). The regression sees nothing of an image but its file size,
+brightness and sharpness; it is fitted, by cross-validation, on all n images of the archive that the test
+images are from, whether or not detectors were trained on it. Averaging is held against the member that
+validation ranks first, weighting against equal weights, for accuracy, AUC and log loss; a gain is "of no use"
+where even with it the ensemble is not shown to be better than guessing, or has no less log loss than an even
+chance for every image ([statistics](docs/statistics.md#more-than-chance))."""
 VERDICTS: Mapping[Verdict, str] = {
     "helps": "helps",
     "helps little": "helps little",
@@ -39,13 +45,19 @@ VERDICTS: Mapping[Verdict, str] = {
     "unclear": "not shown",
 }
 
-GUESSES: Mapping[Guess, str] = {"better": "better", "worse": "worse", "may be guessing": "no better"}
+NOT_SHOWN = "not shown"
+GUESSES: Mapping[Guess | Ranks, str] = {
+    "better": "better",
+    "worse": "worse",
+    "may be guessing": NOT_SHOWN,
+    "not shown to be better": NOT_SHOWN,
+}
 
 
 def parts() -> dict[Path, dict[str, str]]:
     """Return the generated parts of each page, by name, of the project in the working folder."""
     runs = [run for run in measured.runs(MEASUREMENTS) if not run.is_sample]
-    found = "\n\n".join([ensemble(runs), NOTE, residual(read_json(RESIDUAL))])
+    found = "\n\n".join([ensemble(runs), NOTE, *since(runs), residual(read_json(RESIDUAL))])
     return {README: {"measured": found}, CONTRIBUTING: {"rooms": rooms.rooms()}}
 
 
@@ -60,19 +72,16 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
         reports = run.reports()
         for at, (name, evaluation) in enumerate(reports.evaluations.items()):
             compared, fitted = evaluation.compared, reports.audits[name].baselines.logistic
-            figures, guess = (
-                compared.detectors[evaluation.subject],
-                compared.guessing[evaluation.subject].verdict,
-            )
-            verdicts = [VERDICTS[it.verdict] for it in compared.question.values()]
+            figures = compared.detectors[evaluation.subject]
+            guess = compared.guessing[evaluation.subject]
             rows.append(
                 [
                     "" if at else f"`{run.name}`: {_trained(run)}",
                     f"{title(name)}, {compared.n:,}",
                     *(str(interval(figure, share)) for figure in (figures.accuracy, figures.auc)),
-                    GUESSES[guess],
+                    f"{GUESSES[guess.verdict]}, {GUESSES[guess.ranks]}",
                     f"{fitted.auc:.3f} ({fitted.n:,})" if fitted else "–",
-                    "–" if evaluation.is_alone else ", ".join(verdicts),
+                    *(_verdicts(of, evaluation) for of in (compared.question, compared.shares)),
                 ]
             )
     header = [
@@ -80,11 +89,31 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
         "test images",
         "accuracy",
         "AUC",
-        "against guessing",
+        "against guessing: calls, order",
         "regression: AUC (n)",
         "averaging",
+        "weighting",
     ]
     return generated.table(header, rows)
+
+
+def _verdicts(findings: Mapping[Tested, Finding] | None, evaluation: Evaluation) -> str:
+    if evaluation.is_alone or findings is None:
+        return "–"
+    useless = of_no_use(findings, evaluation)
+    return ", ".join(
+        VERDICTS[it.verdict] + (" (of no use)" if metric in useless else "")
+        for metric, it in findings.items()
+    )
+
+
+def since(runs: Sequence[measured.Run]) -> list[str]:
+    """Say which runs were made with other params than today's, if any were."""
+    changed = [f"`{run.name}`" for run in runs if run.changed_params()]
+    if not changed:
+        return []
+    names = " and ".join(filter(None, [", ".join(changed[:-1]), changed[-1]]))
+    return [f"Made with other params than today's: {names} ([which](docs/results.md))."]
 
 
 def _trained(run: measured.Run) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import Baselines
-from deepfake_ensemble.comparison.robustness import PARTS
-from deepfake_ensemble.foundation import params
+from deepfake_ensemble.comparison.intervals import Interval
+from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, NoImages, RobustnessFigures
 from deepfake_ensemble.foundation.errors import exiting
-from deepfake_ensemble.foundation.files import read_json
+from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
 from deepfake_ensemble.pages.numbers import interval, percent, points, share
@@ -33,7 +33,14 @@ RESULTS = Path("docs/results.md")
 MEASUREMENTS = Path("docs/measurements")
 TRIVIAL = """\
 What trivial features alone tell, as AUC: file size, brightness and sharpness one by one, and a logistic
-regression on all three, cross-validated; over all images of the archive."""
+regression on all three, cross-validated; over all images of the archive, those for training, validation and
+test together. The regression is fitted on the same kind of images as it is tried on: it says how far these
+features tell that archive's classes apart, not what a detector from elsewhere could do with them."""
+AT_FLOOR = "floor reached"
+REACHED = (
+    f'; "{AT_FLOOR}": before that step already the accuracy is not shown to be above a constant answer\'s, so'
+    " that the step cannot be told from the others"
+)
 CARD = "model_card.md"
 # What of `reports/` is kept beside the measurements.
 KEPT = (
@@ -78,8 +85,10 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
         said = in_short(evaluations, run.weighting) if evaluations else "It was not compared."
         members = _count(len(run.members), "detector") if len(run.members) > 1 else title(run.members[0])
         minutes = f"{run.minutes:,.0f} minutes on {machine(run.about['machine'])}"
-        yield f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}. {said}" + "".join(
-            f" {sentence}" for sentence in _seeds([run, *filter(run.differs_by_seed, runs[at:])])
+        since = "; with other params than today's" if run.changed_params() else ""
+        yield (
+            f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}{since}. {said}"
+            + "".join(f" {sentence}" for sentence in _seeds([run, *filter(run.differs_by_seed, runs[at:])]))
         )
     if (measurements / GRID).exists():
         yield from scalings.in_short(read_json(measurements / GRID))
@@ -187,29 +196,12 @@ def _looks(times: int) -> str:
 
 def _since(run: Run) -> Iterable[str]:
     """Say which of the params that trainings depend on had another value then."""
-    of_profile = ("image_size", "counts", "initial_weights", "initial_weights_of", "training")
-    trained = ("training", "resizing", *(f"profiles.{run.profile}.{key}" for key in of_profile))
-    trained += tuple(f"models.{model}" for model in run.members)
-    before, now = _leaves(run.about["params"]), _leaves(params.load())
-    chosen = {change.lstrip("+~").partition("=")[0] for change in run.about.get("changes", ())}
     changed = [
-        f"`{key}` was {_shown(before[key])} and is {_shown(now[key])}"
-        for key in sorted(before.keys() & now.keys() - chosen)
-        if before[key] != now[key] and any(f"{key}.".startswith(f"{section}.") for section in trained)
+        f"`{key}` was {_shown(before)} and is {_shown(now)}"
+        for key, (before, now) in run.changed_params().items()
     ]
     if changed:
         yield f"Since then params have changed: {', '.join(changed)}."
-
-
-def _leaves(of: Any, key: str = "") -> dict[str, Any]:
-    """Return the values of params.yaml by their whole keys."""
-    if not isinstance(of, Mapping):
-        return {key: of}
-    return {
-        name: leaf
-        for each, value in of.items()
-        for name, leaf in _leaves(value, f"{key}.{each}" if key else str(each)).items()
-    }
 
 
 def _shown(value: Any) -> str:
@@ -261,44 +253,41 @@ def _detectors(run: Run, evaluation: str, reports: Reports) -> Iterable[str]:
 def _robustness(folder: Path) -> Iterable[str]:
     """Return what perturbed images and each part of the way to another data set cost, if it was measured."""
     file = folder / "robustness/figures.json"
-    found: Mapping[str, Any] = read_json(file) if file.exists() else {"images": 0}
-    if not found["images"]:
+    found = read_result(file, RobustnessFigures | NoImages) if file.exists() else NoImages()
+    if isinstance(found, NoImages):
         return
     yield (
-        f"On {found['images']:,} of the internal test's images after the strongest perturbation of each kind,"
+        f"On {found.images:,} of the internal test's images after the strongest perturbation of each kind,"
         " accuracy:"
     )
-    strongest = {of["kind"]: name for name, of in found["conditions"].items()}
+    strongest = {of.kind: name for name, of in found.conditions.items()}
     kinds = {kind: name for kind, name in strongest.items() if not kind.startswith(IMITATED)}
     yield table(
         ["detector", "clean", *(name.replace("_", " ") for name in kinds.values())],
         [
             [
                 measured.detector(detector),
-                *(f"{of[name]['accuracy']['value']:.3f}" for name in ("clean", *kinds.values())),
+                *(f"{of[name].accuracy.value:.3f}" for name in (CLEAN, *kinds.values())),
             ]
-            for detector, of in told_once(found["detectors"]).items()
+            for detector, of in told_once(found.detectors).items()
         ],
     )
-    for data_set, losses in found["losses"].items():
+    for data_set, losses in found.losses.items():
+        rows = []
+        for detector, of in told_once(losses).items():
+            told = found.tellable(detector, data_set, "accuracy")
+            cells = [_points(getattr(of, part).accuracy) if part in told else AT_FLOOR for part in PARTS]
+            rows.append([measured.detector(detector), *cells])
         yield (
             f"What the detectors lose from those images to {title(data_set)}, in points of accuracy:"
-            " by its resolution, by its compression on top, by the rest:"
+            " by its resolution, by its compression on top, by the rest"
+            f"{REACHED if any(AT_FLOOR in row for row in rows) else ''}:"
         )
-        yield table(
-            ["detector", *PARTS],
-            [
-                [
-                    measured.detector(detector),
-                    *(_points(of[part]["accuracy"]) for part in PARTS),
-                ]
-                for detector, of in told_once(losses).items()
-            ],
-        )
+        yield table(["detector", *PARTS], rows)
 
 
-def _points(figure: Mapping[str, float]) -> str:
-    value, low, high = (100 * figure[end] for end in ("value", "ci_low", "ci_high"))
+def _points(figure: Interval) -> str:
+    value, low, high = (100 * end for end in (figure.value, *figure.ends))
     return f"{value:.1f} ({low:.1f} to {high:.1f})"
 
 
@@ -306,7 +295,7 @@ def _trivial(reports: Reports) -> str:
     rows = []
     for name, audit in reports.audits.items():
         cells = [f"{of.auc:.3f}" if of else "–" for of in vars(audit.baselines).values()]
-        rows.append([title(name), f"{audit.usable:,}", *cells])
+        rows.append([f"archive of {'the ' * (name == INTERNAL)}{title(name)}", f"{audit.usable:,}", *cells])
     features = [field.name.replace("_", " ") for field in fields(Baselines)]
     return table(["data set", "images", *features], rows)
 

@@ -156,10 +156,12 @@ def _cells(of: Spread) -> list[str]:
 
 def _together(gain: Mapping[str, Any], metric: Tested) -> str:
     """Say what the ensemble gains over seeds and images together."""
-    what = "saves" if metric == "log_loss" else "gains"
+    mean = Interval(**gain["mean"])
+    if metric == "log_loss":  # of which less is better: a gain is what it is lower by
+        mean = Interval(-mean.value, *(None if end is None else -end for end in (mean.ci_high, mean.ci_low)))
     return (
-        f"Over other seeds and other images the ensemble {what} {_with_ends(Interval(**gain['mean']))}"
-        f" against the best member by validation; of the variance {gain['of_seeds']:.0%} come of the seeds,"
+        f"Over other seeds and other images the ensemble's {METRICS[metric]} less that of the best member by"
+        f" validation is {_with_ends(mean)}; of the variance {gain['of_seeds']:.0%} come of the seeds,"
         f" {gain['of_images']:.0%} of the images."
     )
 

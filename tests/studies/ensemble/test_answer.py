@@ -17,7 +17,8 @@ from deepfake_ensemble.comparison.verdicts import calibrated, scaling, verdict
 from deepfake_ensemble.evaluation.predictions import Aligned
 from deepfake_ensemble.evaluation.weighting import weights
 from deepfake_ensemble.foundation.errors import UserError
-from deepfake_ensemble.studies.ensemble.report.answer import answered, as_markdown
+from deepfake_ensemble.pages.titles import title
+from deepfake_ensemble.studies.ensemble.report.answer import answered, as_markdown, in_short
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 from measuring import settings
 
@@ -94,7 +95,10 @@ OUTCOMES = {
 
 def listed():
     """Return all sentences of all outcomes."""
-    parts = [f"# {name}\n\n{as_markdown(make(), 'accuracy')}" for name, make in OUTCOMES.items()]
+    parts = []
+    for name, make in OUTCOMES.items():
+        of = make()
+        parts.append(f"# {name}\n\n{as_markdown(of, 'accuracy')}\n\nIn short: {in_short(of, 'accuracy')}")
     return "\n\n".join(parts).replace("\xa0", " ") + "\n"
 
 
@@ -131,10 +135,46 @@ def test_members_that_may_be_guessing_are_named_beside_their_weight():
     assert "Together they hold 60.8" in text
 
 
-def test_a_gain_over_a_member_that_is_no_better_than_a_coin_is_called_of_no_use():
-    of = OUTCOMES["abroad better than a rival that is worse than a coin"]()
-    assert [it.gains_nothing_useful for it in answered(of, "accuracy").answers] == [False, True]
-    assert "which does worse than guessing: neither is of use there." in as_markdown(of, "accuracy")
+ABROAD = "abroad better than a rival that is worse than a coin"
+
+
+def test_gains_with_which_the_ensemble_still_guesses_are_called_of_no_use():
+    of = OUTCOMES[ABROAD]()
+    home, abroad = answered(of, "accuracy").answers
+    assert home.question_of_no_use == []
+    assert abroad.question_of_no_use == ["accuracy", "auc", "log_loss"]
+    assert (
+        min(it.contrast.first_value for it in abroad.question.values() if it.contrast.metric == "log_loss")
+        > 0.694
+    )
+    text = as_markdown(of, "accuracy")
+    assert (
+        "What it gains in accuracy is of no use there: the ensemble is worse than guessing, Xception" in text
+    )
+    assert "is no less than the 0.6931 of an even chance for every image." in text
+    assert "; the gain in accuracy, AUC and log loss is of no use there" in in_short(of, "accuracy")
+
+
+def test_what_weights_gain_is_of_no_use_where_the_ensemble_guesses():
+    shares = OUTCOMES["good at home, lost abroad"]()
+    home, abroad = answered(shares, "accuracy").answers
+    assert abroad.shares["auc"].verdict == "helps little" and abroad.shares_of_no_use == ["auc"]
+    assert home.shares["log_loss"].verdict == "helps little" and home.shares_of_no_use == []
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_in_short_both_verdicts_on_guessing_the_rival_and_its_size_are_told(name):
+    of = OUTCOMES[name]()
+    text = in_short(of, "accuracy")
+    for answer in answered(of, "accuracy").answers:
+        said = text.partition(f"On {answer.evaluation.place} (")[2].partition(" On ")[0]
+        guesses = (answer.guessing.verdict, answer.guessing.ranks) != ("better", "better")
+        assert ("at threshold 0.5 " in said) == guesses
+        assert ("ranks worse than chance" in said.partition(";")[0]) == (answer.guessing.ranks == "worse")
+        assert "no better than guessing" not in said  # what is not shown is no fact
+        for finding in answer.question.values():
+            assert f"against {title(finding.contrast.second)}" in said
+        assert ("weighting itself" in said) == (answer.shares is not None)
 
 
 CONTRAST = Contrast(

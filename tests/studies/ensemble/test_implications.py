@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
 
 from deepfake_ensemble.comparison.intervals import Interval
-from deepfake_ensemble.comparison.operating_points import Gain, gain, operating_point
+from deepfake_ensemble.comparison.operating_points import Gain, gains, operating_point
 from deepfake_ensemble.studies.common.complexity import multiply_adds
 from deepfake_ensemble.studies.ensemble.costs import Cost, costs
 from deepfake_ensemble.studies.ensemble.report.implications import verdict
@@ -28,26 +30,59 @@ def test_a_separable_convolution_counts_both_of_its_parts():
 def test_a_gain_is_of_fakes_found_and_of_reals_spared():
     ours = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0], bool)
     others = np.array([1, 0, 0, 1, 1, 1, 0, 0, 0, 0], bool)
-    found = gain(LABELS, (ours, others), "xception")
+    found = gains(LABELS, {"default": (ours, others)}, "xception")["default"]
     assert (found.fakes_found.value, found.reals_spared.value) == (1 / 4, 2 / 6)
 
 
-def between(low, high):
-    return Interval((low + high) / 2, low, high)
+def test_gains_have_mcnemar_s_exact_test_with_holm_s_correction_for_all_that_are_shown_together():
+    rng = np.random.default_rng(5)
+    labels = np.arange(400) % 2
+    right = {
+        name: (rng.random(400) < ours, rng.random(400) < others)
+        for name, ours, others in (("default", 0.9, 0.75), ("youden", 0.8, 0.72))
+    }
+    calls = {name: tuple(np.where(labels == 1, of, ~of) for of in both) for name, both in right.items()}
+    found = gains(labels, calls, "xception")
+    expected = []
+    for ours, others in right.values():
+        for label in (1, 0):
+            a, b = ours[labels == label], others[labels == label]
+            only = int((a & ~b).sum()), int((b & ~a).sum())
+            expected.append(binomtest(only[0], sum(only)).pvalue)
+    corrected = multipletests(expected, method="holm")[1]
+    assert [p for of in found.values() for p in (of.fakes_p, of.reals_p)] == pytest.approx(list(corrected))
+
+
+def test_where_nothing_differs_there_is_no_test():
+    called = LABELS == 1
+    found = gains(LABELS, {"default": (called, called)}, "xception")["default"]
+    assert found.fakes_p is None and found.reals_p is None
+    assert verdict(found, 0.95) == "not shown"
+
+
+def test_four_images_that_one_detector_alone_gets_right_show_no_gain_whatever_the_interval_says():
+    labels = np.repeat([1, 0], 100)
+    ours, others = np.zeros(200, bool), np.zeros(200, bool)
+    ours[:4] = True
+    found = gains(labels, {"default": (ours, others)}, "xception")["default"]
+    assert found.fakes_found.ends[0] > 0 and found.fakes_p == 0.125
+    assert verdict(found, 0.95) == "not shown"
 
 
 @pytest.mark.parametrize(
     ("fakes", "reals", "said"),
     [
-        ((0.1, 0.2), (-0.1, 0.1), "gains"),
-        ((-0.1, 0.1), (0.1, 0.2), "gains"),
-        ((0.1, 0.2), (-0.2, -0.1), "trades"),
-        ((-0.2, -0.1), (-0.1, 0.1), "loses"),
-        ((-0.1, 0.1), (-0.1, 0.1), "not shown"),
+        ((0.1, 0.01), (-0.1, 0.2), "gains"),
+        ((-0.1, 0.2), (0.1, 0.01), "gains"),
+        ((0.1, 0.01), (-0.1, 0.01), "trades"),
+        ((-0.1, 0.01), (-0.1, 0.2), "loses"),
+        ((0.1, 0.06), (0.1, 0.06), "not shown"),
+        ((0.1, None), (0.0, None), "not shown"),
     ],
 )
-def test_what_is_said_of_a_gain_follows_from_both_intervals(fakes, reals, said):
-    assert verdict(Gain("xception", between(*fakes), between(*reals))) == said
+def test_what_is_said_of_a_gain_follows_from_both_tests(fakes, reals, said):
+    values = [Interval(value, value - 0.01, value + 0.01) for value, _ in (fakes, reals)]
+    assert verdict(Gain("xception", *values, fakes[1], reals[1]), 0.95) == said
 
 
 def test_below_a_share_of_fakes_most_of_what_is_called_fake_is_real():

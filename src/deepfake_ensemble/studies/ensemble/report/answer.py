@@ -29,7 +29,7 @@ class Answer:
         best_here: by metric, the member that is better on these images; None where none is.
         shares: the study's weights against equal ones, by metric; None where accuracies give none.
         decisions: how many images these decide otherwise.
-        best: the best that weights can do against equal ones, by metric; None where a class has one image.
+        best: weights fitted on these images against equal ones, by metric; None where a class has one image.
         drop: what it loses from the internal test; None for that itself.
         calibration: its.
         members_certainty: that of the members, weighted.
@@ -49,12 +49,12 @@ class Answer:
     members_certainty: float
 
     @property
-    def gains_nothing_useful(self) -> bool:
-        """Whether the ensemble is more accurate than its rival while neither is better than guessing."""
-        of = self.question["accuracy"]
-        rival = self.evaluation.compared.guessing[of.contrast.second]
-        gains = of.verdict in ("helps", "helps little")
-        return gains and "better" not in (self.guessing.verdict, rival.verdict)
+    def question_of_no_use(self) -> list[Tested]:
+        return of_no_use(self.question, self.evaluation)
+
+    @property
+    def shares_of_no_use(self) -> list[Tested]:
+        return of_no_use(self.shares or {}, self.evaluation)
 
     @property
     def question_by_verdict(self) -> dict[Verdict, list[Finding]]:
@@ -91,6 +91,25 @@ def answered(evaluations: Sequence[Evaluation], weighting: Method) -> Answers:
         weight_of_failures=compared.guessing_weight,
         answers=[_answer(each) for each in evaluations],
     )
+
+
+def of_no_use(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> list[Tested]:
+    """Return the metrics by which the ensemble gains something that is of no use, as even with it the
+    ensemble is not shown to do better than guessing or, by log loss, does no better than a constant answer.
+
+    Args:
+        findings: by metric, of the ensemble against something else.
+        evaluation: of the data set.
+    """
+    guessing = evaluation.compared.guessing[evaluation.subject]
+
+    def useless(of: Finding) -> bool:
+        if of.contrast.metric == "log_loss":
+            return of.contrast.first_value >= evaluation.compared.constant.log_loss
+        return (guessing.verdict if of.contrast.metric == "accuracy" else guessing.ranks) != "better"
+
+    gained = {name: of for name, of in findings.items() if of.verdict in ("helps", "helps little")}
+    return [name for name, of in gained.items() if useless(of)]
 
 
 def by_verdict(findings: Mapping[Tested, Finding]) -> dict[Verdict, list[Finding]]:

@@ -86,15 +86,21 @@ def _bought(evaluation: Evaluation) -> Bought:
     return Bought(
         evaluation=evaluation,
         gains=gains,
-        verdicts={name: verdict(gain) for name, gain in gains.items()},
+        verdicts={name: verdict(gain, evaluation.compared.confidence) for name, gain in gains.items()},
         mostly_real_below=None if isinstance(as_set, NoThreshold) else as_set.mostly_real_below,
     )
 
 
-def verdict(gain: Gain) -> Verdict:
-    """Return what the intervals of both differences say together: those that hold none do not count."""
-    ends = [difference.ends for difference in (gain.fakes_found, gain.reals_spared)]
-    better, worse = any(low > 0 for low, _ in ends), any(high < 0 for _, high in ends)
+def verdict(gain: Gain, confidence: float) -> Verdict:
+    """Return what the tests of both differences say together, corrected for all that are shown with them.
+
+    Args:
+        gain: both differences.
+        confidence: a p below what is left of 1 counts.
+    """
+    tested = ((gain.fakes_found, gain.fakes_p), (gain.reals_spared, gain.reals_p))
+    shown = [of.value for of, p in tested if p is not None and p < 1 - confidence]
+    better, worse = any(value > 0 for value in shown), any(value < 0 for value in shown)
     if better:
         return "trades" if worse else "gains"
     return "loses" if worse else "not shown"

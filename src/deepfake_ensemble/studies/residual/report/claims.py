@@ -10,11 +10,14 @@ from deepfake_ensemble.studies.residual.report.study import Study
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Run
 
-# The last four are all "cannot be told from this run", each for its reason.
+# The last four are all "cannot be told from this run", each for its reason; the two before them say no more
+# than one draw of the weights and one batch can.
 Verdict = Literal[
     "is shown",
     "is contradicted",
     "is not shown",
+    "is seen at the start of these",
+    "is not seen at the start of these",
     "no such runs",
     "a step is missing",
     "too few beat a constant answer",
@@ -142,12 +145,18 @@ def _gradients(study: Study) -> Answer:
     shares = {
         run: without.reach / found.with_connections[run].reach for run, without in found.without.items()
     }
+    verdict = together([int(share < VANISHING) for share in shares.values()])
+    seen: dict[Verdict, Verdict] = {
+        "is shown": "is seen at the start of these",
+        "is not shown": "is not seen at the start of these",
+    }
     return Answer(
         "without residual connections the gradient vanishes on its way to the first layer",
-        together([1 if share < VANISHING else -1 if share >= 1 else 0 for share in shares.values()]),
-        "the gradient at the first convolution, as a share of that at the last one, before the first update:"
-        f" without connections it is less than {VANISHING:g} times what it is with them; it is contradicted"
-        " where it is no less. How many times it is",
+        seen.get(verdict, verdict),
+        "the gradient at the first convolution, as a share of that at the last one, before the first update,"
+        " of one draw of the weights and one batch:"
+        f" without connections it is less than {VANISHING:g} times what it is with them, in each of these"
+        " networks. How many times it is",
         figures=list(shares.items()),
     )
 
