@@ -80,12 +80,16 @@ def test_a_gain_of_no_use_is_marked_in_the_table_too() -> None:
 
 
 def test_runs_with_other_params_than_today_s_are_named_in_a_line(tmp_path: Path) -> None:
-    assert readme.since([run(tmp_path)]) == []
-    changed = {"params": {"profiles": {"small": SETTINGS | {"image_size": 63}}}}
+    today = params.load(ROOT / "params.yaml")["profiles"]["small"]
+    as_today = measured.Run(
+        "small", {"profile": "small", "stages": {}, "params": {"profiles": {"small": today}}}, tmp_path
+    )
+    assert readme.since([as_today]) == []
+    changed = {"params": {"profiles": {"small": today | {"image_size": 63}}}}
     others = [
         measured.Run(name, {"profile": "small", "stages": {}} | changed, tmp_path) for name in ("a", "b", "c")
     ]
-    assert readme.since([run(tmp_path), *others]) == [
+    assert readme.since([as_today, *others]) == [
         "Made with other params than today's: `a`, `b` and `c` ([which](docs/results.md))."
     ]
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 import markdown
 from deepfake_ensemble.archives.audit_report import LogisticBaseline
 from deepfake_ensemble.comparison.guessing import ConstantAnswer
-from deepfake_ensemble.comparison.intervals import Figures, Interval
+from deepfake_ensemble.comparison.intervals import METRICS, Figures, Interval
 from deepfake_ensemble.comparison.robustness import Applied, Losses, RobustnessFigures
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import UserError
@@ -424,7 +423,7 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
 
 
 def figures(value: float, half: float = 0.05) -> Figures:
-    return Figures(*[Interval(value, value - half, value + half)] * len(fields(Figures)))
+    return Figures(**dict.fromkeys(METRICS, Interval(value, value - half, value + half)))
 
 
 def perturbed(resized: float) -> RobustnessFigures:
