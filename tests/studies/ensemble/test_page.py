@@ -125,7 +125,9 @@ def test_a_constant_answer_stands_beside_accuracies_and_f1(study, text, parsed):
     constant = json.loads((study / "reports/comparison/internal.json").read_text(encoding="utf-8"))[
         "constant"
     ]
-    assert constant == {"accuracy": 0.5, "f1": 0.6666666667}
+    assert constant == {"accuracy": 0.5, "f1": 0.6666666667, "log_loss": 0.6931471806}
+    row = text.partition('<th scope="row">a constant answer</th>')[2].partition("</tr>")[0]
+    assert re.findall(r"<td.*?>(?:<data.*?>)?([\d.–]+)", row)[6] == "0.693"
     assert text.count('<th scope="row">a constant answer</th>') == 2
     captions = re.findall(r"<caption><span>(.*?)</span>", text, re.DOTALL)
     for about in ("Weightings on", "Ensembles of every subset", "Thresholds on", "From the internal test"):

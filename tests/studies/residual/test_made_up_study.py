@@ -241,6 +241,12 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     assert "ResNet152, 2: only one connection a stage removed" in text
     assert "Of each stage the first is removed from ResNet152, ImageNet weights" in text
     assert text.count("of calling everything fake") == 2
+    opening = re.sub(r"<[^>]+>", "", text.partition('<p class="answer">')[2].partition("</p>")[0])
+    n = read(home, "evaluation/official/comparison.json")["n"]
+    assert " runs " in opening and "has the highest F1 on validation." in opening
+    assert f"On the test set as published ({n} images) its F1 is" in opening
+    assert opening.count("(tested by turning the interval round)") == 1
+    assert "the best network" not in text and "the best run" not in text
     assert text.count('<th scope="row">a constant answer</th>') == 1
     assert text.count("; a constant answer: accuracy") == 3
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
@@ -258,7 +264,7 @@ def test_each_claim_of_the_paper_gets_a_verdict(home: Path) -> None:
     assert "That residual connections raise F1 is shown." in text
     assert "That ImageNet weights raise F1 cannot be told from this run." in text
     assert "That the deeper of two ResNets has the higher F1 cannot be told from this run." in text
-    assert "gradient vanishes on its way to the first layer is shown." in text
+    assert "gradient vanishes on its way to the first layer is seen at the start of these." in text
     assert "ResNet18, random weights: norm of the gradient at each convolution" in text
     # Both of these made-up losses fall to the end.
     assert "That the schedule prevents overfitting is not shown." in text
