@@ -1,5 +1,7 @@
 """What the ensemble costs beside its members, what it gains, and what is said of both."""
 
+import html
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -102,6 +104,8 @@ def test_the_card_and_the_report_tell_costs_gains_and_where_not_to_use_it(study)
     page = (study / "reports/report.html").read_text(encoding="utf-8")
     for text in (card, page):
         assert "Practical implications" in text
+        assert "does as well" not in text  # where no gain is shown, none is ruled out either
+        assert "McNemar's exact test with Holm's correction for all of one data set" in html.unescape(text)
         assert "the most accurate member on validation" in text
         assert "On any image that matters: it was trained on the sample." in text
     # 1,000 + 2,000 + 3,000 + 4,000 made-up parameters.
