@@ -23,10 +23,12 @@ FIGURES = HERE | {
         "result_bytes_per_image": 40.0,
     },
     "throughput": {
-        "images_per_second": {"workers": [50.0], "bare_sessions": [54.0]},
-        "ratio": [0.93],
-        "processor_ratio": [0.95],
-        "processor_ms_per_image": {"workers": [20.0]},
+        "40 pixels": {
+            "images_per_second": {"workers": [50.0], "bare_sessions": [54.0]},
+            "ratio": [0.93],
+            "processor_ratio": [0.95],
+            "processor_ms_per_image": {"workers": [20.0]},
+        }
     },
     "faults": {"faults": {"damaged": 1, "missing": 1, "storage": 1}, "exit_code": 3},
     "listing": {"files": 1000, "files_per_second": 10_000, "manifest_bytes_per_file": 25.0},
@@ -36,7 +38,7 @@ FIGURES = HERE | {
 
 def test_the_page_tells_what_was_measured() -> None:
     page = collection.page(FIGURES)
-    assert cells(page, "share of the bare sessions', in turns") == ["0.93"]
+    assert cells(page, "share of the bare sessions' at 40 pixels, in turns") == ["0.93"]
     assert cells(page, "images with more than one row") == ["0"]
     assert cells(page, "a shard cut off, one missing, one on a broken disk: told as") == [
         "damaged 1, missing 1, storage 1; exit code 3"

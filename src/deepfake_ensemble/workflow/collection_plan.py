@@ -1,6 +1,7 @@
 """What classifying a large collection would take: arithmetic on rates that were measured, or published."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -25,6 +26,11 @@ def gpu_rate() -> float:
     for known in PUBLISHED.values():
         seconds += 1 / (known.predicted[GPUS.index(GPU)][0] * (known.size / SIDE) ** 2)
     return 1 / seconds
+
+
+def _hours(of: Mapping[str, Any], images: int) -> str:
+    """Return the hours of a core that so many images take, by a measured throughput."""
+    return f"{images * median(of['processor_ms_per_image']['workers']) / 1000 / 3600:,.0f}"
 
 
 def plan(figures: Mapping[str, Any]) -> str:
@@ -52,9 +58,8 @@ def plan(figures: Mapping[str, Any]) -> str:
         "bytes of results": lambda n: decimal(n * figures["killed"]["result_bytes_per_image"]),
         "cost": lambda n: f"{n / on_gpu / 3600 * hourly:,.0f}",
     }
-    if "throughput" in figures:
-        each = median(figures["throughput"]["processor_ms_per_image"]["workers"]) / 1000
-        lines["hours of a core, the sample's model file"] = lambda n: f"{n * each / 3600:,.0f}"
+    for side, of in figures.get("throughput", {}).items():
+        lines[f"hours of a core, the model file of {side}"] = partial(_hours, of)
     rows = [[name, *(of(n) for n in IMAGES)] for name, of in lines.items()]
     return f"""\
 What larger collections would take by these rates; nothing of this table was run:
