@@ -174,6 +174,8 @@ def finished(output: Path) -> list[Path]:
 @contextmanager
 def command(model: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """Run the command; should the test fail meanwhile, it is killed."""
+    # Where the tests run in a shell's background, SIGINT is ignored, and what they start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     program = [sys.executable, "-m", "deepfake_ensemble", "classify-collection", "--file", model]
     with subprocess.Popen(
         [*program, *arguments],
@@ -182,6 +184,7 @@ def command(model: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[st
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as running:
+        signal.signal(signal.SIGINT, before)
         try:
             yield running
         finally:
