@@ -199,13 +199,18 @@ def test_files_with_both_labels_are_refused() -> None:
     )
 
 
-def test_only_images_of_the_wanted_part_are_drawn() -> None:
-    rows = [
+def two_parts() -> list[IndexRow]:
+    """Return ten images of each class in either part of CIFAKE."""
+    return [
         row
         for label in (0, 1)
         for part in ("train", "test")
         for row in images(label, *[1] * 10, folder=f"{part}/{('REAL', 'FAKE')[label]}", prefix=part)
     ]
+
+
+def test_only_images_of_the_wanted_part_are_drawn() -> None:
+    rows = two_parts()
     split = split_set("cifake", rows, LAYOUT, {"cifake": 20}, 42, partition="test")
     check(split.rows, {"cifake": 20})
     assert all(row.path.startswith("test/") for row in split.rows["cifake"])
@@ -213,12 +218,7 @@ def test_only_images_of_the_wanted_part_are_drawn() -> None:
 
 
 def test_the_leak_free_test_part_has_no_copies_of_training_images_and_is_balanced() -> None:
-    rows = [
-        row
-        for label in (0, 1)
-        for part in ("train", "test")
-        for row in images(label, *[1] * 10, folder=f"{part}/{('REAL', 'FAKE')[label]}", prefix=part)
-    ]
+    rows = two_parts()
     leaked = next(row for row in rows if row.path.startswith("test/FAKE"))
     copied = [
         row._replace(sha256=leaked.sha256) if row.path.startswith("train/FAKE") else row for row in rows
