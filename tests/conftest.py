@@ -1,5 +1,6 @@
 """Lies here so that pytest puts this folder on the path: tests in subfolders import the servers by name."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,14 @@ def browser() -> Iterator[Any]:
         except UserError as missing:
             pytest.skip(str(missing))
         yield browser
+
+
+@pytest.fixture
+def attended() -> Iterator[None]:
+    """Let Ctrl-C end programs that are started here, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 # Files whose tests build or train many networks, in minutes: `make test-all` runs them, `make test` does not.

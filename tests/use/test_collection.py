@@ -174,8 +174,6 @@ def finished(output: Path) -> list[Path]:
 @contextmanager
 def command(model: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """Run the command; should the test fail meanwhile, it is killed."""
-    # Where the tests run in a shell's background, SIGINT is ignored, and what they start would inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     program = [sys.executable, "-m", "deepfake_ensemble", "classify-collection", "--file", model]
     with subprocess.Popen(
         [*program, *arguments],
@@ -184,7 +182,6 @@ def command(model: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[st
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as running:
-        signal.signal(signal.SIGINT, before)
         try:
             yield running
         finally:
@@ -215,6 +212,7 @@ def test_killed_it_goes_on_and_every_image_is_there_once(model, tmp_path):
     assert "360 images in 90 of 90 shards" in out
 
 
+@pytest.mark.usefixtures("attended")
 def test_interrupted_it_ends_soon_and_leaves_nothing_half_written(model, tmp_path):
     many_shards(tmp_path / "in", shards=600, images=4)  # so many that it is not done before the signal comes
     with command(model, tmp_path / "in", "--output", tmp_path / "out") as running:

@@ -15,7 +15,6 @@ import sys
 import termios
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -576,14 +575,6 @@ def test_an_interruption_ends_it_and_leaves_no_file(folder):
         done.send_signal(signal.SIGTERM)
         assert done.wait(20) == 130
     assert list((folder / "cut").iterdir()) == []
-
-
-@pytest.fixture
-def attended() -> Iterator[None]:
-    """Let Ctrl-C end programs that are started here, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("attended")
