@@ -12,27 +12,23 @@ Needs the archives that profile `small` needs. The trainings are done one after 
 Writes docs/measurements/lite0.json; `make results` shows it.
 """
 
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import yaml
 
 from deepfake_ensemble.comparison.intervals import wilson
 from deepfake_ensemble.comparison.paired import Tested
 from deepfake_ensemble.comparison.sample import Sample, sample
 from deepfake_ensemble.comparison.spread import by_image, crossed_effects, spread
 from deepfake_ensemble.evaluation.predictions import read_split
-from deepfake_ensemble.foundation.errors import UserError, exiting
-from deepfake_ensemble.foundation.files import write_json
+from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.workflow.machine import commit
-from harness import ENVIRONMENT, FOLDER, keep, kept
-from real_run import CLONES, RUNS, change, prepare
+from harness import FOLDER, keep
+from real_run import CLONES, prepare, reproduce, with_one_model
 
 FILE = FOLDER / "lite0.json"
 TIMES = CLONES / "lite0.json"
@@ -61,16 +57,10 @@ class Training:
         """Return what it changes in params.yaml."""
         run = {"faces": "laptop", "cifake": "cifake"}[self.set]
         profile = f"profiles.{run}"
-        others = [
-            each
-            for each in yaml.safe_load(RUNS.read_text(encoding="utf-8"))[run]
-            if not each.startswith("members=") and "data_sets.faces" not in each
-        ]
         size = {"faces": 128, "cifake": 64}[self.set]
         epochs = round(STEPS / -(-self.images // 32))
         return [
-            *others,
-            f"members=[{MODEL}]",
+            *with_one_model(run, MODEL),
             f"seed={self.seed}",
             f"models.{MODEL}.input_scaling={self.scaling}",
             f"{profile}.initial_weights={self.start}",
@@ -96,16 +86,9 @@ def probabilities(of: Training, clone: Path) -> tuple[np.ndarray, np.ndarray, fl
     Raises:
         UserError: if a stage fails.
     """
-    change(clone, of.changes())
-    began = time.monotonic()
-    done = subprocess.run(["dvc", "repro", f"predict@{MODEL}"], cwd=clone, env=ENVIRONMENT, check=False)
-    if done.returncode:
-        raise UserError(f"{of}: ended with code {done.returncode}; the same command goes on, in {clone}")
+    minutes = reproduce(clone, f"predict@{MODEL}", of.changes(), TIMES)
     found = read_split([MODEL], of.split, folder=clone / "predictions")
-    took = (time.monotonic() - began) / 60
-    times = kept(TIMES)
-    write_json(TIMES, {repr(of): round(took, 1)} | times)  # a training that is restored takes no time
-    return found.labels, found.p_fake[MODEL], times.get(repr(of), took)
+    return found.labels, found.p_fake[MODEL], minutes
 
 
 def figures(of: Sample, name: str) -> dict[str, Any]:
@@ -140,7 +123,7 @@ def main() -> None:
         labels, p_fake, minutes = probabilities(of, clone)
         tested[of] = labels, p_fake
         found = sample(labels, {MODEL: p_fake}, resamples=2, seed=0)
-        told.append(asdict(of) | figures(found, MODEL) | {"minutes": round(minutes, 1)})
+        told.append(asdict(of) | figures(found, MODEL) | {"minutes": minutes})
     by_seed = {
         name: [
             sample(tested[pair[0]][0], {of.scaling: tested[of][1] for of in pair}, resamples=2, seed=0)

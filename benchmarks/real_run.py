@@ -13,6 +13,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,36 @@ def change(clone: Path, changes: Sequence[str]) -> None:
         apply_overrides(clone / FILE, list(changes))
     except DvcException as error:
         raise UserError(f"{', '.join(changes)}: {first_line(error.__cause__ or error)}; see {FILE}") from None
+
+
+def with_one_model(run: str, model: str) -> list[str]:
+    """Return what a run changes, with one model and without the faces that CIFAKE's run adds."""
+    changes = yaml.safe_load(RUNS.read_text(encoding="utf-8"))[run]
+    others = [each for each in changes if not each.startswith("members=") and "data_sets.faces" not in each]
+    return [*others, f"members=[{model}]"]
+
+
+def reproduce(clone: Path, stage: str, changes: Sequence[str], times: Path) -> float:
+    """Run a stage, and what it needs, of the commit with changes, and return the minutes that it took first.
+
+    Args:
+        clone: where; its cache keeps what was made.
+        stage: of dvc.yaml.
+        changes: of params.yaml.
+        times: where the minutes are noted: what is restored takes none.
+
+    Raises:
+        UserError: if a stage fails.
+    """
+    change(clone, changes)
+    began = time.monotonic()
+    done = subprocess.run(["dvc", "repro", stage], cwd=clone, env=ENVIRONMENT, check=False)
+    if done.returncode:
+        raise UserError(f"{stage}: ended with code {done.returncode}; the same command goes on, in {clone}")
+    minutes: float = round((time.monotonic() - began) / 60, 1)
+    noted = {" ".join([stage, *changes]): minutes} | kept(times)
+    write_json(times, noted)
+    return noted[" ".join([stage, *changes])]
 
 
 def keep(clone: Path, name: str, changes: list[str]) -> Path:

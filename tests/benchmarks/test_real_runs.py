@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 import yaml
 
 import lite0
+import quick_trials
 import real_run
 from deepfake_ensemble.comparison.sample import sample
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json, write_json
+from deepfake_ensemble.models import architecture
 from deepfake_ensemble.studies.ensemble.params import CHECK
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +72,33 @@ def test_a_training_of_lite0_has_as_many_steps_as_the_others(
     assert profile.training.cosine is not None
     assert profile.training.cosine.epochs * -(-profile.counts["train"] // 32) == lite0.STEPS
     assert of.split in ("test", *CHECK.read().data_sets)
+
+
+@pytest.mark.parametrize("of", quick_trials.TRIALS, ids=str)
+def test_a_trial_of_quick_trains_as_quick_does_but_for_what_is_tried(
+    clone: Path, of: quick_trials.Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone)
+    real_run.change(clone, of.changes())
+    tried = CHECK.read()
+    real_run.change(clone, ["profile=quick"])
+    quick = CHECK.read()
+    registered = architecture.find(of.model)
+    multiplier = tried.active.training.learning_rate_multiplier.of(registered)
+    assert tried.models[of.model].learning_rate * multiplier == pytest.approx(of.learning_rate)
+    assert tried.active.counts["train"] == of.images
+    apart_from = {
+        name: getattr(quick.active.training, name)
+        for name in (
+            "epochs_at_most",
+            "learning_rate_multiplier",
+            "precision",
+            "jit_compile",
+            "optimize_graph",
+        )
+    }
+    assert replace(tried.active.training, **apart_from) == quick.active.training
+    assert list(tried.members) == [of.model]
 
 
 def test_changes_begin_from_the_commit_s_params(clone: Path) -> None:
