@@ -22,7 +22,6 @@ SECTIONS = {
     "predicting": "Predicting",
     "training_cost": "Training",
     "precision": "Precision and XLA",
-    "quick_trials": "Trials for profile quick",
     "comparing": "Comparing detectors",
     "turnaround": "Waiting for a result",
     "use": "Classifying images",

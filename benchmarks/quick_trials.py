@@ -8,11 +8,11 @@ in place of the three networks that are fine-tuned, and the custom CNN. One sett
 judged by 5,000 other images of that part; no test image is looked at.
 
 Needs CIFAKE's archive in data/local. The trainings are done one after another in .dvc/tmp/runs/quick_trials,
-with this folder's DVC cache: what an interruption leaves done is not done again.
+with this folder's DVC cache: what an interruption leaves done is not done again. Writes
+docs/measurements/quick_trials.json; `make results` shows it.
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,9 +21,8 @@ import yaml
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.training.ensemble import curves
-from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import commit
-from harness import FOLDER, here, keep
+from harness import FOLDER, keep
 from real_run import CLONES, prepare, reproduce, with_one_model
 
 FILE = FOLDER / "quick_trials.json"
@@ -70,40 +69,6 @@ TRIALS = (
     Trial(FINE_TUNED, 1e-4, images=10_000),
     *(Trial(FINE_TUNED, rate, images=20_000) for rate in (1e-4, 3e-4)),
 )
-
-
-def page(results: Mapping[str, Any]) -> str:
-    """Return the trials as a table, in Markdown."""
-    longest = max(len(of["val_loss"]) for of in results["trials"])
-    rows = [
-        [
-            of["model"],
-            f"{of['learning_rate']:g}",
-            f"{of['images']:,}",
-            str(of["epochs"]),
-            *(f"{loss:.3f}" for loss in of["val_loss"]),
-            *("" for _ in range(longest - len(of["val_loss"]))),
-            f"{of['best_val_accuracy']:.4f}",
-            f"{of['minutes']:.1f}",
-        ]
-        for of in results["trials"]
-    ]
-    header = [
-        "model",
-        "learning rate",
-        "images",
-        "passes at most",
-        *(f"loss {epoch}" for epoch in range(1, longest + 1)),
-        "accuracy",
-        "minutes",
-    ]
-    return (
-        "How the learning rates, the number of images and the passes of profile `quick` were tried: as it"
-        " trains, but for precision and XLA, on CIFAKE's training part at 64 pixels, `efficientnet_lite0`"
-        " from ImageNet weights in place of the networks that are fine-tuned, and `cnn`. Loss after each pass,"
-        f" and accuracy where the loss is least, on {results['val_images']:,} validation images; one training"
-        f" each. {here(results)}, commit `{results['commit']}`.\n\n{table(header, rows)}\n"
-    )
 
 
 def main() -> None:

@@ -422,6 +422,25 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
     assert "grid" in markdown.anchors(PAGE.read_text(encoding="utf-8"))
 
 
+def test_trials_are_a_table_with_a_column_for_each_pass(measurements: Path) -> None:
+    assert results.parts(measurements, measurements)["trials"] == results.NOTHING
+    one = {"model": "cnn", "learning_rate": 1e-4, "images": 5000, "best_val_accuracy": 0.9375, "minutes": 1.5}
+    write_json(
+        measurements / "quick_trials.json",
+        {
+            "machine": RUN["machine"],
+            "commit": "0123456789ab",
+            "val_images": 5000,
+            "trials": [one | {"val_loss": [0.5, 0.25]}, one | {"val_loss": [0.5, 0.25, 0.125]}],
+        },
+    )
+    lines = markdown.lines(results.parts(measurements, measurements)["trials"])
+    header, short, long = (line.replace(" ", "") for line in lines if line.startswith("|"))
+    assert header == "|model|learningrate|images|loss1|loss2|loss3|accuracy|minutes|"
+    assert short == "|`cnn`|0.0001|5,000|0.500|0.250||0.9375|1.5|"
+    assert long == "|`cnn`|0.0001|5,000|0.500|0.250|0.125|0.9375|1.5|"
+
+
 def figures(value: float, half: float = 0.05) -> Figures:
     return Figures(**dict.fromkeys(METRICS, Interval(value, value - half, value + half)))
 

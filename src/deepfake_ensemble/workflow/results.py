@@ -24,7 +24,7 @@ from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
 from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short
 from deepfake_ensemble.studies.ensemble.report.study import read_compared
-from deepfake_ensemble.workflow import generated, measured, residual_page, scalings
+from deepfake_ensemble.workflow import generated, measured, residual_page, scalings, trials
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import shown as machine
 from deepfake_ensemble.workflow.measured import Reports, Run
@@ -54,6 +54,7 @@ KEPT = (
     "training/metrics.json",
 )
 GRID = "lite0.json"
+TRIALS = "quick_trials.json"
 NOTHING = "Not measured yet."
 ITEM_BY_ITEM = ("train", "predict")
 
@@ -70,7 +71,10 @@ def parts(measurements: Path, root: Path) -> dict[str, str]:
     return {
         "known": "\n".join(f"- {sentence}" for sentence in known(real, measurements, root)),
         "runs": "\n\n".join(section(run) for run in real),
-        "grid": scalings.page(read_json(measurements / GRID)) if (measurements / GRID).exists() else NOTHING,
+        **{
+            name: page(read_json(measurements / file)) if (measurements / file).exists() else NOTHING
+            for name, file, page in (("grid", GRID, scalings.page), ("trials", TRIALS, trials.page))
+        },
         "sample": "\n\n".join(cost_alone(run) for run in found if run.is_sample),
     }
 

@@ -1,0 +1,33 @@
+"""What benchmarks/quick_trials.py tried for profile `quick`, for docs/results.md."""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+from deepfake_ensemble.workflow.generated import table
+from deepfake_ensemble.workflow.machine import shown
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return all trials, in Markdown: the validation loss after each pass, and the accuracy of the best."""
+    trials = results["trials"]
+    # A column a pass: of the trials with fewer passes it is empty.
+    losses = zip(*zip_longest(*(of["val_loss"] for of in trials)), strict=True)
+    rows = [
+        [
+            f"`{of['model']}`",
+            f"{of['learning_rate']:g}",
+            f"{of['images']:,}",
+            *("" if loss is None else f"{loss:.3f}" for loss in by_pass),
+            f"{of['best_val_accuracy']:.4f}",
+            f"{of['minutes']:.1f}",
+        ]
+        for of, by_pass in zip(trials, losses, strict=True)
+    ]
+    passes = [f"loss {number}" for number in range(1, max(len(of["val_loss"]) for of in trials) + 1)]
+    header = ["model", "learning rate", "images", *passes, "accuracy", "minutes"]
+    return (
+        f"Made at commit `{results['commit']}` by `python benchmarks/quick_trials.py`, on"
+        f" {shown(results['machine'])}. Loss after each pass, and accuracy where it was least, on"
+        f" {results['val_images']:,} validation images; one training each.\n\n{table(header, rows)}"
+    )
