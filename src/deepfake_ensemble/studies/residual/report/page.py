@@ -21,6 +21,7 @@ from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 
+OURS = ("fast_15", "fast_60", "efficientnet_lite0_imagenet")  # runs that are no row of the paper's table 2
 WEIGHTS = ("random", "imagenet")  # what runs start from, as their names have it
 
 
@@ -113,8 +114,15 @@ def _networks(study: Study) -> list[Network]:
         for name, (printed, millions) in paper.NETWORKS.items()
     ]
     ours = [
-        Network(run_title(run), None, None, None, run, costs[run])
-        for run in ("fast_15", "fast_60")
+        Network(
+            title=run_title(run),
+            printed=None,
+            millions=None,
+            pretrained=run if run in study.runs.imagenet else None,
+            scratch=run if run in study.runs.random else None,
+            cost=costs[run],
+        )
+        for run in OURS
         if run in costs
     ]
     from_imagenet = any(run in study.runs.imagenet for run in study.official.ensemble_weights)

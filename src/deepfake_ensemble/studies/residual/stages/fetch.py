@@ -1,4 +1,4 @@
-"""Fetch the published weights of one network, where the active profile starts from such weights."""
+"""Fetch the published weights of one network, where a run of the active profile starts from them."""
 
 import shutil
 from pathlib import Path
@@ -8,15 +8,22 @@ from deepfake_ensemble.foundation import command, params
 from deepfake_ensemble.foundation.files import replacing_folder
 from deepfake_ensemble.inference.left_out import leave_out
 from deepfake_ensemble.models import architecture
+from deepfake_ensemble.training.residual import settings
 
 
 def main(model: str) -> None:
-    folder = Path("models/published") / model
+    folder, profile = Path("models/published") / model, params.active_profile()
     weights = architecture.find(model).imagenet
-    if weights is None:
-        leave_out(folder, "nobody publishes weights of it")
-    elif not params.read(f"{params.active_profile()}.imagenet", bool):
-        leave_out(folder, "this profile starts from none")
+    runs = params.read("runs.imagenet", dict[str, settings.Run])
+    extents = params.read(f"{profile}.runs", dict[str, settings.ProfileRun])
+    imagenet = params.read(f"{profile}.imagenet", bool)
+    starting = [
+        name
+        for name, run in runs.items()
+        if run.model == model and settings.why_left_out("imagenet", extents[name], imagenet) is None
+    ]
+    if weights is None or not starting:
+        leave_out(folder, "no run of this profile starts from them")
     else:
         file = published.fetch(weights.url, weights.checksum, Path("models/imagenet") / model)
         with replacing_folder(folder) as partial:
