@@ -258,3 +258,4 @@ def test_of_a_detector_alone_nothing_is_told_of_averaging(study, tmp_path):
             r"(?i).{30}(?:ensemble|averaging|average(?! precision)|member|weight(?!s)).{30}", said
         )
         assert not found
+    assert "Warning" not in made_up.run(tmp_path, "report").stderr  # of figures with nothing in them

@@ -21,11 +21,10 @@ CONSTANT = "The grey line is a constant answer."
 
 def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> list[Section]:
     """Return all sections; `flip` are a face's pixels (size, size, 3) before and after the flip."""
-    several = [Section("Is it more than chance?", "tests.html"), members(study), weightings(study)]
     return [
         Section("The answer in full", "in_full.html"),
         detectors(study),
-        *([] if study.is_alone else several),
+        *([] if study.is_alone else _of_several(study)),
         calibration(study),
         operating_points(study),
         Section("Practical implications", "implications.html", implications(study)),
@@ -34,6 +33,10 @@ def sections(study: Study, flip: tuple[NDArray[np.uint8], NDArray[np.uint8]]) ->
         Section("Data", "data.html"),
         methods(study, flip),
     ]
+
+
+def _of_several(study: Study) -> list[Section]:
+    return [Section("Is it more than chance?", "tests.html"), members(study), weightings(study)]
 
 
 @dataclass(frozen=True)
