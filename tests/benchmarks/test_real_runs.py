@@ -5,14 +5,17 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 import yaml
 
 import lite0
+import mixed_archive
 import quick_trials
 import real_run
+from deepfake_ensemble.archives.layouts import LAYOUTS
 from deepfake_ensemble.comparison.sample import sample
 from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json, write_json
@@ -157,3 +160,41 @@ def test_a_gain_is_of_the_first_and_holds_the_seeds() -> None:
     gains = lite0.gains(samples, "a", "b")
     assert gains["accuracy"]["values"] == pytest.approx([2 / 6] * 3)
     assert gains["auc"]["mean"]["value"] > 0 < gains["log_loss"]["mean"]["value"]
+
+
+def packed(file: Path, names: list[str]) -> ZipFile:
+    with ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    return ZipFile(file)
+
+
+def test_the_mixed_archive_has_as_many_of_each_and_no_test_image(tmp_path: Path) -> None:
+    faces = packed(
+        tmp_path / "faces.zip",
+        [
+            f"real_vs_fake/real-vs-fake/{part}/{label}/{at}.jpg"
+            for part in ("train", "valid", "test")
+            for label in ("real", "fake")
+            for at in range(3)
+        ],
+    )
+    cifake = packed(
+        tmp_path / "cifake.zip",
+        [
+            f"{part}/{label}/{at:02}.jpg"
+            for part in ("train", "test")
+            for label in ("REAL", "FAKE")
+            for at in range(20)
+        ],
+    )
+    with ZipFile(tmp_path / "mixed.zip", "w") as mixed:
+        assert mixed_archive.mix(faces, cifake, mixed) == 12
+    with ZipFile(tmp_path / "mixed.zip") as mixed:
+        told = {name: mixed.read(name).decode() for name in mixed.namelist()}
+    assert len(told) == len(set(told.values())) == 24  # each image once
+    for name, source in told.items():
+        assert "/test/" not in f"/{source}"
+        assert name.split("/")[1].lower() == source.split("/")[-2].lower()
+    assert sum("cifake-" in name for name in told) == 12
+    assert LAYOUTS["cifake"].problem(told) is None
