@@ -22,13 +22,13 @@ _EDGES = ("left", "top", "right", "bottom")
 
 def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
     """Return a result as plain data; what a failed image lacks is null, and `error` says why."""
-    p_fake: Mapping[str, float] = {} if isinstance(result, Failed) else result.p_fake
-    known: dict[str, Any] = dict.fromkeys(("verdict", "unlike_training", "unlike_by", "meaning"))
+    known: dict[str, Any] = dict.fromkeys(
+        (*told(metadata), "verdict", "unlike_training", "unlike_by", "meaning")
+    )
     if isinstance(result, Classified):
         known = _known(result, metadata, rule)
     return {
         "image": result.name if isinstance(result, Failed) else result.image.name,
-        **{name: p_fake.get(name) for name in told(metadata)},
         **known,
         "decided_by": rule.detector,
         "threshold": rule.threshold,
@@ -39,19 +39,18 @@ def record(result: Classified | Failed, metadata: ModelMetadata, rule: DecisionR
         "statements": None if isinstance(result, Failed) else [asdict(it) for it in result.image.statements],
         "error": result.reason if isinstance(result, Failed) else None,
         "size": None if isinstance(result, Failed) else list(result.image.size),
-        "faces": None if isinstance(result, Failed) else _faces(result, metadata, rule),
+        "faces": None if isinstance(result, Failed) else faces(result, metadata, rule),
     }
 
 
-def _faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> list[dict[str, Any]] | None:
-    """Return the faces of an image; None if they were not looked for."""
+def faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> list[dict[str, Any]] | None:
+    """Return the faces of an image as plain data; None if they were not looked for."""
     if result.faces is None:
         return None
     return [
         {
             "box": list(face.image.box or ()),
             "angle": round(face.image.around.angle, 1) if face.image.around else 0.0,
-            **{name: face.p_fake.get(name) for name in told(metadata)},
             **_known(face, metadata, rule),
         }
         for face in result.faces
@@ -59,13 +58,18 @@ def _faces(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> l
 
 
 def _known(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
-    p_fake = result.p_fake[rule.detector]
+    meaning = wording.meaning(metadata, rule.detector, result.p_fake[rule.detector])
+    return {**verdict(result, metadata, rule), "meaning": meaning}
+
+
+def verdict(result: Classified, metadata: ModelMetadata, rule: DecisionRule) -> dict[str, Any]:
+    """Return P(fake) by each detector, what follows from it, and whether the image is unlike training."""
     unlike = unlike_by(result, metadata)
     return {
-        "verdict": rule.verdict(p_fake),
+        **{name: result.p_fake.get(name) for name in told(metadata)},
+        "verdict": rule.verdict(result.p_fake[rule.detector]),
         "unlike_training": bool(unlike),
         "unlike_by": unlike,
-        "meaning": wording.meaning(metadata, rule.detector, p_fake),
     }
 
 

@@ -185,6 +185,8 @@ _SIDE_FILES = {
     "file of a network drive": r"@eadir|#recycle|#snapshot|@recycle",
     "hidden file": r"\..*",
 }
+# Asked first: most files are no side files.
+_SIDE_FILE = re.compile("|".join(f"({pattern})" for pattern in _SIDE_FILES.values()), re.DOTALL)
 RULES = {
     "side_files": _SIDE_FILES,
     "taken": list(SUFFIXES),
@@ -200,9 +202,11 @@ def passed_over(parts: tuple[str, ...]) -> str | None:
 
     Side files of systems are, whatever their ending, and so is what lies in their folders and in hidden ones.
     """
-    for kind, pattern in _SIDE_FILES.items():
-        if any(re.fullmatch(pattern, part.lower(), re.DOTALL) for part in parts if part != ".."):
-            return kind
+    names = [part.lower() for part in parts if part != ".."]
+    if any(map(_SIDE_FILE.fullmatch, names)):
+        for kind, pattern in _SIDE_FILES.items():
+            if any(re.fullmatch(pattern, name, re.DOTALL) for name in names):
+                return kind
     name = parts[-1].lower()
     if name.endswith(SUFFIXES):
         return None

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -19,14 +19,14 @@ from deepfake_ensemble.use import wording
 from deepfake_ensemble.use.classifying import Classified, Failed
 from deepfake_ensemble.use.collection import addresses
 from deepfake_ensemble.use.collection.shards import Shard
-from deepfake_ensemble.use.formats import record
+from deepfake_ensemble.use.formats import faces, verdict
 from deepfake_ensemble.use.verdicts import DecisionRule, told
 
 BINS = 20
 """Equal parts of 0 to 1 that P(fake) is counted in."""
 
 _KEY = b"deepfake_ensemble"
-_ROWS = 4096  # held as Python's objects, before they are packed
+_ROWS = 4096  # held as Python's objects, before they are packed; by column, for those hold no containers
 
 
 @dataclass
@@ -74,21 +74,31 @@ class ShardTable:
     def __init__(self, shard: Shard, metadata: ModelMetadata, rule: DecisionRule) -> None:
         self.counts = Counts()
         self._shard, self._metadata, self._rule = shard, metadata, rule
+        self._address = addresses.shown(shard.address)
         self._schema = _schema(told(metadata))
-        self._rows: list[dict[str, Any]] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
         self._file = io.BytesIO()
         self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
 
     def add(self, size: int, result: Classified | Failed) -> None:
         """Add an image whose file has so many bytes."""
-        row = record(result, self._metadata, self._rule)
-        row["path"] = addresses.shown(row.pop("image"))
-        row["reason"] = row.pop("error")
-        row["statements"] = [wording.statement(each) for each in row["statements"] or ()]
+        row = {"shard": self._address, "size": size, **self._told(result)}
         self._count(size, row)
-        self._rows.append(row | {"shard": addresses.shown(self._shard.address), "size": size})
-        if len(self._rows) == _ROWS:
+        for name, column in self._columns.items():
+            column.append(row.get(name))
+        if len(column) == _ROWS:
             self._pack()
+
+    def _told(self, result: Classified | Failed) -> dict[str, Any]:
+        if isinstance(result, Failed):
+            return {"path": addresses.shown(result.name), "statements": (), "reason": result.reason}
+        return {
+            "path": addresses.shown(result.image.name),
+            **verdict(result, self._metadata, self._rule),
+            "faces": faces(result, self._metadata, self._rule),
+            "note": result.image.note,
+            "statements": tuple(wording.statement(asdict(each)) for each in result.image.statements),
+        }
 
     def finished(self, account: Mapping[str, Any]) -> bytes:
         """Return the file.
@@ -106,7 +116,7 @@ class ShardTable:
         counts = self.counts
         counts.images += 1
         counts.bytes += size
-        if row["reason"] is not None:
+        if "reason" in row:
             counts.bad[_kind_of_reason(row["reason"])] += 1
             return
         counts.verdicts[row["verdict"]] += 1
@@ -115,9 +125,10 @@ class ShardTable:
         counts.p_fake[min(int(row[self._rule.detector] * BINS), BINS - 1)] += 1
 
     def _pack(self) -> None:
-        if self._rows:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=self._schema))
-            self._rows.clear()
+        if self._columns["path"]:
+            self._writer.write_batch(pa.RecordBatch.from_pydict(self._columns, schema=self._schema))
+        for column in self._columns.values():
+            column.clear()
 
 
 def _schema(detectors: Sequence[str]) -> pa.Schema:
