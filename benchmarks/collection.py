@@ -10,7 +10,8 @@
 `killed` packs them as zip, tar and Parquet, 500 a shard, has two workers classify them, kills one of
 these and then the driver with SIGKILL, runs the same command once more, and compares every row with what
 `predict` says. `throughput` lets two workers, and two bare ONNX sessions on images already decoded, take
-turns on a part of them, once for each model that it is given. `faults` counts what becomes of a shard
+turns on a part of them, once for each model that it is given; such sessions in batches of 32, and in those
+that the workers take, if these are others. `faults` counts what becomes of a shard
 that is cut off, one that is missing and one whose storage fails. `listing` times a manifest of loose
 files, and `photographs` the decoding of a photograph. The archive is data/local/cifake.zip, or --archive;
 the model file models/ensemble.onnx, or --model. Each adds its part to docs/measurements/collection.json;
@@ -51,19 +52,21 @@ FILE = FOLDER / "collection.json"
 PAGE = Path("docs/collections.md")
 PER_SHARD = 500
 WORKERS = 2
+BY_HAND = 32  # images of a batch, as they are often taken
 BARE = """
 import sys, time
 from collections import Counter
 from pathlib import Path
 import numpy as np
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.use.classifying import BATCH, decode
+from deepfake_ensemble.use.classifying import decode
 from deepfake_ensemble.use.collection.shards import Shard, images
 classifier = Classifier(Path(sys.argv[1]), threads=1)
 shard = Shard(sys.argv[2], "zip", None, "")
 found = [data for _, data in images(shard, Path(sys.argv[2]), column=None, passed=Counter())]
 pixels = [decode("", data, classifier.metadata, "whole")[0].pixels for data in found]
-batches = [np.stack(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+many = int(sys.argv[4])
+batches = [np.stack(pixels[i : i + many]) for i in range(0, len(pixels), many)]
 classifier.p_fake_and_distance(batches[0])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -227,39 +230,36 @@ def throughput(model: Path, archive: Path, images: int, rounds: int) -> dict[str
 
     What they use of the processors, for an image, does not depend on who else is at work there.
     """
-    rates: dict[str, list[float]] = {"workers": [], "bare_sessions": []}
-    used: dict[str, list[float]] = {"workers": [], "bare_sessions": []}
+    classifier = Classifier(model, threads=1)
+    batches = {"bare_sessions": BY_HAND}
+    if classifier.batch_size != BY_HAND:
+        batches["bare_sessions_in_same_batches"] = classifier.batch_size
+    rates: dict[str, list[float]] = {name: [] for name in ("workers", *batches)}
+    used: dict[str, list[float]] = {name: [] for name in rates}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shards"
         pack(islice(cifake_test(archive), images), folder, per_shard=100)
         for number in range(rounds):
-            found = {
-                "bare_sessions": _bare(model, next(folder.glob("*.zip")), images // WORKERS),
-                "workers": _workers(model, folder, Path(scratch) / f"out{number}"),
-            }
+            shard = next(folder.glob("*.zip"))
+            found = {name: _bare(model, shard, images // WORKERS, many) for name, many in batches.items()}
+            found["workers"] = _workers(model, folder, Path(scratch) / f"out{number}")
             for key, (rate, milliseconds) in found.items():
                 rates[key].append(round(rate, 1))
                 used[key].append(round(milliseconds, 2))
             print(f"round {number}: {found}", flush=True)
-    side = Classifier(model, threads=1).metadata.image_size
     return {
-        f"{side} pixels": {
+        f"{classifier.metadata.image_size} pixels": {
             "images": images,
+            "batch": classifier.batch_size,
             "images_per_second": rates,
             "processor_ms_per_image": used,
-            "ratio": _ratios(rates["workers"], rates["bare_sessions"]),
-            "processor_ratio": _ratios(used["bare_sessions"], used["workers"]),
         }
     }
 
 
-def _ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
-    return [round(one / other, 2) for one, other in zip(of, to, strict=True)]
-
-
-def _bare(model: Path, shard: Path, count: int) -> tuple[float, float]:
+def _bare(model: Path, shard: Path, count: int, batch: int) -> tuple[float, float]:
     """Return images a second of all sessions together, and a processor's milliseconds for one."""
-    command = [sys.executable, "-c", BARE, str(model), str(shard), str(count)]
+    command = [sys.executable, "-c", BARE, str(model), str(shard), str(count), str(batch)]
     sessions = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(WORKERS)
@@ -366,17 +366,29 @@ def decoding(model: Path) -> dict[str, Any]:
     return found
 
 
+def _ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(of, to, strict=True)]
+
+
 def page(figures: Mapping[str, Any]) -> str:
     """Return what was measured, and what follows for larger collections, in Markdown."""
     rows: list[list[str]] = []
     for side, of in figures.get("throughput", {}).items():
-        rates = of["images_per_second"]
-        rows += [
-            [f"a model of {side}: two workers, images a second", of_several(rates["workers"])],
-            ["two bare ONNX sessions, images a second", of_several(rates["bare_sessions"])],
-            [f"share of the bare sessions' at {side}, in turns", of_several(of["ratio"], 2)],
-            ["the same by the processors' time for an image", of_several(of["processor_ratio"], 2)],
-        ]
+        rates, used = of["images_per_second"], of["processor_ms_per_image"]
+        rows.append([f"a model of {side}: two workers, images a second", of_several(rates["workers"])])
+        for name, many in (("bare_sessions", BY_HAND), ("bare_sessions_in_same_batches", of["batch"])):
+            if name in rates:
+                rows += [
+                    [f"two bare ONNX sessions, batches of {many}, images a second", of_several(rates[name])],
+                    [
+                        "the workers' share of that, in turns",
+                        of_several(_ratios(rates["workers"], rates[name]), 2),
+                    ],
+                    [
+                        "the same by the processors' time for an image",
+                        of_several(_ratios(used[name], used["workers"]), 2),
+                    ],
+                ]
     if "killed" in figures:
         of = figures["killed"]
         memory = "; ".join(", ".join(f"{n:,}" for n in each.values()) for each in of["memory_mib"])

@@ -54,11 +54,12 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from deepfake_ensemble.portable.classifier import Classifier
-from deepfake_ensemble.use.classifying import BATCH, decode
+from deepfake_ensemble.use.classifying import decode
 classifier = Classifier(Path(sys.argv[1]))
 files = sorted(Path(sys.argv[2]).iterdir())[:512]
 images = [decode("", file.read_bytes(), classifier.metadata, "whole")[0].pixels for file in files]
-batches = [np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+many = classifier.batch_size
+batches = [np.stack(images[i : i + many]) for i in range(0, len(images), many)]
 classifier.p_fake(batches[0])
 start, used, done = time.perf_counter(), time.process_time(), 0
 while done < int(sys.argv[3]):

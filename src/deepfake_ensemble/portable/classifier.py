@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _ERRORS_ALONE = 3  # what ONNX Runtime may log
+_BATCH = 32
+_BATCH_PIXELS = 2**19
 
 
 def inference_session(
@@ -59,6 +61,15 @@ def inference_session(
     return session
 
 
+def batch_size(image_size: int, *, on_gpu: bool) -> int:
+    """Return how many images are best computed at once.
+
+    A processor's caches are to hold what the layers make of them: of large images it is given few. Which
+    images are computed together changes no answer.
+    """
+    return _BATCH if on_gpu else min(_BATCH, max(1, _BATCH_PIXELS // image_size**2))
+
+
 class Classifier:
     """An open model file.
 
@@ -66,6 +77,7 @@ class Classifier:
         metadata: what the file says of itself. What was measured is left out if `changed`.
         changed: whether the graph is another one since: quantised or optimised, say, by a tool that carried
             the metadata along.
+        batch_size: how many images it is best given at once.
     """
 
     def __init__(self, path: Path, threads: int = 0, device: Device = "cpu") -> None:
@@ -102,6 +114,8 @@ class Classifier:
             raise UserError(
                 f"{path}: not a model of this project: it {error}; `dvc repro export` makes one"
             ) from error
+        on_gpu = CUDA in self._session.get_providers()
+        self.batch_size = batch_size(self.metadata.image_size, on_gpu=on_gpu)
         if self.changed:
             self.metadata = dataclasses.replace(self.metadata, measured=())
 

@@ -31,17 +31,25 @@ def features(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     spectrum. That is taken of the luma less its mean, under a Hann window: without one, borders would look
     like fine detail.
     """
-    luma = np.asarray(Image.fromarray(pixels).convert("L"), np.float64) / 255
-    red, green, blue = np.moveaxis(pixels, 2, 0)
-    largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    luma = np.array(Image.fromarray(pixels).convert("L"), np.float64)
+    luma /= 255
+    mean = luma.mean()
+    luma -= mean
+    contrast = np.sqrt((luma * luma).mean())
     window, band = _spectrum(len(luma))
-    power = np.abs(np.fft.rfft2((luma - luma.mean()) * window)) ** 2
+    luma *= window
+    power = np.abs(np.fft.rfft2(luma)) ** 2
     of_band = np.bincount(band, power.ravel(), minlength=len(_BANDS) + 1)
     total = of_band.sum()
     shares = of_band / total if total > _NOTHING else np.zeros(len(of_band))
-    return np.array(
-        [luma.mean(), luma.std(), (largest - smallest).mean() / 255, *np.log10(shares + _NOTHING)]
-    )
+    return np.array([mean, contrast, _colourfulness(pixels), *np.log10(shares + _NOTHING)])
+
+
+def _colourfulness(pixels: NDArray[np.uint8]) -> float:
+    # Of any three numbers side by side, which is sooner done than of each pixel's three; every third is one.
+    one, two, three = (pixels.ravel()[k : pixels.size - 2 + k] for k in range(3))
+    apart = np.maximum(np.maximum(one, two), three) - np.minimum(np.minimum(one, two), three)
+    return float(apart[::3].mean()) / 255
 
 
 @lru_cache(maxsize=4)

@@ -24,7 +24,6 @@ from deepfake_ensemble.use.photographs import open_photograph, seen
 from deepfake_ensemble.use.statements import Statement
 from deepfake_ensemble.use.verdicts import told
 
-BATCH = 32  # images that the networks see at once
 _THREADS = 8  # each may hold an image of 64 megapixels
 
 
@@ -90,7 +89,7 @@ def classify(
     inputs: Iterable[Input],
     detectors: Sequence[str] | None = None,
     faces: FacesMode = "auto",
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> Iterator[Classified | Failed]:
     """Yield what becomes of each input, in order; three batches are held at most, however many there are.
 
@@ -99,11 +98,12 @@ def classify(
         inputs: the images.
         detectors: whose probabilities are wanted; by default all that results tell of.
         faces: whether faces are looked for.
-        batch: images that the networks see at once.
+        batch: images that the networks see at once; by default the classifier's own.
 
     Raises:
         StorageFault: if what an image lies on fails; such an input is not at fault.
     """
+    batch = batch or classifier.batch_size
     remaining = iter(inputs)
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
     pending: deque[list[Future[list[Decoded] | Failed]]] = deque()
@@ -196,9 +196,10 @@ def classified_parts(
     classifier: Classifier,
     shown: Sequence[Decoded],
     detectors: Sequence[str] | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> list[Classified]:
-    """Classify images or faces, `batch` of them at once."""
+    """Classify images or faces, `batch` of them at once; by default as `classify` does."""
+    batch = batch or classifier.batch_size
     everyone = told(classifier.metadata)
     wanted = detectors or everyone
     found = []
