@@ -381,11 +381,11 @@ def page(figures: Mapping[str, Any]) -> str:
                 rows += [
                     [f"two bare ONNX sessions, batches of {many}, images a second", of_several(rates[name])],
                     [
-                        "the workers' share of that, in turns",
+                        f"workers' share of batches of {many} at {side}, in turns",
                         of_several(_ratios(rates["workers"], rates[name]), 2),
                     ],
                     [
-                        "the same by the processors' time for an image",
+                        f"workers' share of batches of {many} at {side}, by processors' time",
                         of_several(_ratios(used[name], used["workers"]), 2),
                     ],
                 ]

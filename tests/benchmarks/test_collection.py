@@ -23,11 +23,18 @@ FIGURES = HERE | {
         "result_bytes_per_image": 40.0,
     },
     "throughput": {
-        "40 pixels": {
-            "images_per_second": {"workers": [50.0], "bare_sessions": [54.0]},
-            "ratio": [0.93],
-            "processor_ratio": [0.95],
-            "processor_ms_per_image": {"workers": [20.0]},
+        "256 pixels": {
+            "batch": 8,
+            "images_per_second": {
+                "workers": [50.0],
+                "bare_sessions": [54.0],
+                "bare_sessions_in_same_batches": [60.0],
+            },
+            "processor_ms_per_image": {
+                "workers": [20.0],
+                "bare_sessions": [19.0],
+                "bare_sessions_in_same_batches": [17.0],
+            },
         }
     },
     "faults": {"faults": {"damaged": 1, "missing": 1, "storage": 1}, "exit_code": 3},
@@ -38,7 +45,9 @@ FIGURES = HERE | {
 
 def test_the_page_tells_what_was_measured() -> None:
     page = collection.page(FIGURES)
-    assert cells(page, "share of the bare sessions' at 40 pixels, in turns") == ["0.93"]
+    assert cells(page, "workers' share of batches of 32 at 256 pixels, in turns") == ["0.93"]
+    assert cells(page, "workers' share of batches of 32 at 256 pixels, by processors' time") == ["0.95"]
+    assert cells(page, "workers' share of batches of 8 at 256 pixels, by processors' time") == ["0.85"]
     assert cells(page, "images with more than one row") == ["0"]
     assert cells(page, "a shard cut off, one missing, one on a broken disk: told as") == [
         "damaged 1, missing 1, storage 1; exit code 3"
