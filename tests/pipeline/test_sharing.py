@@ -1,46 +1,54 @@
 """Results travel through git and a folder that is DVC's remote, from clone to clone, without a training.
 
-The commands are taken from docs/sharing.md.
+The commands are taken from docs/sharing.md, and run from any state of either clone.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import markdown
+import starts
 from clones import ROOT, Clone, ran, restored
+from starts import state, trained
 from tiny_run import MODELS, NETWORKS, RATE, Experiment, Run
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
-SEND, FETCH, TAKE, RELEASE = markdown.blocks(PAGE, "bash")
+REMOTE, SEND, FETCH, GET, RELEASE = map(str.splitlines, markdown.blocks(PAGE, "bash"))
 (FROM_PYTHON,) = markdown.blocks(PAGE, "python")
+TAKE, MORE, BACK = FETCH[:3], FETCH[3:-1], FETCH[-1:]
+STORE, VERSION = "/mnt/drive/deepfake-ensemble", "v1.0.0"  # as the page has them
 
 
-def as_shown(block: str, there: Clone, **names: object) -> str:
-    """Run a block's commands, with what the page leaves open filled in, and return what they printed."""
-    for name, value in {"/mnt/drive/deepfake-ensemble": names.pop("store", ""), **names}.items():
-        block = block.replace(name, str(value))
-    return "".join(there.run("bash", "-ec", line) for line in block.splitlines())
+def as_shown(lines: Iterable[str], there: Clone, names: Mapping[str, object]) -> str:
+    """Run commands of the page, with what it leaves open filled in, and return what they printed."""
+    text = "\n".join(lines)
+    for name, value in names.items():
+        text = text.replace(name, str(value))
+    return "".join(there.run("bash", "-ec", line) for line in text.splitlines())
 
 
 @pytest.fixture(scope="module")
-def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server(
+    whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """A git server to which the study, its experiment and three branches have been pushed.
 
     The branch `main` is the study, `lower-rate` has the experiment as its last commit, and `log-loss` another
     weighting. The folder that is DVC's remote holds what all of them need.
     """
     there, server = whole_run.clone, tmp_path_factory.mktemp("server") / "git"
+    commit = there.git("rev-parse", "HEAD").strip()
     there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
     there.git("remote", "add", "origin", str(server))
-    there.git("push", "--quiet", "origin", "main")
-    as_shown(SEND, there, store=whole_run.store, NAME=lower_rate.name)
-    as_shown(RELEASE, there)
+    as_shown(REMOTE + SEND, there, {STORE: whole_run.store, "NAME": lower_rate.name})
+    as_shown(RELEASE, there, {})
 
     there.dvc("exp", "branch", lower_rate.name, "lower-rate")
     there.git("push", "--quiet", "origin", "lower-rate")
@@ -52,19 +60,70 @@ def server(whole_run: Run, lower_rate: Experiment, tmp_path_factory: pytest.Temp
     there.git("push", "--quiet", "origin", "log-loss")
     there.git("switch", "--quiet", "main")
     there.restore()
-    return server
+    yield server
+    there.git("reset", "--quiet", "--hard", commit)
+
+
+def cloned(server: Path, branch: str, folder: Path) -> Clone:
+    Clone(folder).git("clone", "--quiet", "--branch", branch, str(server), "clone")
+    return Clone(folder / "clone")
 
 
 @pytest.fixture
-def elsewhere(server: Path, tmp_path: Path) -> Iterator[Callable[[str], Clone]]:
+def another(server: Path, tmp_path: Path) -> Iterator[Callable[[str], Clone]]:
     """Clones a branch from the server, as on another machine."""
+    yield lambda branch: cloned(server, branch, tmp_path)
+    shutil.rmtree(tmp_path / "clone")
 
-    def clone(branch: str) -> Clone:
-        Clone(tmp_path).git("clone", "--quiet", "--branch", branch, str(server), "elsewhere")
-        return Clone(tmp_path / "elsewhere")
 
-    yield clone
-    shutil.rmtree(tmp_path / "elsewhere")
+@dataclass(frozen=True)
+class Sent:
+    """What one machine has sent.
+
+    Attributes:
+        there: its clone.
+        state: of its folder, before and after.
+        experiment: the state of its folder in its experiment, which is sent too.
+        server: to which it has pushed commits.
+        taken_to: what a folder is like in which another machine takes all that.
+    """
+
+    there: Clone
+    state: dict[str, Any]
+    experiment: dict[str, Any]
+    server: Path
+    taken_to: Callable[[Clone], None]
+
+
+@pytest.fixture(
+    scope="module",
+    params=zip(starts.ALL, (*starts.ALL[1:], starts.ALL[0]), strict=True),
+    ids=lambda pair: "-to-".join(start.__name__ for start in pair),
+)
+def sent(
+    request: pytest.FixtureRequest,
+    server: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Sent]:
+    """Sent once from each state, to a server and a DVC remote that have nothing else of it."""
+    begin, taken_to = request.param
+    folder = tmp_path_factory.mktemp("sent")
+    there = cloned(server, "main", folder)
+    there.dvc("pull")
+    shutil.copytree(server, folder / "git")
+    there.git("remote", "set-url", "origin", str(folder / "git"))
+    there.dvc("remote", "modify", "storage", "url", str(folder / "store"))
+    there.commit("Another remote")
+    begin(there)
+    before = state(there)
+    *send, send_experiment = SEND
+    log = as_shown(send + RELEASE, there, {VERSION: "v2.0.0"})
+    assert ran(log) == []
+    assert state(there) == before
+    there.dvc("exp", "run", "--name", "uniform", "--set-param", "ensemble.weighting=uniform", "report")
+    as_shown([send_experiment], there, {"NAME": "uniform"})
+    yield Sent(there, before, state(there), folder / "git", taken_to)
+    shutil.rmtree(folder)  # gigabytes
 
 
 def networks(log: str) -> list[str]:
@@ -75,23 +134,40 @@ def made_by_networks(lock: Any) -> dict[str, Any]:
     return {name: of["outs"] for name, of in lock["stages"].items() if name.partition("@")[0] in NETWORKS}
 
 
-def test_a_clone_that_pulls_has_nothing_to_run(elsewhere):
-    there = elsewhere("main")
+def test_a_fresh_clone_that_pulls_has_nothing_to_run_neither_then_nor_with_an_experiment(another, lower_rate):
+    there = another("main")
     there.dvc("pull")
     assert ran(there.dvc("repro")) == []
     assert "up to date" in there.dvc("status")
     assert there.changed() == ""
-
-
-def test_what_the_page_shows_brings_results_and_an_experiment_with_its_models(elsewhere, lower_rate):
-    there = elsewhere("main")
-    assert networks(as_shown(FETCH, there, NAME=lower_rate.name)) == []
+    assert networks(as_shown(MORE, there, {"NAME": lower_rate.name})) == []
     assert there.yaml("params.yaml")["models"]["resnet50"]["learning_rate"] == 2e-5
     assert ran(there.dvc("repro")) == []
 
 
-def test_a_past_commits_models_come_back_with_its_params(elsewhere):
-    there = elsewhere("lower-rate")
+def test_what_was_sent_is_what_another_clone_takes_and_nothing_of_its_own_is_lost(sent, another):
+    there = another("main")
+    there.dvc("pull")
+    sent.taken_to(there)
+    there.git("remote", "set-url", "origin", str(sent.server))
+    before = state(there)
+    log = as_shown(TAKE, there, {})
+    assert state(there) == sent.state
+    log += as_shown(MORE, there, {"NAME": "uniform"})  # and runs what was left out where it was sent
+    assert state(there) == sent.experiment
+    log += as_shown(BACK, there, {})
+    assert state(there) == before
+    assert there.changed() == ""
+    assert trained(log) == []
+
+
+def test_the_page_has_these_commands():
+    assert "dvc exp push" in SEND[-1]
+    assert TAKE[-1].startswith("dvc pull ") and "dvc exp apply" in MORE[-1] and "git restore" in BACK[0]
+
+
+def test_a_past_commits_models_come_back_with_its_params(another):
+    there = another("lower-rate")
     (there / "main.lock").write_text(there.git("show", "origin/main:dvc.lock"), encoding="utf-8")
     there.set_params({RATE: 5.0e-5})
     log = there.dvc("repro", "--pull")
@@ -101,8 +177,8 @@ def test_a_past_commits_models_come_back_with_its_params(elsewhere):
     assert made_by_networks(there.yaml("dvc.lock")) == made_by_networks(there.yaml("main.lock"))
 
 
-def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
-    there = elsewhere("log-loss")
+def test_metrics_and_params_are_compared_without_any_results_of_dvc(another):
+    there = another("log-loss")
     figures = there.dvc("metrics", "diff", "HEAD~1")
     params = there.dvc("params", "diff", "HEAD~1")
     assert not (there / ".dvc/cache").exists()
@@ -114,21 +190,21 @@ def test_metrics_and_params_are_compared_without_any_results_of_dvc(elsewhere):
     assert ["reports/metrics/internal.json", "cnn.log_loss"] not in changed
 
 
-def test_one_model_is_taken_from_another_repository(server, whole_run, tmp_path):
+def test_one_model_is_taken_from_another_repository(sent, tmp_path):
     there = Clone(tmp_path)
     there.git("init", "--quiet")
     there.dvc("init", "--quiet")
-    as_shown(TAKE, there, URL=server)
+    as_shown(GET, there, {"URL": sent.server})
     for name in ("ensemble.onnx", "xception.keras", "ensemble.keras", "cnn.keras"):
-        assert (there / name).read_bytes() == (whole_run.clone / "models" / name).read_bytes()
+        assert (there / name).read_bytes() == (sent.there / "models" / name).read_bytes()
     assert (there / "xception.keras.dvc").is_file()
 
 
-def test_python_reads_metrics_params_and_a_model_of_another_repository(server, whole_run):
+def test_python_reads_metrics_params_and_a_model_of_another_repository(sent):
     found: dict[str, Any] = {}
-    exec(FROM_PYTHON.replace("URL", str(server)), found)
+    exec(FROM_PYTHON.replace("URL", str(sent.server)), found)
     assert found["rate"] == 5e-5
-    assert found["model"] == (whole_run.clone / "models/ensemble.onnx").read_bytes()
+    assert found["model"] == (sent.there / "models/ensemble.onnx").read_bytes()
     assert found["metrics"]["reports/metrics/internal.json:ensemble"].keys() == {
         "accuracy",
         "f1",

@@ -1,25 +1,24 @@
 """The commands of docs/varying.md do what the page says, from any state of the folder, without a training."""
 
-import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 import markdown
+import starts
 from clones import ROOT, Clone, ran
 from deepfake_ensemble.foundation import params
 from deepfake_ensemble.studies.ensemble.params import CHECK
+from starts import state, trained
 
 LOOP, RESCUE, EXAMPLES, COMPARING = (
     [command.partition("#")[0].strip() for command in block.splitlines()]
     for block in markdown.blocks((ROOT / "docs/varying.md").read_text(encoding="utf-8"), "bash")
 )
 EXPERIMENTS = "deepfake_ensemble.workflow.experiments"
-RESULTS = ("models", "predictions", "predictions_perturbed", "reports", "data")
 
 
 def test_the_page_has_these_blocks():
@@ -44,36 +43,7 @@ def test_every_value_on_the_page_is_one_that_params_yaml_takes(command):
     assert CHECK.problems(data) == []
 
 
-def clean(there: Clone) -> None:
-    """As committed."""
-
-
-def changed(there: Clone) -> None:
-    """With results of other params that are not committed, an edited file, and one that git does not know."""
-    there.dvc("exp", "run", "--set-param", "evaluation.threshold=0.6", "report")
-    with (there / "README.md").open("a", encoding="utf-8") as readme:
-        readme.write("An edit.\n")
-    (there / "notes.txt").write_text("a note\n", encoding="utf-8")
-
-
-def elsewhere(there: Clone) -> None:
-    """With our own results, where another machine's are committed, whose trained bytes this cache has not."""
-    ours = (there / "dvc.lock").read_bytes()
-    yaml = YAML()
-    lock = yaml.load(ours)
-    for stage in lock["stages"].values():
-        for entry in (*stage.get("deps", ()), *stage.get("outs", ())):
-            trained = entry["path"].startswith(("models/", "predictions"))
-            if trained and not entry["path"].startswith("models/initial"):
-                end = ".dir" if entry["md5"].endswith(".dir") else ""
-                entry["md5"] = hashlib.md5(entry["md5"].encode()).hexdigest() + end
-    with (there / "dvc.lock").open("w", encoding="utf-8") as file:
-        yaml.dump(lock, file)
-    there.commit("Results of another machine")
-    (there / "dvc.lock").write_bytes(ours)
-
-
-@pytest.fixture(params=[clean, changed, elsewhere], ids=lambda start: start.__name__)
+@pytest.fixture(params=starts.ALL, ids=lambda start: start.__name__)
 def start(request: pytest.FixtureRequest, workspace: Clone) -> Iterator[Clone]:
     begin: Callable[[Clone], None] = request.param
     commit = workspace.git("rev-parse", "HEAD").strip()
@@ -82,21 +52,8 @@ def start(request: pytest.FixtureRequest, workspace: Clone) -> Iterator[Clone]:
     workspace.git("reset", "--quiet", "--hard", commit)
     (workspace / "notes.txt").unlink(missing_ok=True)
     workspace.dvc("exp", "remove", "--all-commits")
-
-
-def state(there: Clone) -> dict[str, Any]:
-    """Return the digest of every file that a user could miss, and what dvc.lock says, in whatever order."""
-    files = [there / name for name in ("params.yaml", "README.md", "notes.txt")]
-    files += [file for folder in RESULTS for file in sorted((there / folder).rglob("*"))]
-    digests = {str(file): hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.is_file()}
-    return {**digests, "dvc.lock": there.yaml("dvc.lock")}
-
-
-def trained(log: str) -> list[str]:
-    """Return what ran of the stages that train or predict; `explain`, too, reads a threshold."""
-    return [
-        name for name in ran(log) if name.partition("@")[0] in ("initialise", "train", "predict", "perturb")
-    ]
+    (workspace / ".dvc/config.local").unlink(missing_ok=True)
+    shutil.rmtree(workspace / ".dvc/tmp/our-cache", ignore_errors=True)
 
 
 @pytest.mark.pipeline
@@ -116,19 +73,15 @@ def test_the_loop_varies_compares_and_comes_back_to_exactly_what_was_here(start)
 
 @pytest.mark.pipeline
 @pytest.mark.timeout(3600)
-def test_models_that_a_restored_lock_has_taken_away_come_back_without_a_training(workspace):
-    commit = workspace.git("rev-parse", "HEAD").strip()
-    try:
-        elsewhere(workspace)
-        before = state(workspace)
-        workspace.git("restore", "dvc.lock")
-        workspace.run("bash", "-c", "! dvc checkout")  # which is how one notices
-        assert not (workspace / "models/cnn.keras").exists()
-        log = "".join(workspace.run("bash", "-c", command) for command in RESCUE)
-        assert trained(log) == []
-        assert state(workspace) == before
-    finally:
-        workspace.git("reset", "--quiet", "--hard", commit)
+@pytest.mark.parametrize("start", [starts.elsewhere], indirect=True)
+def test_models_that_a_restored_lock_has_taken_away_come_back_without_a_training(start):
+    before = state(start)
+    start.git("restore", "dvc.lock")
+    start.run("bash", "-c", "! dvc checkout")  # which is how one notices
+    assert not (start / "models/cnn.keras").exists()
+    log = "".join(start.run("bash", "-c", command) for command in RESCUE)
+    assert trained(log) == []
+    assert state(start) == before
 
 
 @pytest.mark.pipeline
