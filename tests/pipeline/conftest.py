@@ -23,6 +23,11 @@ def lower_rate(whole_run: tiny_run.Run) -> tiny_run.Experiment:
 
 @pytest.fixture
 def workspace(whole_run: tiny_run.Run) -> Iterator[Clone]:
-    """The clone of the run, to change at will: it goes back to the committed state afterwards."""
-    yield whole_run.clone
-    whole_run.clone.restore()
+    """The clone of the run, to change at will: it goes back to the committed state, and to the experiments
+    that it had, afterwards."""
+    there, listed = whole_run.clone, ("for-each-ref", "--format=%(refname)", "refs/exps")
+    before = set(there.git(*listed).split())
+    yield there
+    for experiment in set(there.git(*listed).split()) - before:
+        there.git("update-ref", "-d", experiment)
+    there.restore()

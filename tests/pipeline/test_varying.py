@@ -51,7 +51,6 @@ def start(request: pytest.FixtureRequest, workspace: Clone) -> Iterator[Clone]:
     yield workspace
     workspace.git("reset", "--quiet", "--hard", commit)
     (workspace / "notes.txt").unlink(missing_ok=True)
-    workspace.dvc("exp", "remove", "--all-commits")
     (workspace / ".dvc/config.local").unlink(missing_ok=True)
     shutil.rmtree(workspace / ".dvc/tmp/our-cache", ignore_errors=True)
 
@@ -118,4 +117,3 @@ def test_a_temporary_copy_takes_local_archives_along_where_it_is_told_to(workspa
         assert "download@internal" in ran(taken)
     finally:
         shutil.rmtree(local)
-        workspace.dvc("exp", "remove", "--all-commits")
