@@ -65,8 +65,8 @@ class Trial:
 TRIALS = (
     *(Trial(FINE_TUNED, rate, images=5000) for rate in (5e-5, 1e-4, 3e-4, 1e-3)),
     *(Trial(OWN, rate, images=5000) for rate in (1e-4, 3e-4, 1e-3)),
-    Trial(FINE_TUNED, 1e-4, images=5000, epochs=10),
     *(Trial(FINE_TUNED, rate, images=10_000) for rate in (1e-4, 3e-4)),
+    Trial(FINE_TUNED, 1e-4, images=5000, epochs=10),
 )
 
 
