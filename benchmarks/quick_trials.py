@@ -77,16 +77,11 @@ def main() -> None:
     told = []
     for number, of in enumerate(TRIALS, 1):
         print(f"training {number} of {len(TRIALS)}: {of}", flush=True)
-        minutes = reproduce(clone, f"train@{of.model}", of.changes(), TIMES)
+        reproduce(clone, f"train@{of.model}", of.changes(), TIMES)
         rows = curves.read_rows(clone / "models/curves" / of.model)
         _, _, _, losses, accuracies = (list(map(float, column)) for column in zip(*rows, strict=True))
         told.append(
-            asdict(of)
-            | {
-                "val_loss": losses,
-                "best_val_accuracy": accuracies[losses.index(min(losses))],
-                "minutes": minutes,
-            }
+            asdict(of) | {"val_loss": losses, "best_val_accuracy": accuracies[losses.index(min(losses))]}
         )
     keep(
         FILE,

@@ -20,12 +20,11 @@ def page(results: Mapping[str, Any]) -> str:
             f"{of['images']:,}",
             *("" if loss is None else f"{loss:.3f}" for loss in by_pass),
             f"{of['best_val_accuracy']:.4f}",
-            f"{of['minutes']:.1f}",
         ]
         for of, by_pass in zip(trials, losses, strict=True)
     ]
     passes = [f"loss {number}" for number in range(1, max(len(of["val_loss"]) for of in trials) + 1)]
-    header = ["model", "learning rate", "images", *passes, "accuracy", "minutes"]
+    header = ["model", "learning rate", "images", *passes, "accuracy"]
     return (
         f"Made at commit `{results['commit']}` by `python benchmarks/quick_trials.py`, on"
         f" {shown(results['machine'])}. Loss after each pass, and accuracy where it was least, on"
