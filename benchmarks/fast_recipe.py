@@ -3,10 +3,12 @@
     cd residual; python ../benchmarks/fast_recipe.py fast_60 --set recipes.fast_60.epochs=10
 
 It trains one run of params.yaml on data/packed/internal/train (`dvc repro pack` with profile cpu makes it)
-and prints a line for each evaluation: minutes of training so far, without the evaluations, and the scores on
-data/packed/internal/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md. `--batches`
-shrinks the recipe, schedule and all, for a quick look. A run that the profile leaves out needs epochs: `--set
-profiles.cpu.runs.RUN.epochs=1`; one that starts from ImageNet weights needs those (`dvc repro fetch@MODEL`).
+and prints a line for each evaluation: minutes of training so far, without the evaluations, and the scores
+on data/packed/internal/val. The model is not kept; `--keep` keeps the scores, for docs/residual.md.
+`--batches` shrinks the recipe, schedule and all, for a quick look. A run that the profile leaves out needs
+epochs: `--set profiles.cpu.runs.RUN.epochs=1`. One that starts from ImageNet weights needs those: `dvc
+repro fetch@MODEL` with a profile that has `imagenet: true` and gives the run epochs, as profile laptop does
+for EfficientNet-Lite0.
 """
 
 import argparse
@@ -97,7 +99,8 @@ def fetched(model: str) -> Path:
     reason = left_out.reason_left_out(folder)
     if reason:
         raise UserError(
-            f"{folder}: {reason}; give the run epochs in params.yaml, and `dvc repro fetch@{model}`"
+            f"{folder}: {reason}; set imagenet: true and the run's epochs in the active profile of"
+            f" params.yaml, and `dvc repro fetch@{model}`"
         )
     (file,) = folder.glob("*.*")
     return file

@@ -2,9 +2,9 @@
 
     python benchmarks/mixed_archive.py
 
-Of the faces it has the publisher's parts train and valid, of CIFAKE as many images of either class, evenly
-from its part train: the test parts of both stay unseen. The archive is laid out as CIFAKE's, and the same
-bytes each time. Needs faces.zip and cifake.zip in data/local.
+Of the faces it has the publisher's parts train and valid, of CIFAKE the part train: the test parts of both
+stay unseen. Of whichever has more images of a class, as many are taken as the other has, evenly. The
+archive is laid out as CIFAKE's, and the same bytes each time. Needs faces.zip and cifake.zip in data/local.
 """
 
 import sys
@@ -24,13 +24,13 @@ def mix(faces: ZipFile, cifake: ZipFile, mixed: ZipFile) -> int:
     for label, folder in ((REAL, "REAL"), (FAKE, "FAKE")):
         of_faces = _of(faces, "faces", label, ("train", "valid"))
         of_cifake = _of(cifake, "cifake", label, ("train",))
-        for at, face in enumerate(of_faces):
+        count = min(len(of_faces), len(of_cifake))
+        for at in range(count):
             # Both parts are pooled, and split by us; an archive must have both.
             place = f"{('train', 'test')[at % 2]}/{folder}"
-            _copy(faces, face, mixed, f"{place}/face-{at:06}.jpg")
-            other = of_cifake[at * len(of_cifake) // len(of_faces)]
-            _copy(cifake, other, mixed, f"{place}/cifake-{at:06}.jpg")
-        written += len(of_faces)
+            for archive, names, kind in ((faces, of_faces, "face"), (cifake, of_cifake, "cifake")):
+                _copy(archive, names[at * len(names) // count], mixed, f"{place}/{kind}-{at:06}.jpg")
+        written += count
     return written
 
 

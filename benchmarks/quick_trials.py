@@ -2,10 +2,11 @@
 
     python benchmarks/quick_trials.py
 
-`quick` is for a GPU and Kaggle's faces. What decides its settings is tried here as it trains, but for
-precision and XLA, on CIFAKE's training part scaled up to 64 pixels: EfficientNet-Lite0 from ImageNet weights
-in place of the three networks that are fine-tuned, and the custom CNN. One setting is changed at a time, and
-judged by 5,000 other images of that part; no test image is looked at.
+`quick` is for a GPU and Kaggle's faces. What decides its settings is tried here as it trains, but in
+float32 and without XLA and rewriting of the graph, on CIFAKE's training part scaled up to 64 pixels:
+EfficientNet-Lite0 from ImageNet weights in place of the three networks that are fine-tuned, and the custom
+CNN. One setting is changed at a time, and judged by 5,000 other images of that part; no test image is
+looked at.
 
 Needs CIFAKE's archive in data/local. The trainings are done one after another in .dvc/tmp/runs/quick_trials,
 with this folder's DVC cache: what an interruption leaves done is not done again. Writes
@@ -14,6 +15,7 @@ docs/measurements/quick_trials.json; `make results` shows it.
 
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -40,11 +42,11 @@ class Trial:
     images: int
     epochs: int = 5
 
-    def changes(self) -> list[str]:
-        """Return what it changes in params.yaml."""
-        of_batch = params.read(f"models.{self.model}.learning_rate", float)
+    def changes(self, file: Path) -> list[str]:
+        """Return what it changes in `file`, a params.yaml."""
+        of_batch = params.read(f"models.{self.model}.learning_rate", float, file)
         multiplier = round(self.learning_rate / of_batch, 6)
-        training = params.read("profiles.quick.training", dict[str, Any]) | {
+        training = params.read("profiles.quick.training", dict[str, Any], file) | {
             "epochs_at_most": self.epochs,
             "learning_rate_multiplier": {"own": multiplier, "transferred": multiplier},
             "precision": "float32",
@@ -77,7 +79,7 @@ def main() -> None:
     told = []
     for number, of in enumerate(TRIALS, 1):
         print(f"training {number} of {len(TRIALS)}: {of}", flush=True)
-        reproduce(clone, f"train@{of.model}", of.changes(), TIMES)
+        reproduce(clone, f"train@{of.model}", of.changes(clone / params.FILE), TIMES)
         rows = curves.read_rows(clone / "models/curves" / of.model)
         _, _, _, losses, accuracies = (list(map(float, column)) for column in zip(*rows, strict=True))
         told.append(

@@ -73,7 +73,7 @@ def with_one_model(run: str, model: str) -> list[str]:
 
 
 def reproduce(clone: Path, stage: str, changes: Sequence[str], times: Path) -> float:
-    """Run a stage, and what it needs, of the commit with changes, and return the minutes that it took first.
+    """Run a stage, and what it needs, of the commit with changes; return the minutes that they took at first.
 
     Args:
         clone: where; its cache keeps what was made.

@@ -81,8 +81,8 @@ def test_a_training_of_lite0_has_as_many_steps_as_the_others(
 def test_a_trial_of_quick_trains_as_quick_does_but_for_what_is_tried(
     clone: Path, of: quick_trials.Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    real_run.change(clone, of.changes(clone / "params.yaml"))
     monkeypatch.chdir(clone)
-    real_run.change(clone, of.changes())
     tried = CHECK.read()
     real_run.change(clone, ["profile=quick"])
     quick = CHECK.read()
@@ -169,7 +169,8 @@ def packed(file: Path, names: list[str]) -> ZipFile:
     return ZipFile(file)
 
 
-def test_the_mixed_archive_has_as_many_of_each_and_no_test_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize("of_cifake", [20, 5], ids=["fewer faces", "more faces"])
+def test_the_mixed_archive_has_as_many_of_each_and_no_test_image(tmp_path: Path, of_cifake: int) -> None:
     faces = packed(
         tmp_path / "faces.zip",
         [
@@ -185,16 +186,17 @@ def test_the_mixed_archive_has_as_many_of_each_and_no_test_image(tmp_path: Path)
             f"{part}/{label}/{at:02}.jpg"
             for part in ("train", "test")
             for label in ("REAL", "FAKE")
-            for at in range(20)
+            for at in range(of_cifake)
         ],
     )
     with ZipFile(tmp_path / "mixed.zip", "w") as mixed:
-        assert mixed_archive.mix(faces, cifake, mixed) == 12
+        written = mixed_archive.mix(faces, cifake, mixed)
+    assert written == 2 * min(of_cifake, 3 + 3)  # of both classes; of faces there are two parts
     with ZipFile(tmp_path / "mixed.zip") as mixed:
         told = {name: mixed.read(name).decode() for name in mixed.namelist()}
-    assert len(told) == len(set(told.values())) == 24  # each image once
+    assert len(told) == len(set(told.values())) == 2 * written  # each image once
     for name, source in told.items():
         assert "/test/" not in f"/{source}"
         assert name.split("/")[1].lower() == source.split("/")[-2].lower()
-    assert sum("cifake-" in name for name in told) == 12
+    assert sum("cifake-" in name for name in told) == written
     assert LAYOUTS["cifake"].problem(told) is None

@@ -55,7 +55,7 @@ def page(results: Mapping[str, Any]) -> str:
         "seed",
         "n",
         *METRICS.values(),
-        "minutes",
+        "minutes, with what it needs",
     ]
     made = f"Made at commit `{results['commit']}` by `python benchmarks/lite0.py`"
     return (

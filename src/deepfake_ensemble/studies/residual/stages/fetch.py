@@ -17,12 +17,9 @@ def main(model: str) -> None:
     runs = params.read("runs.imagenet", dict[str, settings.Run])
     extents = params.read(f"{profile}.runs", dict[str, settings.ProfileRun])
     imagenet = params.read(f"{profile}.imagenet", bool)
-    starting = [
-        name
-        for name, run in runs.items()
-        if run.model == model and settings.why_left_out("imagenet", extents[name], imagenet) is None
-    ]
-    if weights is None or not starting:
+    starting = (name for name, run in runs.items() if run.model == model)
+    wanted = any(not settings.why_left_out("imagenet", extents[name], imagenet) for name in starting)
+    if weights is None or not wanted:
         leave_out(folder, "no run of this profile starts from them")
     else:
         file = published.fetch(weights.url, weights.checksum, Path("models/imagenet") / model)
