@@ -378,14 +378,15 @@ def page(figures: Mapping[str, Any]) -> str:
         rows.append([f"a model of {side}: two workers, images a second", of_several(rates["workers"])])
         for name, many in (("bare_sessions", BY_HAND), ("bare_sessions_in_same_batches", of["batch"])):
             if name in rates:
+                ratio = f"workers' rate over that of bare sessions in batches of {many}, {side}"
                 rows += [
                     [f"two bare ONNX sessions, batches of {many}, images a second", of_several(rates[name])],
                     [
-                        f"workers' share of batches of {many} at {side}, in turns",
+                        f"{ratio}, in turns",
                         of_several(_ratios(rates["workers"], rates[name]), 2),
                     ],
                     [
-                        f"workers' share of batches of {many} at {side}, by processors' time",
+                        f"{ratio}, by processors' time",
                         of_several(_ratios(used[name], used["workers"]), 2),
                     ],
                 ]

@@ -45,9 +45,15 @@ FIGURES = HERE | {
 
 def test_the_page_tells_what_was_measured() -> None:
     page = collection.page(FIGURES)
-    assert cells(page, "workers' share of batches of 32 at 256 pixels, in turns") == ["0.93"]
-    assert cells(page, "workers' share of batches of 32 at 256 pixels, by processors' time") == ["0.95"]
-    assert cells(page, "workers' share of batches of 8 at 256 pixels, by processors' time") == ["0.85"]
+    assert cells(page, "workers' rate over that of bare sessions in batches of 32, 256 pixels, in turns") == [
+        "0.93"
+    ]
+    assert cells(
+        page, "workers' rate over that of bare sessions in batches of 32, 256 pixels, by processors' time"
+    ) == ["0.95"]
+    assert cells(
+        page, "workers' rate over that of bare sessions in batches of 8, 256 pixels, by processors' time"
+    ) == ["0.85"]
     assert cells(page, "images with more than one row") == ["0"]
     assert cells(page, "a shard cut off, one missing, one on a broken disk: told as") == [
         "damaged 1, missing 1, storage 1; exit code 3"

@@ -60,6 +60,20 @@ def test_the_ensemble_is_the_weighted_sum_for_any_number_of_images():
 
 
 @pytest.mark.networks
+def test_on_a_processor_which_images_are_computed_together_changes_no_bit():
+    run, names = session(graph({"cnn": 0.25, "resnet50": 0.75})), ["cnn", "resnet50", "ensemble"]
+    images = np.random.default_rng(5).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    by_size = {}
+    for size in (1, 5, 32):
+        some = [run.run(names, {"image": images[k : k + size]}) for k in range(0, len(images), size)]
+        by_size[size] = [np.concatenate(each) for each in zip(*some, strict=True)]
+    assert all(np.ptp(each) > 0 for each in by_size[1])
+    for size in (5, 32):
+        for name, alone, together in zip(names, by_size[1], by_size[size], strict=True):
+            assert np.array_equal(alone, together), (name, size)
+
+
+@pytest.mark.networks
 def test_saved_detectors_convert_one_after_the_other_as_if_each_were_alone(tmp_path: Path):
     files = {name: tmp_path / f"{name}.keras" for name in ("cnn", "resnet50")}
     for name, file in files.items():

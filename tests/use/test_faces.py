@@ -188,7 +188,8 @@ def test_many_faces_are_classified_a_few_at_a_time(folder, monkeypatch):
     monkeypatch.setattr(
         classifier, "p_fake_and_distance", lambda images: shown.append(len(images)) or run(images)
     )
-    results = list(classify(classifier, Inputs([str(folder / "pictures")]), batch=2))
+    monkeypatch.setattr(classifier, "batch_size", 2)
+    results = list(classify(classifier, Inputs([str(folder / "pictures")])))
     assert [type(each).__name__ for each in results] == ["Failed", "Classified", "Classified", "Classified"]
     assert sum(shown) == 4 and max(shown) == 2
 

@@ -46,7 +46,8 @@ def features(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _colourfulness(pixels: NDArray[np.uint8]) -> float:
-    # Of any three numbers side by side, which is sooner done than of each pixel's three; every third is one.
+    # Each number of the flat array is compared with the two that follow it, which is faster than along the
+    # axis of the channels. In every third place these three are a pixel's R, G and B; the others are dropped.
     one, two, three = (pixels.ravel()[k : pixels.size - 2 + k] for k in range(3))
     apart = np.maximum(np.maximum(one, two), three) - np.minimum(np.minimum(one, two), three)
     return float(apart[::3].mean()) / 255

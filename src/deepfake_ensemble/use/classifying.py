@@ -25,7 +25,7 @@ from deepfake_ensemble.use.statements import Statement
 from deepfake_ensemble.use.verdicts import told
 
 _THREADS = 8  # each may hold an image of 64 megapixels
-
+_AHEAD = 64  # images that are read and decoded before their turn, however few the networks see at once
 
 NO_FACE = "no face found"
 
@@ -89,32 +89,33 @@ def classify(
     inputs: Iterable[Input],
     detectors: Sequence[str] | None = None,
     faces: FacesMode = "auto",
-    batch: int | None = None,
 ) -> Iterator[Classified | Failed]:
-    """Yield what becomes of each input, in order; three batches are held at most, however many there are.
+    """Yield what becomes of each input, in order.
+
+    Held at most, however many there are: 64 images that are decoded ahead, and those that the networks see
+    at once, `classifier.batch_size` of them.
 
     Args:
         classifier: the open model file.
         inputs: the images.
         detectors: whose probabilities are wanted; by default all that results tell of.
         faces: whether faces are looked for.
-        batch: images that the networks see at once; by default the classifier's own.
 
     Raises:
         StorageFault: if what an image lies on fails; such an input is not at fault.
     """
-    batch = batch or classifier.batch_size
     remaining = iter(inputs)
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _THREADS), thread_name_prefix="decode")
-    pending: deque[list[Future[list[Decoded] | Failed]]] = deque()
+    pending: deque[Future[list[Decoded] | Failed]] = deque()
     try:
         while True:
-            while len(pending) < 2 and (following := list(islice(remaining, batch))):
-                pending.append([pool.submit(_attempt, it, classifier.metadata, faces) for it in following])
+            for each in islice(remaining, _AHEAD - len(pending)):
+                pending.append(pool.submit(_attempt, each, classifier.metadata, faces))
             if not pending:
                 return
-            attempts, fault = _results(pending.popleft())
-            yield from _classified(classifier, attempts, detectors, batch)
+            batch = [pending.popleft() for _ in range(min(classifier.batch_size, len(pending)))]
+            attempts, fault = _results(batch)
+            yield from _classified(classifier, attempts, detectors)
             if fault:
                 raise fault
     finally:
@@ -184,10 +185,9 @@ def _classified(
     classifier: Classifier,
     attempts: Sequence[list[Decoded] | Failed],
     detectors: Sequence[str] | None,
-    batch: int,
 ) -> Iterator[Classified | Failed]:
     shown = [part for each in attempts if not isinstance(each, Failed) for part in each]
-    parts = iter(classified_parts(classifier, shown, detectors, batch))
+    parts = iter(classified_parts(classifier, shown, detectors))
     for each in attempts:
         yield each if isinstance(each, Failed) else one_result(list(islice(parts, len(each))))
 
@@ -196,10 +196,9 @@ def classified_parts(
     classifier: Classifier,
     shown: Sequence[Decoded],
     detectors: Sequence[str] | None = None,
-    batch: int | None = None,
 ) -> list[Classified]:
-    """Classify images or faces, `batch` of them at once; by default as `classify` does."""
-    batch = batch or classifier.batch_size
+    """Classify images or faces, `classifier.batch_size` of them at once; by default as `classify` does."""
+    batch = classifier.batch_size
     everyone = told(classifier.metadata)
     wanted = detectors or everyone
     found = []

@@ -26,7 +26,7 @@ BINS = 20
 """Equal parts of 0 to 1 that P(fake) is counted in."""
 
 _KEY = b"deepfake_ensemble"
-_ROWS = 4096  # held as Python's objects, before they are packed; by column, for those hold no containers
+_ROWS = 4096  # held as Python's objects, in a list for each column, before they are packed
 
 
 @dataclass
@@ -86,7 +86,7 @@ class ShardTable:
         self._count(size, row)
         for name, column in self._columns.items():
             column.append(row.get(name))
-        if len(column) == _ROWS:
+        if len(self._columns["path"]) == _ROWS:
             self._pack()
 
     def _told(self, result: Classified | Failed) -> dict[str, Any]:
