@@ -31,7 +31,11 @@ def test_the_generated_parts_are_current(monkeypatch: pytest.MonkeyPatch) -> Non
 def run(folder: Path, *members: str) -> measured.Run:
     about = {
         "profile": "small",
-        "params": {"profiles": {"small": SETTINGS}, "ensemble": {"weighting": "accuracy"}},
+        "params": {
+            "profiles": {"small": SETTINGS},
+            "ensemble": {"weighting": "accuracy"},
+            "data_sets": {"internal": {"archive": "faces"}},
+        },
     }
     return measured.Run("small-2", about | {"stages": {f"train@{model}": {} for model in members}}, folder)
 
@@ -44,7 +48,7 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
         "| first study | test images | accuracy | AUC | against guessing: calls, order |"
     )
     assert at_home.startswith(
-        "| `small-2`: 2 detectors, 640 training images of 64×64 pixels, random initial weights"
+        "| `small-2`: 2 detectors, 640 training images (faces) of 64×64 pixels, random initial weights"
         " | internal test, 60 | "
     )
     assert abroad.startswith("| | CIFAKE, 60 | ")

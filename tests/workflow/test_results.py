@@ -101,7 +101,8 @@ def section(measurements: Path) -> list[str]:
 def test_a_section_opens_with_what_the_run_was_and_where_it_was_made(section: list[str]) -> None:
     assert section[0] == "## Run `small`"
     assert section[2] == (
-        "Profile `small`, not the study: 1,260 training images of 96×96 pixels, random initial weights."
+        "Profile `small`, not the study: 1,260 training images (faces) of 96×96 pixels, random initial"
+        " weights."
     )
     assert section[4] == (
         "Made at commit `0123456789ab`, with changes; what is said here is of that run. On A processor, 2"
@@ -189,7 +190,9 @@ def test_a_further_run_has_a_line_and_a_section_as_soon_as_its_files_are_there(m
         "## Run `small`",
     ]
     first, second, last = found["known"].splitlines()
-    assert first.startswith("- [`another-43`](#run-another-43): 2 detectors, 1,260 training images of 96×96")
+    assert first.startswith(
+        "- [`another-43`](#run-another-43): 2 detectors, 1,260 training images (faces) of 96×96"
+    )
     assert (
         second.startswith("- [`small`](#run-small): ") and "; 17 minutes on A processor, 2 cores; " in second
     )
@@ -205,7 +208,7 @@ def test_where_the_study_itself_was_run_nothing_says_that_it_was_not(measurement
     (measurements / "small.json").write_text(json.dumps(run))
     found = results.parts(measurements, measurements)
     assert "was not run" not in found["known"]
-    assert "Profile `paper`: 100,000 training images of 256×256 pixels, ImageNet" in found["runs"]
+    assert "Profile `paper`: 100,000 training images (faces) of 256×256 pixels, ImageNet" in found["runs"]
 
 
 def test_the_page_opens_with_what_each_run_says_by_the_rules_of_its_report(study: Path) -> None:

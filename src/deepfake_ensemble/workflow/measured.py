@@ -110,9 +110,11 @@ class Run:
         }
         of_others = ", ".join(f"{names[weights]} for {title(model)}" for model, weights in others.items())
         size = self.settings["image_size"]
+        archive = title(self.about["params"]["data_sets"][INTERNAL]["archive"])
+        images = "training images" if self.is_sample else f"training images ({archive})"
         return (
-            f"{self.settings['counts']['train']:,} training images of {size}×{size} pixels, {names[default]}"
-            f" initial weights{f' ({of_others})' if others else ''}"
+            f"{self.settings['counts']['train']:,} {images} of {size}×{size} pixels, {names[default]} initial"
+            f" weights{f' ({of_others})' if others else ''}"
         )
 
     def changed_params(self) -> dict[str, tuple[Any, Any]]:
