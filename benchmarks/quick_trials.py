@@ -40,12 +40,14 @@ class Trial:
     model: str
     learning_rate: float
     images: int
+    epochs: int = 5
 
     def changes(self, file: Path) -> list[str]:
         """Return what it changes in `file`, a params.yaml."""
         of_batch = params.read(f"models.{self.model}.learning_rate", float, file)
         multiplier = round(self.learning_rate / of_batch, 6)
         training = params.read("profiles.quick.training", dict[str, Any], file) | {
+            "epochs_at_most": self.epochs,
             "learning_rate_multiplier": {"own": multiplier, "transferred": multiplier},
             "precision": "float32",
             "jit_compile": False,
@@ -66,6 +68,7 @@ TRIALS = (
     *(Trial(FINE_TUNED, rate, images=5000) for rate in (5e-5, 1e-4, 3e-4, 1e-3)),
     *(Trial(OWN, rate, images=5000) for rate in (1e-4, 3e-4, 1e-3)),
     *(Trial(FINE_TUNED, rate, images=10_000) for rate in (1e-4, 3e-4)),
+    Trial(FINE_TUNED, 1e-4, images=5000, epochs=10),
 )
 
 

@@ -93,6 +93,7 @@ def test_a_trial_of_quick_trains_as_quick_does_but_for_what_is_tried(
     apart_from = {
         name: getattr(quick.active.training, name)
         for name in (
+            "epochs_at_most",
             "learning_rate_multiplier",
             "precision",
             "jit_compile",
