@@ -47,7 +47,7 @@ def server(
     commit = there.git("rev-parse", "HEAD").strip()
     there.git("init", "--quiet", "--bare", "--initial-branch", "main", str(server))
     there.git("remote", "add", "origin", str(server))
-    as_shown(REMOTE + SEND, there, {STORE: whole_run.store, "NAME": lower_rate.name})
+    as_shown(REMOTE + SEND, there, {STORE: whole_run.store, "BRANCH": "main", "NAME": lower_rate.name})
     as_shown(RELEASE, there, {})
 
     there.dvc("exp", "branch", lower_rate.name, "lower-rate")
@@ -117,7 +117,7 @@ def sent(
     begin(there)
     before = state(there)
     *send, send_experiment = SEND
-    log = as_shown(send + RELEASE, there, {VERSION: "v2.0.0"})
+    log = as_shown(send + RELEASE, there, {"BRANCH": "main", VERSION: "v2.0.0"})
     assert ran(log) == []
     assert state(there) == before
     there.dvc("exp", "run", "--name", "uniform", "--set-param", "ensemble.weighting=uniform", "report")
@@ -145,24 +145,34 @@ def test_a_fresh_clone_that_pulls_has_nothing_to_run_neither_then_nor_with_an_ex
     assert ran(there.dvc("repro")) == []
 
 
+def sent_by_git(there: Clone, branch: str) -> bool:
+    """Send the commit, as the page does, to a branch, and return whether it arrived."""
+    as_shown(SEND[:2], there, {"BRANCH": branch})
+    return there.git("ls-remote", "origin", branch).split()[:1] == there.git("rev-parse", "HEAD").split()
+
+
 def test_what_was_sent_is_what_another_clone_takes_and_nothing_of_its_own_is_lost(sent, another):
     there = another("main")
     there.dvc("pull")
     sent.taken_to(there)
     there.git("remote", "set-url", "origin", str(sent.server))
+    there.git("switch", "--quiet", "--create", "mine")
     before = state(there)
-    log = as_shown(TAKE, there, {})
+    log = as_shown(TAKE, there, {"BRANCH": "main"})
     assert state(there) == sent.state
     log += as_shown(MORE, there, {"NAME": "uniform"})  # and runs what was left out where it was sent
     assert state(there) == sent.experiment
-    log += as_shown(BACK, there, {})
+    log += as_shown(BACK, there, {"MINE": "mine"})
     assert state(there) == before
     assert there.changed() == ""
     assert trained(log) == []
+    assert sent_by_git(there, "back")
+    as_shown(TAKE[:2], there, {"BRANCH": "main"})
+    assert sent_by_git(there, "from-where-it-was-taken")
 
 
 def test_the_page_has_these_commands():
-    assert "dvc exp push" in SEND[-1]
+    assert SEND[1].startswith("git push") and "dvc exp push" in SEND[-1]
     assert TAKE[-1].startswith("dvc pull ") and "dvc exp apply" in MORE[-1] and "git restore" in BACK[0]
 
 
