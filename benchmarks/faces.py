@@ -458,12 +458,20 @@ OTHERS: Mapping[str, tuple[str, Callable[[], Finder]]] = {
 
 
 def parts(results: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the page says of the measurements, in Markdown, by the part's name."""
+    """Return what the page says of the measurements, in Markdown, by the part's name.
+
+    A part of which something was not measured yet is left out, so that the page keeps what it has there.
+    """
+    made_of: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+        "found": (_found_part, ("found", "others")),
+        "lost": (_lost_part, ("detector",)),
+        "people": (_people_part, ("people",)),
+        "pictures": (_pictures_part, ("pictures",)),
+    }
     return {
-        "found": _found_part(results["found"], results["others"]),
-        "lost": _lost_part(results["detector"]),
-        "people": _people_part(results["people"]),
-        "pictures": _pictures_part(results["pictures"]),
+        part: write(*(results[name] for name in names))
+        for part, (write, names) in made_of.items()
+        if results.keys() >= set(names)
     }
 
 

@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ import yaml
 from deepfake_ensemble.foundation import params, processor
 from deepfake_ensemble.foundation.errors import UserError, exiting
 from deepfake_ensemble.inference import left_out
+from deepfake_ensemble.models import architecture
+from deepfake_ensemble.models.architecture import InitialWeights
+from deepfake_ensemble.training.residual import settings
 from deepfake_ensemble.training.shared.schedule import learning_rate
 from harness import FOLDER, keep
 
@@ -61,13 +65,22 @@ def shown(**figures: float) -> dict[str, float]:
     return rounded
 
 
-def settled_for(name: str, whole: dict[str, Any], profile: dict[str, Any]) -> tuple[Any, ...]:
-    """Return a run, what it starts from, its recipe, how much of it is done, and how its profile trains."""
-    from deepfake_ensemble.training.residual import settings
+@dataclass(frozen=True)
+class Settled:
+    """What params.yaml settles of a run: what it is, what it starts from, and how it is trained."""
 
+    run: settings.Run
+    weights: InitialWeights
+    recipe: settings.Recipe
+    extent: settings.ProfileRun
+    training: settings.ProfileTraining
+
+
+def settled_for(name: str, whole: dict[str, Any], profile: dict[str, Any]) -> Settled:
+    """Return what is settled of the run of this name."""
     runs = params.check("runs", whole["runs"], settings.Runs)
     run = runs.all[name]
-    return (
+    return Settled(
         run,
         runs.weights(name),
         params.check("recipe", whole["recipes"][run.recipe], settings.Recipe),
@@ -76,17 +89,25 @@ def settled_for(name: str, whole: dict[str, Any], profile: dict[str, Any]) -> tu
     )
 
 
-def built_as(run: Any, section: Any, size: int, extent: Any, published: Path | None) -> Any:
-    """Return the network of a run as its stage builds it, from published weights or from random ones."""
-    from deepfake_ensemble.models import architecture, detector
-    from deepfake_ensemble.training.residual import network, settings
+def built_as(of: Settled, section: Any, size: int) -> Any:
+    """Return the network of a run as its stage builds it, from published weights or from random ones.
 
+    Raises:
+        UserError: if published weights are not there.
+    """
+    from deepfake_ensemble.models import detector
+    from deepfake_ensemble.training.residual import network
+
+    name, momentum = of.run.model, of.training.batch_norm_momentum
+    published = fetched(name) if of.weights == "imagenet" else None
     model = params.check("model", section, settings.Model)
-    own: Any = params.check("network", model.network, architecture.find(run.model).network)
-    built = network.build(run.model, model, own, image_size=size, stem=extent.stem, published=published)
+    own: Any = params.check("network", model.network, architecture.find(name).network)
+    built = network.build(name, model, own, image_size=size, stem=of.extent.stem, published=published)
     if published:
         detector.freeze(built, getattr(own, "frozen_layers", 0))
-    return network.with_connections(built, run.connections)
+    if momentum is not None and of.recipe.fine_tuning:
+        detector.set_batch_norm_momentum(built, momentum)
+    return network.with_connections(built, of.run.connections)
 
 
 def fetched(model: str) -> Path:
@@ -111,33 +132,31 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     whole = changed(params.load(), asked.set)
     profile = whole["profiles"][whole["profile"]]
-    settled = params.check("processor", profile["processor"], processor.Processor)
-    processor.pin(settled)
+    pinned = params.check("processor", profile["processor"], processor.Processor)
+    processor.pin(pinned)
 
     from deepfake_ensemble.evaluation.metrics import metrics
     from deepfake_ensemble.inference.predictor import Predictor
-    from deepfake_ensemble.models import detector, session
+    from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
     from deepfake_ensemble.training.residual import fitting, network, schedule
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 
-    run, weights, recipe, extent, adaptation = settled_for(asked.run, whole, profile)
-    size, interpolation = extent.image_size or profile["image_size"], whole["resizing"]["interpolation"]
-    session.start(whole["seed"], adaptation.precision)
-    published = fetched(run.model) if weights == "imagenet" else None
-    built = built_as(run, whole["models"][run.model], size, extent, published)
-    if adaptation.batch_norm_momentum is not None and recipe.fine_tuning:
-        detector.set_batch_norm_momentum(built, adaptation.batch_norm_momentum)
-    multiplier = adaptation.learning_rate_multiplier.of(weights) if recipe.fine_tuning else 1
+    of = settled_for(asked.run, whole, profile)
+    recipe = of.recipe
+    size, interpolation = of.extent.image_size or profile["image_size"], whole["resizing"]["interpolation"]
+    session.start(whole["seed"], of.training.precision)
+    built = built_as(of, whole["models"][of.run.model], size)
+    multiplier = of.training.learning_rate_multiplier.of(of.weights) if recipe.fine_tuning else 1
     train, val = (PackedImages(Path("data/packed/internal") / split) for split in ("train", "val"))
-    epochs = recipe.epochs if extent.epochs is None else extent.epochs
+    epochs = recipe.epochs if of.extent.epochs is None else of.extent.epochs
     plan = schedule.plan(
         len(train), recipe, epochs=epochs, record_every=1, evaluate_every=1, checkpoint_every=1, step="batch"
     )
     start = time.monotonic()
-    reader = AugmentedReader(train, size, interpolation, recipe, settled.readers)
-    validation = BatchReader(val, size, interpolation, settled.readers)
+    reader = AugmentedReader(train, size, interpolation, recipe, pinned.readers)
+    validation = BatchReader(val, size, interpolation, pinned.readers)
     predictor = Predictor(network.with_test_time_augmentation(built, recipe.mean_over))
     step = fitting.Step(built, recipe, jit_compile=False)
     batches = reader.batches(recipe.batch_size, whole["seed"], 0, 0)
@@ -161,8 +180,8 @@ def main() -> None:
             loss = step.mean_loss()  # waits for the step
             trained += time.monotonic() - start
             p_fake = predictor.predict(validation.in_order(250), lambda _: None).astype(float)
-            on = metrics(val.labels, p_fake)
-            scores = {f"val_{score}": getattr(on, score) for score in SCORES}
+            found = metrics(val.labels, p_fake)
+            scores = {f"val_{score}": getattr(found, score) for score in SCORES}
             points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scores))
             start = time.monotonic()
     if asked.keep:

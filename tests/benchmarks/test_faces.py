@@ -17,6 +17,12 @@ def test_the_page_says_what_was_measured() -> None:
     assert filled(text, parts, faces.PAGE) == text
 
 
+def test_what_was_not_measured_yet_leaves_the_page_as_it_is_there() -> None:
+    measured = kept(ROOT / faces.FILE)
+    assert list(faces.parts({"pictures": measured["pictures"]})) == ["pictures"]
+    assert list(faces.parts({"found": measured["found"], "detector": measured["detector"]})) == ["lost"]
+
+
 def test_a_loss_meets_its_aim_by_itself_or_but_for_what_size_and_compression_take() -> None:
     def row(name: str, **lost: float) -> list[str]:
         each = {

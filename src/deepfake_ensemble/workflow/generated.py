@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake_ensemble.foundation.errors import UserError
+from deepfake_ensemble.foundation.files import replacing_file
 
 
 def filled(text: str, parts: Mapping[str, str], file: Path) -> str:
@@ -44,7 +45,8 @@ def refresh(file: Path, parts: Mapping[str, str]) -> None:
     """
     before = file.read_text(encoding="utf-8")
     after = filled(before, parts, file)
-    file.write_text(after, encoding="utf-8")
+    with replacing_file(file) as partial:
+        partial.write_text(after, encoding="utf-8")
     print(f"{file}: " + ("as it was" if after == before else "brought up to date"))
 
 
