@@ -34,7 +34,7 @@ KEPT = Path("../docs/measurements/residual")
 # What may differ from a commit: results, the documents made of them, and params, which the digest tells.
 FREE = ("params.yaml", "dvc.lock", "reports", str(RESULTS), "../docs")
 VARYING = {"commit", "scored"}  # of the entries of one training
-NOT_KEPT = (".gitignore",)
+NOT_KEPT = ("pictures", "mistakes")  # folders of CIFAKE's images, which are for DVC's cache alone
 
 
 def collected(profile: str) -> list[dict[str, Any]]:

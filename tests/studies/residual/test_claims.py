@@ -279,3 +279,4 @@ def test_the_page_says_why_nothing_can_be_told() -> None:
     }
     for claim, reason in why.items():
         assert f"That {claim} cannot be told from this run. {reason} The rule: " in told
+    assert "By how much it rises" not in told  # of no run

@@ -347,7 +347,9 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert average["f1_official"] == compared["intervals"]["ensemble"]["f1"]
     kept = home.parent / "docs/measurements/residual/sample"
     assert (kept / "report.html").read_bytes() == (home / "reports/report.html").read_bytes()
-    assert (kept / "evaluation/leak_free/comparison.json").exists() and not list(kept.rglob(".gitignore"))
+    assert (kept / "evaluation/leak_free/comparison.json").exists() and (kept / "mistakes.json").exists()
+    # Of the images nothing is kept for git.
+    assert (home / "reports/mistakes/index.html").exists() and not (kept / "mistakes").exists()
 
 
 def test_an_entry_keeps_its_commit_until_the_run_is_trained_anew() -> None:

@@ -37,6 +37,7 @@ class Answer:
         verdict: what follows by the rule.
         rule: it, in words.
         figures: of runs, which the rule compares.
+        figure: what one of them is, in words.
         agree: in how many pairs of runs it holds, and how many there are.
     """
 
@@ -44,6 +45,7 @@ class Answer:
     verdict: Verdict
     rule: str
     figures: Sequence[tuple[str, float]] = ()
+    figure: str = ""
     agree: tuple[int, int] | None = None
 
 
@@ -156,8 +158,9 @@ def _gradients(study: Study) -> Answer:
         "the gradient at the first convolution, as a share of that at the last one, before the first update,"
         " of one draw of the weights and one batch:"
         f" without connections it is less than {VANISHING:g} times what it is with them, in each of these"
-        " networks. How many times it is",
-        figures=list(shares.items()),
+        " networks",
+        list(shares.items()),
+        "How many times it is",
     )
 
 
@@ -216,8 +219,9 @@ def _schedule(study: Study) -> Answer:
         "the schedule prevents overfitting",
         "too few beat a constant answer" if pairs and not telling else verdict,
         f"the validation loss of the training without it rises by more than {margin:g} after its least, that"
-        " of the other does not; of one training each. By how much it rises",
+        " of the other does not; of one training each",
         list(rises.items()),
+        "By how much it rises",
     )
 
 
