@@ -34,6 +34,8 @@ KEPT = Path("../docs/measurements/residual")
 # What may differ from a commit: results, the documents made of them, and params, which the digest tells.
 FREE = ("params.yaml", "dvc.lock", "reports", str(RESULTS), "../docs")
 VARYING = {"commit", "scored"}  # of the entries of one training
+# Two models of a run that agree in all of these answer alike: the second one's show nothing new.
+SCORES = ("f1_official", "f1_leak_free", "accuracy_official", "auc_official")
 NOT_KEPT = ("pictures", "mistakes")  # folders of CIFAKE's images, which are for DVC's cache alone
 
 
@@ -123,7 +125,8 @@ def average(profile: str) -> list[dict[str, Any]]:
 def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the entries there were, but for those that the new ones replace, and the new ones.
 
-    The models whose scores on the test images were seen are never forgotten: those of before count on.
+    The models whose scores on the test images were seen are never forgotten: those of before count on. A
+    model that was made again, and scores the same to the last digit, is not counted again.
 
     Args:
         before: the entries of residual/results.json.
@@ -137,7 +140,8 @@ def merged(before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[
         was = old.get(place, {})
         if was and all(was.get(key) == entry[key] for key in entry.keys() - VARYING):
             entry["commit"] = was["commit"]  # of the same training: on which it was first seen
-        entry["scored"] = sorted({*was.get("scored", ()), *entry["scored"]})
+        again = bool(was) and all(was.get(score) == entry[score] for score in SCORES)
+        entry["scored"] = was["scored"] if again else sorted({*was.get("scored", ()), *entry["scored"]})
         entry["times_scored"] = len(entry["scored"])
     together = old | new
     return [together[place] for place in sorted(together)]

@@ -352,12 +352,25 @@ def test_results_json_is_written_from_the_runs_own_files(home: Path) -> None:
     assert (home / "reports/mistakes/index.html").exists() and not (kept / "mistakes").exists()
 
 
+ENTRY = {"profile": "cpu", "run": "fast_15", "minutes": 3.5, "commit": "a", "scored": ["x"]} | dict.fromkeys(
+    residual_results.SCORES, 0.7
+)
+
+
 def test_an_entry_keeps_its_commit_until_the_run_is_trained_anew() -> None:
-    old = {"profile": "cpu", "run": "fast_15", "minutes": 3.5, "commit": "a", "scored": ["x"]}
-    (same,) = residual_results.merged([old], [old | {"commit": "b", "scored": ["y"]}])
-    assert (same["commit"], same["scored"]) == ("a", ["x", "y"])
-    (again,) = residual_results.merged([old], [old | {"commit": "b", "minutes": 3.6}])
+    old = ENTRY | {"commit": "a"}
+    (same,) = residual_results.merged([old], [ENTRY | {"commit": "b"}])
+    assert same["commit"] == "a"
+    (again,) = residual_results.merged([old], [ENTRY | {"commit": "b", "minutes": 3.6}])
     assert again["commit"] == "b"
+
+
+def test_a_model_that_is_made_again_with_the_same_scores_is_no_other_look_at_the_test_images() -> None:
+    old = ENTRY | {"scored": ["x"]}
+    (same,) = residual_results.merged([old], [ENTRY | {"minutes": 3.6, "scored": ["y"]}])
+    assert (same["scored"], same["times_scored"]) == (["x"], 1)
+    (other,) = residual_results.merged([old], [ENTRY | {"auc_official": 0.8, "scored": ["y"]}])
+    assert (other["scored"], other["times_scored"]) == (["x", "y"], 2)
 
 
 @pytest.mark.usefixtures("local")
