@@ -279,4 +279,5 @@ def test_the_page_says_why_nothing_can_be_told() -> None:
     }
     for claim, reason in why.items():
         assert f"That {claim} cannot be told from this run. {reason} The rule: " in told
+    assert "Of the steps that were run, how much more F1 the deeper has: 50: " in told
     assert "By how much it rises" not in told  # of no run
