@@ -13,6 +13,7 @@ from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
 from deepfake_ensemble.studies.ensemble.report.study import read_compared
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, readme, rooms
+from deepfake_ensemble.workflow.measured import VERDICTS
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"source": "local", "image_size": 64, "counts": {"train": 640}, "initial_weights": "random"}
@@ -61,7 +62,7 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
         assert cells[4] == f"{readme.GUESSES[guess.verdict]}, {readme.GUESSES[guess.ranks]}"
         for cell, findings in ((cells[6], compared.question), (cells[7], compared.shares)):
             told = [each.removesuffix(" (of no use)") for each in cell.split(", ")]
-            assert told == [readme.VERDICTS[it.verdict] for it in findings.values()]
+            assert told == [VERDICTS[it.verdict] for it in findings.values()]
         audit = read_json(study / f"reports/data/{name}.json")["baselines"]["logistic"]
         assert cells[5] == (f"{audit['auc']:.3f} ({audit['n']:,})" if audit else "–")
 

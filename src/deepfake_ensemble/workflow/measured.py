@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import AuditReport
+from deepfake_ensemble.comparison.verdicts import Verdict
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation import params
@@ -17,6 +18,16 @@ from deepfake_ensemble.pages.titles import title
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
 
 STUDY = (256, 100_000, "imagenet")  # the size of its images, how many are trained on, the initial weights
+VERDICTS: Mapping[Verdict, str] = {
+    "helps": "helps",
+    "helps little": "helps little",
+    "hurts": "hurts",
+    "hurts little": "hurts little",
+    "same": "no difference",
+    "equivalent": "no difference",
+    "cannot": "cannot show",
+    "unclear": "not shown",
+}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepfake_ensemble.comparison.guessing import Guess, Ranks
 from deepfake_ensemble.comparison.paired import Tested
-from deepfake_ensemble.comparison.verdicts import Finding, Verdict
+from deepfake_ensemble.comparison.verdicts import Finding
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.pages.numbers import interval, share
@@ -34,17 +34,6 @@ images are from, whether or not detectors were trained on it. Averaging is held 
 validation ranks first, weighting against equal weights, for accuracy, AUC and log loss; a gain is "of no use"
 where even with it the ensemble is not shown to be better than guessing, or has no less log loss than an even
 chance for every image ([statistics](docs/statistics.md#more-than-chance))."""
-VERDICTS: Mapping[Verdict, str] = {
-    "helps": "helps",
-    "helps little": "helps little",
-    "hurts": "hurts",
-    "hurts little": "hurts little",
-    "same": "no difference",
-    "equivalent": "no difference",
-    "cannot": "cannot show",
-    "unclear": "not shown",
-}
-
 NOT_SHOWN = "not shown"
 GUESSES: Mapping[Guess | Ranks, str] = {
     "better": "better",
@@ -102,7 +91,7 @@ def _verdicts(findings: Mapping[Tested, Finding] | None, evaluation: Evaluation)
         return "–"
     useless = of_no_use(findings, evaluation)
     return ", ".join(
-        VERDICTS[it.verdict] + (" (of no use)" if metric in useless else "")
+        measured.VERDICTS[it.verdict] + (" (of no use)" if metric in useless else "")
         for metric, it in findings.items()
     )
 

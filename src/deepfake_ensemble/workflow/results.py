@@ -6,28 +6,30 @@ as soon as its files are there. The sample's figures say nothing about real imag
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import Baselines
 from deepfake_ensemble.comparison.intervals import Interval
+from deepfake_ensemble.comparison.paired import Tested
 from deepfake_ensemble.comparison.robustness import CLEAN, PARTS, NoImages, RobustnessFigures
+from deepfake_ensemble.comparison.verdicts import Finding
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
-from deepfake_ensemble.pages.numbers import interval, percent, points, share
+from deepfake_ensemble.pages.numbers import interval, points, share
 from deepfake_ensemble.pages.rendering import setting
 from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
-from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short
-from deepfake_ensemble.studies.ensemble.report.study import read_compared
+from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short, of_no_use
+from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared
 from deepfake_ensemble.workflow import generated, measured, residual_page, scalings, trials
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import shown as machine
-from deepfake_ensemble.workflow.measured import Reports, Run
+from deepfake_ensemble.workflow.measured import VERDICTS, Reports, Run
 
 RESULTS = Path("docs/results.md")
 MEASUREMENTS = Path("docs/measurements")
@@ -56,6 +58,11 @@ KEPT = (
 GRID = "lite0.json"
 TRIALS = "quick_trials.json"
 NOTHING = "Not measured yet."
+Gains = Callable[[Evaluation], Mapping[Tested, Finding] | None]
+QUESTIONS: Mapping[str, Gains] = {
+    "**Averaging**, against the member that is the best on validation": lambda of: of.compared.question,
+    "**Weights by validation accuracy**, against equal ones": lambda of: of.compared.shares,
+}
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -80,20 +87,27 @@ def parts(measurements: Path, root: Path) -> dict[str, str]:
 
 
 def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
-    """Yield what is known from real images: by run, of the second study, and whether the study was run."""
+    """Yield what is known from real images: by run, by question, of the second study, and whether the study
+    was run."""
+    evaluations = {run.name: list(run.reports().evaluations.values()) for run in runs}
     for at, run in enumerate(runs):
         if any(run.differs_by_seed(before) for before in runs[:at]):
             continue  # told with the first
-        reports = run.reports()
-        evaluations = list(reports.evaluations.values())
-        said = in_short(evaluations, run.weighting) if evaluations else "It was not compared."
+        found = evaluations[run.name]
+        said = in_short(found, run.weighting) if found else "It was not compared."
         members = _count(len(run.members), "detector") if len(run.members) > 1 else title(run.members[0])
         minutes = f"{run.minutes:,.0f} minutes on {machine(run.about['machine'])}"
         since = "; with other params than today's" if run.changed_params() else ""
+        again = [other for other in runs[at:] if run.differs_by_seed(other)]
         yield (
             f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}{since}. {said}"
-            + "".join(f" {sentence}" for sentence in _seeds([run, *filter(run.differs_by_seed, runs[at:])]))
+            + "".join(f" {sentence}" for sentence in _seeds([run, *again], evaluations))
         )
+    averaged = {name: of for name, of in evaluations.items() if of and not of[0].is_alone}
+    for question, gains in QUESTIONS.items():
+        told = [f"`{name}` {said}" for name, of in averaged.items() if (said := _gains(of, gains))]
+        if told:
+            yield f"{question}, in points of accuracy: {'; '.join(told)}."
     if (measurements / GRID).exists():
         yield from scalings.in_short(read_json(measurements / GRID))
     yield from residual_page.in_short(root)
@@ -104,22 +118,41 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
         )
 
 
-def _seeds(runs: Sequence[Run]) -> Iterable[str]:
-    """Say what each seed gave, of runs that differ in nothing else."""
-    found = [run.reports().evaluations for run in runs]
+def _gains(evaluations: Sequence[Evaluation], gains: Gains) -> str:
+    """Say what the ensemble gains in accuracy on each data set, and the verdict."""
+    told = []
+    for each in evaluations:
+        findings = gains(each) or {}
+        if "accuracy" in findings:
+            it = findings["accuracy"]
+            gain = points(it.contrast.gain.value, each.digits)
+            useless = ", of no use" if "accuracy" in of_no_use(findings, each) else ""
+            told.append(f"{gain} on {place(each.name)} ({VERDICTS[it.verdict]}{useless})")
+    return ", ".join(told)
+
+
+def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]]) -> Iterable[str]:
+    """Say how far apart runs are that differ in nothing but the seed."""
+    found = [{each.name: each for each in evaluations[run.name]} for run in runs]
     if len(runs) == 1 or not all(found):
         return
     told = []
-    for name in found[0]:
-        of, digits = [each[name] for each in found], found[0][name].digits
-        right = [each.compared.detectors[each.subject].accuracy.value for each in of]
-        gains = [each.compared.question["accuracy"].contrast.gain.value for each in of if not each.is_alone]
-        added = ", ".join(str(points(it, digits)) for it in gains)
-        gained = f" (averaging adds {added} points)" if gains else ""
-        told.append(
-            f"{', '.join(str(percent(it, digits, unit='')) for it in right)} % right on {place(name)}{gained}"
+    for name, first in found[0].items():
+        spread = {
+            detector: max(values) - min(values)
+            for detector in first.compared.detectors
+            if (values := [each[name].compared.detectors[detector].accuracy.value for each in found])
+        }
+        of = spread.pop(first.subject)
+        most = max(spread, key=lambda detector: spread[detector], default=None)
+        members = (
+            f" (of its members most {title(most)}, by {points(spread[most], first.digits, 'never')})"
+            if most
+            else ""
         )
-    yield f"By seed ({', '.join(str(run.seed) for run in runs)}): {'; '.join(told)}."
+        told.append(f"{points(of, first.digits, 'never')} points on {place(name)}{members}")
+    seeds = ", ".join(str(run.seed) for run in runs)
+    yield f"Trained with each seed of {seeds}, it differs by {'; '.join(told)}."
 
 
 def _count(n: int, what: str) -> str:

@@ -126,7 +126,7 @@ def as_markdown(evaluations: Sequence[Evaluation], weighting: Method) -> str:
 
 
 def in_short(evaluations: Sequence[Evaluation], weighting: Method) -> str:
-    """Return the answers in a sentence of each data set."""
+    """Return how much is right on each data set, and which members may be guessing, in two sentences."""
     return render(__name__, "in_short.md", answers=answered(evaluations, weighting)).strip()
 
 
