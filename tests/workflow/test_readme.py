@@ -61,8 +61,9 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
         guess = compared.guessing["ensemble"]
         assert cells[4] == f"{readme.GUESSES[guess.verdict]}, {readme.GUESSES[guess.ranks]}"
         for cell, findings in ((cells[6], compared.question), (cells[7], compared.shares)):
-            told = [each.removesuffix(" (of no use)") for each in cell.split(", ")]
-            assert told == [VERDICTS[it.verdict] for it in findings.values()]
+            of = findings["accuracy"]
+            gain = f"{100 * of.contrast.gain.value:+.1f}".replace("-", "−").replace("+0.0", "0.0")
+            assert cell.removesuffix(")").removesuffix(", of no use") == f"{gain} ({VERDICTS[of.verdict]}"
         audit = read_json(study / f"reports/data/{name}.json")["baselines"]["logistic"]
         assert cells[5] == (f"{audit['auc']:.3f} ({audit['n']:,})" if audit else "–")
 
@@ -80,8 +81,12 @@ def test_a_gain_of_no_use_is_marked_in_the_table_too() -> None:
         if "CIFAKE, 20,000" in line
     )
     of = measured.Run("small", {}, ROOT / "docs/measurements/small").reports().evaluations["cifake"]
-    useless = [*of_no_use(of.compared.question, of), *of_no_use(of.compared.shares or {}, of)]
-    assert useless and row.count("(of no use)") == len(useless)
+    useless = [
+        findings
+        for findings in (of.compared.question, of.compared.shares or {})
+        if "accuracy" in of_no_use(findings, of)
+    ]
+    assert useless and row.count(", of no use)") == len(useless)
 
 
 def test_runs_with_other_params_than_today_s_are_named_in_a_line(tmp_path: Path) -> None:

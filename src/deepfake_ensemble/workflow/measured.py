@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.archives.audit_report import AuditReport
-from deepfake_ensemble.comparison.verdicts import Verdict
+from deepfake_ensemble.comparison.paired import Tested
+from deepfake_ensemble.comparison.verdicts import Finding, Verdict
 from deepfake_ensemble.evaluation.metrics import Metrics
 from deepfake_ensemble.evaluation.weighting import ENSEMBLE, Method
 from deepfake_ensemble.foundation import params
@@ -14,7 +15,9 @@ from deepfake_ensemble.foundation.errors import UserError
 from deepfake_ensemble.foundation.files import read_json, read_result
 from deepfake_ensemble.foundation.section import INTERNAL
 from deepfake_ensemble.pages.detectors import told_once
+from deepfake_ensemble.pages.numbers import points
 from deepfake_ensemble.pages.titles import title
+from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
 
 STUDY = (256, 100_000, "imagenet")  # the size of its images, how many are trained on, the initial weights
@@ -204,6 +207,13 @@ def _leaves(of: Any, key: str = "") -> dict[str, Any]:
         for each, value in of.items()
         for name, leaf in _leaves(value, f"{key}.{each}" if key else str(each)).items()
     }
+
+
+def gained(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
+    """Return what the ensemble gains in accuracy on a data set, in points, as "+9.6 (helps)"."""
+    it = findings["accuracy"]
+    useless = ", of no use" if "accuracy" in of_no_use(findings, evaluation) else ""
+    return f"{points(it.contrast.gain.value, evaluation.digits)} ({VERDICTS[it.verdict]}{useless})"
 
 
 def detector(name: str) -> str:

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deepfake_ensemble.comparison.guessing import Guess, Ranks
-from deepfake_ensemble.comparison.paired import Tested
-from deepfake_ensemble.comparison.verdicts import Finding
 from deepfake_ensemble.foundation.errors import exiting
 from deepfake_ensemble.foundation.files import read_json
 from deepfake_ensemble.pages.numbers import interval, share
 from deepfake_ensemble.pages.titles import run_title, title
-from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
-from deepfake_ensemble.studies.ensemble.report.study import Evaluation
 from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.workflow import generated, measured, pipeline_picture, rooms
 
@@ -31,9 +27,9 @@ has accuracy 0.500 and F1 0.667. Intervals are over images. Against guessing is 
 threshold, then of the order of all images (AUC). The regression sees nothing of an image but its file size,
 brightness and sharpness; it is fitted, by cross-validation, on all n images of the archive that the test
 images are from, whether or not detectors were trained on it. Averaging is held against the member that
-validation ranks first, weighting against equal weights, for accuracy, AUC and log loss; a gain is "of no use"
-where even with it the ensemble is not shown to be better than guessing, or has no less log loss than an even
-chance for every image ([statistics](docs/statistics.md#more-than-chance))."""
+validation ranks first, weighting against equal weights, in points of accuracy; a gain is "of no use" where
+even with it the ensemble is not shown to be better than guessing
+([statistics](docs/statistics.md#more-than-chance); AUC and log loss: [docs/results.md](docs/results.md))."""
 NOT_SHOWN = "not shown"
 GUESSES: Mapping[Guess | Ranks, str] = {
     "better": "better",
@@ -70,7 +66,10 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
                     *(str(interval(figure, share)) for figure in (figures.accuracy, figures.auc)),
                     f"{GUESSES[guess.verdict]}, {GUESSES[guess.ranks]}",
                     f"{fitted.auc:.3f} ({fitted.n:,})" if fitted else "–",
-                    *(_verdicts(of, evaluation) for of in (compared.question, compared.shares)),
+                    *(
+                        "–" if evaluation.is_alone or not of else measured.gained(of, evaluation)
+                        for of in (compared.question, compared.shares)
+                    ),
                 ]
             )
     header = [
@@ -80,20 +79,10 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
         "AUC",
         "against guessing: calls, order",
         "regression: AUC (n)",
-        "averaging",
-        "weighting",
+        "averaging, points",
+        "weighting, points",
     ]
     return generated.table(header, rows)
-
-
-def _verdicts(findings: Mapping[Tested, Finding] | None, evaluation: Evaluation) -> str:
-    if evaluation.is_alone or findings is None:
-        return "–"
-    useless = of_no_use(findings, evaluation)
-    return ", ".join(
-        measured.VERDICTS[it.verdict] + (" (of no use)" if metric in useless else "")
-        for metric, it in findings.items()
-    )
 
 
 def since(runs: Sequence[measured.Run]) -> list[str]:

@@ -24,12 +24,12 @@ from deepfake_ensemble.pages.numbers import interval, points, share
 from deepfake_ensemble.pages.rendering import setting
 from deepfake_ensemble.pages.titles import AVERAGED, place, title
 from deepfake_ensemble.perturbing.conditions import IMITATED
-from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short, of_no_use
+from deepfake_ensemble.studies.ensemble.report.answer import as_markdown, in_short
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared
 from deepfake_ensemble.workflow import generated, measured, residual_page, scalings, trials
 from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import shown as machine
-from deepfake_ensemble.workflow.measured import VERDICTS, Reports, Run
+from deepfake_ensemble.workflow.measured import Reports, Run
 
 RESULTS = Path("docs/results.md")
 MEASUREMENTS = Path("docs/measurements")
@@ -120,15 +120,11 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
 
 def _gains(evaluations: Sequence[Evaluation], gains: Gains) -> str:
     """Say what the ensemble gains in accuracy on each data set, and the verdict."""
-    told = []
-    for each in evaluations:
-        findings = gains(each) or {}
-        if "accuracy" in findings:
-            it = findings["accuracy"]
-            gain = points(it.contrast.gain.value, each.digits)
-            useless = ", of no use" if "accuracy" in of_no_use(findings, each) else ""
-            told.append(f"{gain} on {place(each.name)} ({VERDICTS[it.verdict]}{useless})")
-    return ", ".join(told)
+    return ", ".join(
+        measured.gained(findings, each).replace(" (", f" on {place(each.name)} (", 1)
+        for each in evaluations
+        if (findings := gains(each))
+    )
 
 
 def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]]) -> Iterable[str]:
