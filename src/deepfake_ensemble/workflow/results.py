@@ -134,19 +134,15 @@ def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]])
         return
     told = []
     for name, first in found[0].items():
-        spread = {
-            detector: max(values) - min(values)
-            for detector in first.compared.detectors
-            if (values := [each[name].compared.detectors[detector].accuracy.value for each in found])
-        }
-        of = spread.pop(first.subject)
-        most = max(spread, key=lambda detector: spread[detector], default=None)
-        members = (
-            f" (of its members most {title(most)}, by {points(spread[most], first.digits, 'never')})"
-            if most
-            else ""
-        )
-        told.append(f"{points(of, first.digits, 'never')} points on {place(name)}{members}")
+        spread = {}
+        for detector in first.compared.detectors:
+            values = [each[name].compared.detectors[detector].accuracy.value for each in found]
+            spread[detector] = points(max(values) - min(values), first.digits, "never")
+        said = f"{spread.pop(first.subject)} points on {place(name)}"
+        if spread:
+            most = max(spread, key=lambda detector: spread[detector].value)
+            said += f" (of its members most {title(most)}, by {spread[most]})"
+        told.append(said)
     seeds = ", ".join(str(run.seed) for run in runs)
     yield f"Trained with each seed of {seeds}, it differs by {'; '.join(told)}."
 
