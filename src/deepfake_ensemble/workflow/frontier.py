@@ -11,7 +11,7 @@ from deepfake_ensemble.studies.residual.report import paper
 from deepfake_ensemble.workflow.generated import svg_file
 
 TEST, VALIDATION, BEST = "#0072B2", "#D55E00", "#009E73"
-
+STARTS = {"random": "o", "imagenet": "D"}
 
 Run = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
     runs = sorted(on_two_cores(results["runs"]), key=lambda run: run["minutes"])
     with styled():
         drawing, axes = empty(FULL, 4.2)
-        best = pareto_front(runs)
+        best = pareto_front([run for run in runs if run["weights"] == "random"])
         axes.plot(
             [run["minutes"] for run in best],
             [run["f1_official"]["value"] for run in best],
@@ -51,7 +51,8 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
         for run in runs:
             f1 = run["f1_official"]
             ends = [[f1["value"] - f1["ci_low"]], [f1["ci_high"] - f1["value"]]]
-            axes.errorbar(run["minutes"], f1["value"], yerr=ends, fmt="o", color=TEST, capsize=2)
+            style = STARTS[run["weights"]]
+            axes.errorbar(run["minutes"], f1["value"], yerr=ends, fmt=style, color=TEST, capsize=2)
             # Beaten ones lie close to each other: every other one has its name on the left.
             left = run in beaten[::2]
             _label(axes, run_title(run["run"]), run["minutes"], f1["value"], left=left, below=True)
@@ -63,8 +64,11 @@ def draw(results: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str
             _label(axes, named(trial), end["minutes"], end["val_f1"])
         axes.axhline(paper.BEST, color=BEST, linewidth=1, linestyle=(0, (4, 3)))
         _label(axes, "the paper's best", 1, paper.BEST)
-        axes.plot([], [], "o-", color=TEST, label="test set as published, 95 % interval")
-        axes.plot([], [], "o", color=TEST, fillstyle="none", label="the same, a recipe that another replaced")
+        axes.plot([], [], "o-", color=TEST, label="test set as published, 95 % interval; random weights")
+        axes.plot([], [], STARTS["imagenet"], color=TEST, label="the same, from ImageNet weights")
+        axes.plot(
+            [], [], "o", color=TEST, fillstyle="none", label="random weights, a recipe that another replaced"
+        )
         axes.plot(
             [],
             [],

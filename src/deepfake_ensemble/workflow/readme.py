@@ -102,24 +102,22 @@ def _trained(run: measured.Run) -> str:
 def residual(results: Mapping[str, Any]) -> str:
     """Return the second study's F1 on the published test images, the best run first."""
     runs = sorted(results["runs"], key=lambda run: -run["f1_official"]["value"])
-    described = sorted(
-        {(run["profile"], run["training_images"], run["image_size"], run["cores"]) for run in runs}
-    )
     made_with = "; ".join(
-        f"profile `{profile}`, {images:,} training images of {size}×{size} pixels, {cores} cores"
-        for profile, images, size, cores in described
+        f"{images:,} training images, {cores} cores"
+        for images, cores in sorted({(run["training_images"], run["cores"]) for run in runs})
     )
     rows = [
         [
             run_title(run["run"]),
             f"{paper.F1[run['run']]:.3f}" if run["run"] in paper.F1 else "–",
             "{value:.3f} ({ci_low:.3f}–{ci_high:.3f})".format(**run["f1_official"]),
+            f"{run['image_size']}×{run['image_size']}",
             f"{run['epochs']}",
             f"{run['minutes']:.0f}",
         ]
         for run in runs
     ]
-    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "epochs", "minutes"]
+    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "pixels", "epochs", "minutes"]
     return f"Second study: {made_with}.\n\n{generated.table(header, rows)}"
 
 
