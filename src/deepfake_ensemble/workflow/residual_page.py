@@ -92,7 +92,7 @@ def measured_parts(root: Path) -> dict[str, str]:
 
 
 def in_short(root: Path) -> list[str]:
-    """Return what is known of the second study from real images: a sentence, of the best run of each report."""
+    """Return what is known of the second study from real images, of the best run of each report."""
     results = _scored(root)
     kept = _kept(root, results)
     told = [
