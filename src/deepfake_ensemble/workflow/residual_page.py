@@ -19,7 +19,7 @@ from deepfake_ensemble.pages.numbers import p_value
 from deepfake_ensemble.pages.titles import TEST_SETS, run_title
 from deepfake_ensemble.scoring.scores import Confusion
 from deepfake_ensemble.studies.residual.report import paper
-from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM
+from deepfake_ensemble.studies.residual.report.study import stem_title
 from deepfake_ensemble.workflow import frontier
 from deepfake_ensemble.workflow.generated import refresh, table
 from deepfake_ensemble.workflow.machine import shown as machine
@@ -30,7 +30,6 @@ RESULTS = Path("residual/results.json")
 MEASURED = Path("docs/measurements/residual")
 NOTHING = "*Not measured yet.*"
 NONE = "–"
-STEMS = {"imagenet": "published", "small": "small"}
 SINGLE_VIEW = """\
 \\* Of a single view of each image, at the checkpoint that was kept (`training/metrics.json` of the report);
 the finished model of a recipe with `mean_over` takes the mean over several."""
@@ -201,7 +200,7 @@ def _row(of: Mapping[str, Any], kept: Kept | None) -> list[str]:
     trained = measured = [NONE] * 3
     if of["run"] != ENSEMBLE:
         size = f"{of['image_size']}×{of['image_size']}"
-        trained = [size, str(of["epochs"]), NONE if of["model"] in WITHOUT_STEM else STEMS[of["stem"]]]
+        trained = [size, str(of["epochs"]), stem_title(of["model"], of["stem"]) or NONE]
         measured = [f"{of['minutes']:.1f}", _commit(of), str(of["times_scored"])]
     return [
         run_title(of["run"]),

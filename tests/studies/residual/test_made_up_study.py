@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -252,6 +253,24 @@ def test_the_report_has_a_row_for_all_of_the_paper_and_only_figures_from_its_fil
     f1 = read(home, "evaluation/official/comparison.json")["intervals"]["fast_15"]["f1"]["value"]
     assert f'<data value="{f1!r}">' in text
     assert "<svg" in text and re.search(r"https?://", re.sub(r'xmlns[^"]*"[^"]*"', "", text)) is None
+
+
+def test_a_run_that_is_alone_is_compared_with_nothing(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "residual"
+    shutil.copytree(home, folder)
+    for name in DONE.keys() - {"fast_15"}:
+        for kind in ("models/trained", "predictions"):
+            shutil.rmtree(folder / kind / name)
+            results_folder.leave_out(folder / kind / name, "this profile leaves it out")
+    for stage in ARITHMETIC:
+        run(folder, f"deepfake_ensemble.studies.residual.stages.{stage}")
+    text = (folder / "reports/report.html").read_text(encoding="utf-8")
+    opening = re.sub(r"<[^>]+>", "", text.partition('<p class="answer">')[2].partition("</p>")[0])
+    assert opening.strip().startswith(
+        "The only run of this profile is compact network, 15 minutes. On the test"
+    )
+    assert "There is one run, and none beside it." in text
+    assert "neighbours by F1" not in text and "The runs that differ in one thing alone" not in text
 
 
 def test_each_claim_of_the_paper_gets_a_verdict(home: Path) -> None:

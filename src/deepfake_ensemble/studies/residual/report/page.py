@@ -17,7 +17,7 @@ from deepfake_ensemble.pages.titles import TEST_SETS, run_title, title
 from deepfake_ensemble.studies.common.complexity import Cost
 from deepfake_ensemble.studies.residual.outline import Stage
 from deepfake_ensemble.studies.residual.report import claims, figures, look_of_mistakes, paper
-from deepfake_ensemble.studies.residual.report.study import WITHOUT_STEM, Study
+from deepfake_ensemble.studies.residual.report.study import Study, stem_title
 from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 
@@ -338,6 +338,6 @@ def _extent(study: Study, run: str) -> dict[str, Any]:
     return {
         "epochs": study.params["recipes"][of.recipe]["epochs"] if epochs is None else epochs,
         "image_size": cost.image_size,
-        "stem": None if of.model in WITHOUT_STEM else cost.stem,
+        "stem": stem_title(of.model, cost.stem),
         "multiply_adds": cost.multiply_adds,
     }

@@ -23,6 +23,7 @@ from deepfake_ensemble.training.residual.settings import Runs
 
 # Networks that `stem` does not change: `surgery.with_small_stem` returns them as they are.
 WITHOUT_STEM = frozenset({"vgg16", "bird_lotfi", "compact"})
+STEMS: Mapping[str, str] = {"imagenet": "published", "small": "small"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,11 @@ class Study:
         return self.params["profiles"]["source"] == "sample"
 
     @property
+    def is_one_run(self) -> bool:
+        """Whether there is nothing to compare a run with."""
+        return len(self.curves) == 1
+
+    @property
     def official(self) -> RunComparison:
         """The comparison on the test set as published."""
         return self.comparison["official"]
@@ -92,6 +98,11 @@ class Study:
     def has_results(self, run: str) -> bool:
         """Return whether a run has results."""
         return run in self.metrics["official"]
+
+
+def stem_title(model: str, stem: str) -> str | None:
+    """Return what people read for a network's stem; None where it has no stem that could be another."""
+    return None if model in WITHOUT_STEM else STEMS[stem]
 
 
 def read(folder: Path, profile: str, params: Mapping[str, Any], runs: Runs) -> Study:
