@@ -26,8 +26,8 @@ VERDICTS: Mapping[Verdict, str] = {
     "helps little": "helps little",
     "hurts": "hurts",
     "hurts little": "hurts little",
-    "same": "no difference",
-    "equivalent": "no difference",
+    "same": "the same",
+    "equivalent": "equivalent",
     "cannot": "cannot show",
     "unclear": "not shown",
 }
@@ -97,11 +97,6 @@ class Run:
     @property
     def seed(self) -> int:
         return self.about["params"]["seed"]
-
-    def is_of_archive(self, data_set: str) -> bool:
-        """Return whether a data set is of the archive that was trained on."""
-        archives = [self.about["params"]["data_sets"][name]["archive"] for name in (INTERNAL, data_set)]
-        return archives[0] == archives[1]
 
     def differs_by_seed(self, other: "Run") -> bool:
         """Return whether nothing but the seed is other in another run's params."""
@@ -209,11 +204,16 @@ def _leaves(of: Any, key: str = "") -> dict[str, Any]:
     }
 
 
-def gained(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
-    """Return what the ensemble gains in accuracy on a data set, in points, as "+9.6 (helps)"."""
-    it = findings["accuracy"]
-    useless = ", of no use" if "accuracy" in of_no_use(findings, evaluation) else ""
-    return f"{points(it.contrast.gain.value, evaluation.digits)} ({VERDICTS[it.verdict]}{useless})"
+def gain(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
+    """Return what the ensemble gains in accuracy on a data set, in points."""
+    return str(points(findings["accuracy"].contrast.gain.value, evaluation.digits))
+
+
+def verdicts(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
+    """Return what is said of each metric, as "(helps, not shown, of no use)"."""
+    useless = of_no_use(findings, evaluation)
+    told = ("of no use" if metric in useless else VERDICTS[it.verdict] for metric, it in findings.items())
+    return f"({', '.join(told)})"
 
 
 def detector(name: str) -> str:

@@ -27,9 +27,11 @@ has accuracy 0.500 and F1 0.667. Intervals are over images. Against guessing is 
 threshold, then of the order of all images (AUC). The regression sees nothing of an image but its file size,
 brightness and sharpness; it is fitted, by cross-validation, on all n images of the archive that the test
 images are from, whether or not detectors were trained on it. Averaging is held against the member that
-validation ranks first, weighting against equal weights, in points of accuracy; a gain is "of no use" where
-even with it the ensemble is not shown to be better than guessing
-([statistics](docs/statistics.md#more-than-chance); AUC and log loss: [docs/results.md](docs/results.md))."""
+validation ranks first, weighting against equal weights: in points of accuracy, and in brackets what is said
+of accuracy, AUC and log loss. "Equivalent", "helps little" and "hurts little" are within a point of accuracy,
+0.01 of AUC, 0.02 of log loss; a gain is "of no use" where even with it the ensemble is not shown to be better
+than guessing, or has no less log loss than an even chance for every image
+([statistics](docs/statistics.md#more-than-chance))."""
 NOT_SHOWN = "not shown"
 GUESSES: Mapping[Guess | Ranks, str] = {
     "better": "better",
@@ -67,7 +69,9 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
                     f"{GUESSES[guess.verdict]}, {GUESSES[guess.ranks]}",
                     f"{fitted.auc:.3f} ({fitted.n:,})" if fitted else "–",
                     *(
-                        "–" if evaluation.is_alone or not of else measured.gained(of, evaluation)
+                        f"{measured.gain(of, evaluation)} {measured.verdicts(of, evaluation)}"
+                        if of and not evaluation.is_alone
+                        else "–"
                         for of in (compared.question, compared.shares)
                     ),
                 ]
@@ -109,6 +113,7 @@ def residual(results: Mapping[str, Any]) -> str:
     rows = [
         [
             run_title(run["run"]),
+            run["profile"],
             f"{paper.F1[run['run']]:.3f}" if run["run"] in paper.F1 else "–",
             "{value:.3f} ({ci_low:.3f}–{ci_high:.3f})".format(**run["f1_official"]),
             f"{run['image_size']}×{run['image_size']}",
@@ -117,7 +122,15 @@ def residual(results: Mapping[str, Any]) -> str:
         ]
         for run in runs
     ]
-    header = ["CIFAKE's test images", "F1 in the paper", "F1 (95 % interval)", "pixels", "epochs", "minutes"]
+    header = [
+        "CIFAKE's test images",
+        "profile",
+        "F1 in the paper",
+        "F1 (95 % interval)",
+        "image",
+        "epochs",
+        "minutes",
+    ]
     return f"Second study: {made_with}.\n\n{generated.table(header, rows)}"
 
 

@@ -60,9 +60,12 @@ TRIALS = "quick_trials.json"
 NOTHING = "Not measured yet."
 Gains = Callable[[Evaluation], Mapping[Tested, Finding] | None]
 QUESTIONS: Mapping[str, Gains] = {
-    "**Averaging**, against the member that is the best on validation": lambda of: of.compared.question,
+    "**Averaging by accuracy shares**, against the member that validation ranks first": lambda of: (
+        of.compared.question
+    ),
     "**Weights by validation accuracy**, against equal ones": lambda of: of.compared.shares,
 }
+IN_BRACKETS = "in points of accuracy, and in brackets what is said of accuracy, AUC and log loss"
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -103,11 +106,10 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
             f"[`{run.name}`](#{_anchor(run)}): {members}, {run.described()}; {minutes}{since}. {said}"
             + "".join(f" {sentence}" for sentence in _seeds([run, *again], evaluations))
         )
-    averaged = {name: of for name, of in evaluations.items() if of and not of[0].is_alone}
     for question, gains in QUESTIONS.items():
-        told = [f"`{name}` {said}" for name, of in averaged.items() if (said := _gains(of, gains))]
+        told = [f"`{run.name}` {said}" for run in runs if (said := _gains(run, evaluations[run.name], gains))]
         if told:
-            yield f"{question}, in points of accuracy: {'; '.join(told)}."
+            yield f"{question}, {IN_BRACKETS}: {'; '.join(told)}."
     if (measurements / GRID).exists():
         yield from scalings.in_short(read_json(measurements / GRID))
     yield from residual_page.in_short(root)
@@ -118,33 +120,37 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
         )
 
 
-def _gains(evaluations: Sequence[Evaluation], gains: Gains) -> str:
-    """Say what the ensemble gains in accuracy on each data set, and the verdict."""
+def _gains(run: Run, evaluations: Sequence[Evaluation], gains: Gains) -> str:
+    """Say what an ensemble of accuracy shares gains in accuracy on each data set, and the verdicts."""
     return ", ".join(
-        measured.gained(findings, each).replace(" (", f" on {place(each.name)} (", 1)
+        f"{measured.gain(found, each)} on {place(each.name)} {measured.verdicts(found, each)}"
         for each in evaluations
-        if (findings := gains(each))
+        if run.weighting == "accuracy" and not each.is_alone and (found := gains(each))
     )
 
 
 def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]]) -> Iterable[str]:
-    """Say how far apart runs are that differ in nothing but the seed."""
+    """Say how far apart runs are that differ in nothing but the seed, on what all of them were tested on."""
     found = [{each.name: each for each in evaluations[run.name]} for run in runs]
-    if len(runs) == 1 or not all(found):
-        return
     told = []
     for name, first in found[0].items():
+        if len(runs) == 1 or not all(name in of for of in found):
+            continue
         spread = {}
         for detector in first.compared.detectors:
-            values = [each[name].compared.detectors[detector].accuracy.value for each in found]
+            values = [of[name].compared.detectors[detector].accuracy.value for of in found]
             spread[detector] = points(max(values) - min(values), first.digits, "never")
-        said = f"{spread.pop(first.subject)} points on {place(name)}"
-        if spread:
+        said = f"{spread.pop(first.subject)} on {place(name)}"
+        if not first.is_alone:
             most = max(spread, key=lambda detector: spread[detector].value)
-            said += f" (of its members most {title(most)}, by {spread[most]})"
+            said += f" ({title(most)}: {spread[most]})"
         told.append(said)
-    seeds = ", ".join(str(run.seed) for run in runs)
-    yield f"Trained with each seed of {seeds}, it differs by {'; '.join(told)}."
+    if told:
+        seeds = " and ".join(f"{run.seed} (`{run.name}`)" for run in runs)
+        most = "" if len(runs) == 2 else "up to "
+        members = "" if len(runs[0].members) == 1 else ", with the member that moves most in brackets"
+        apart = f"accuracies lie {most}so many points apart{members}"
+        yield f"Trained with seeds {seeds}, {apart}: {', '.join(told)}."
 
 
 def _count(n: int, what: str) -> str:
@@ -271,7 +277,7 @@ def _detectors(run: Run, evaluation: str, reports: Reports) -> Iterable[str]:
         rows.append([measured.trivial(audit), "", f"*{fitted.accuracy:.3f}*", "–", f"*{fitted.auc:.3f}*"])
         told += (
             f" The regression is of all {fitted.n:,} images of the archive, by {fitted.folds}-fold"
-            f" cross-validation{'' if run.is_of_archive(evaluation) else ': fitted there, as they were not'}."
+            " cross-validation."
         )
     if compared:
         told += " In brackets are intervals over images ([statistics](statistics.md#seeds))."

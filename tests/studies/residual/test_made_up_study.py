@@ -23,9 +23,10 @@ from ruamel.yaml import YAML
 
 from clones import ROOT
 from deepfake_ensemble.archives.layouts import LAYOUTS
+from deepfake_ensemble.foundation import params
 from deepfake_ensemble.foundation.files import write_csv, write_json
 from deepfake_ensemble.inference import left_out as results_folder
-from deepfake_ensemble.studies.residual.report import paper
+from deepfake_ensemble.studies.residual.report import page, paper
 from deepfake_ensemble.training.residual.curves import EVALUATED, RECORDED
 from deepfake_ensemble.workflow import residual_results
 
@@ -270,7 +271,18 @@ def test_a_run_that_is_alone_is_compared_with_nothing(home: Path, tmp_path: Path
         "The only run of this profile is compact network, 15 minutes. On the test"
     )
     assert "There is one run, and none beside it." in text
+    assert "Table 1: fine-tuning" not in text  # it has its own recipe
+    assert "Too few of these runs" not in text
     assert "neighbours by F1" not in text and "The runs that differ in one thing alone" not in text
+
+
+def test_the_flow_is_that_of_the_recipes_that_were_used() -> None:
+    recipes = params.load(ROOT / "residual/params.yaml")["recipes"]
+    assert page.in_words([recipes["lite0_60"]]) == ("flip,\nnormalise", "AdamW;\nlearning rate\ncosine")
+    assert page.in_words([recipes["paper"], recipes["constant"], recipes["fast_15"]]) == (
+        "crop, flip,\nnormalise",
+        "AdamW or Muon;\nlearning rate\nlinear or constant",
+    )
 
 
 def test_each_claim_of_the_paper_gets_a_verdict(home: Path) -> None:

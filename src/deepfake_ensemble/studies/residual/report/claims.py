@@ -229,7 +229,7 @@ def _schedule(study: Study) -> Answer:
 
 def _loss(study: Study) -> Answer:
     found = study.official.loss_and_f1
-    verdict: Verdict = "too few beat a constant answer"
+    verdict: Verdict = "no such runs" if study.is_one_run else "too few beat a constant answer"
     if found.tau is not None and found.p_value is not None:
         verdict = "is not shown"
         if found.p_value < _alpha(study):

@@ -3,7 +3,7 @@
 Each section has a template; the functions that prepare what it shows stand in the order of the page.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from deepfake_ensemble.training.residual.curves import Curves
 from deepfake_ensemble.training.residual.settings import Runs
 
 OURS = ("fast_15", "fast_60", "efficientnet_lite0_imagenet")  # runs that are no row of the paper's table 2
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon"}
 WEIGHTS = ("random", "imagenet")  # what runs start from, as their names have it
 
 
@@ -54,12 +55,13 @@ def _flow(study: Study) -> list[Figure]:
     """Return the study from its data to its scores (figure 1), and its deepest network (figure 4)."""
     splits, size = study.splits, study.params["profiles"]["image_size"]
     models = {study.runs.all[run].model for run in study.curves}
+    preprocessing, training = in_words(study.recipes.values())
     steps = [
         ("CIFAKE", f"{study.audit.usable:,} images,\nhalf of them fake"),
         ("split", "\n".join(f"{name} {splits[name].images:,}" for name in ("train", "val", "test"))),
-        ("crop, flip,\nnormalise", f"at random in training,\nto {size}² pixels"),
+        (preprocessing, f"at random in training,\nto {size}² pixels"),
         ("networks", f"{len(models)}, in {len(study.curves)} runs"),
-        ("training", "AdamW; warm-up,\nthen linear decay"),
+        ("training", training),
         ("validation", "the checkpoint with\nthe best F1 is kept"),
         ("test", "F1, precision, recall,\naccuracy; once more\nwithout leaks"),
     ]
@@ -71,6 +73,15 @@ def _flow(study: Study) -> list[Figure]:
         text = f"{name}, and the size of what comes out of each stage, at this profile's images (figure 4)."
         found.append(Figure(Markup(shown), text, wide=True))
     return found
+
+
+def in_words(recipes: Collection[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return what the recipes of params.yaml do to images, and by what they train, on the lines of a box."""
+    crop = "crop, " if any(of["crop_scale"] for of in recipes) else ""
+    optimizers = dict.fromkeys(OPTIMIZERS[of["optimizer"]] for of in recipes)
+    schedules = dict.fromkeys(of["schedule"] for of in recipes)
+    training = f"{' or '.join(optimizers)};\nlearning rate\n{' or '.join(schedules)}"
+    return f"{crop}flip,\nnormalise", training
 
 
 def _deepest(study: Study, ending: str) -> str | None:

@@ -64,6 +64,12 @@ class Study:
         return self.params["profiles"]["source"] == "sample"
 
     @property
+    def recipes(self) -> dict[str, Mapping[str, Any]]:
+        """The recipes of the runs that were done, by name."""
+        names = dict.fromkeys(self.runs.all[run].recipe for run in self.curves)
+        return {name: self.params["recipes"][name] for name in names}
+
+    @property
     def is_one_run(self) -> bool:
         """Whether there is nothing to compare a run with."""
         return len(self.curves) == 1
