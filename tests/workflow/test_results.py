@@ -214,8 +214,11 @@ def test_where_the_study_itself_was_run_nothing_says_that_it_was_not(measurement
 
 def test_the_page_opens_with_what_each_run_says_and_what_the_question_s_answers_are(study: Path) -> None:
     nowhere = study / "nowhere"
-    said, averaging, weighting, _ = results.known([Run("small", RUN, study / "reports")], nowhere, nowhere)
+    said, averaging, weighting, by_log_loss, _ = results.known(
+        [Run("small", RUN, study / "reports")], nowhere, nowhere
+    )
     assert averaging.startswith("**Averaging by") and weighting.startswith("**Weights by")
+    assert by_log_loss.startswith("**Weights fitted by log loss**") and "on CIFAKE (" in by_log_loss
     for name, where in (("internal", "the internal test"), ("cifake", "CIFAKE")):
         evaluation = read_compared(study / f"reports/comparison/{name}.json")
         accuracy = evaluation.detectors["ensemble"].accuracy.value
@@ -231,7 +234,7 @@ def test_the_page_opens_with_what_each_run_says_and_what_the_question_s_answers_
 def test_of_a_run_that_averages_otherwise_no_accuracy_shares_are_told(study: Path) -> None:
     otherwise = RUN | {"params": RUN["params"] | {"ensemble": {"weighting": "uniform"}}}
     said = list(results.known([Run("small", otherwise, study / "reports")], study, study))
-    assert said[0].startswith("[`small`") and not any("accuracy shares" in line for line in said)
+    assert said[0].startswith("[`small`") and not any(" accuracy" in line for line in said[1:])
 
 
 def test_weights_that_one_member_starts_from_are_told(measurements: Path) -> None:

@@ -64,6 +64,9 @@ QUESTIONS: Mapping[str, Gains] = {
         of.compared.question
     ),
     "**Weights by validation accuracy**, against equal ones": lambda of: of.compared.shares,
+    "**Weights fitted by log loss** on half of the test images and tried on the other, against equal ones": (
+        lambda of: of.compared.best_weights.less_uniform if of.compared.best_weights else None
+    ),
 }
 IN_BRACKETS = "in points of accuracy, and in brackets what is said of accuracy, AUC and log loss"
 ITEM_BY_ITEM = ("train", "predict")
