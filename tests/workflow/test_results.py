@@ -426,10 +426,10 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
     )
     found = results.parts(measurements, measurements)
     _, scaling, start, _ = found["known"].splitlines()
-    assert "on 270 faces, mean of 3 seeds" in scaling
+    assert "on 270 faces: its own brings, as the mean of 3 seeds, " in scaling
     assert "accuracy +0.1250 (−0.0625 to +0.3125), AUC +0.1250" in scaling
     assert (
-        "with 160, 1,260 training faces: accuracy 0.625, 0.750 from ImageNet, and 0.562, 0.688 from random"
+        "with 160, 1,260 training faces has accuracy 0.625, 0.750 from ImageNet, and 0.562, 0.688 from random"
         " weights" in start
     )
     rows = [line for line in markdown.lines(found["grid"]) if line.startswith("| faces")]

@@ -9,7 +9,7 @@ from deepfake_ensemble.workflow.generated import table
 from deepfake_ensemble.workflow.machine import shown
 
 METRICS = {"accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
-SETS = {"faces": "faces", "cifake": "CIFAKE's test images without leaks"}
+SETS = {"faces": "faces", "cifake": "of CIFAKE's test images without leaks"}
 STARTS = {"imagenet": "ImageNet", "random": "random"}
 
 
@@ -24,9 +24,10 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
             f"{', '.join(f'{reached[start][n]:.3f}' for n in sizes)} from {words}"
             for start, words in STARTS.items()
         ]
+        faces = ", ".join(f"{n:,}" for n in sizes)
         said.append(
-            f"EfficientNet-Lite0, one training each, with {', '.join(f'{n:,}' for n in sizes)} training"
-            f" faces: accuracy {', and '.join(told)} weights ([more](#grid))."
+            f"**ImageNet's weights**: EfficientNet-Lite0, one training each, with {faces} training faces has"
+            f" accuracy {', and '.join(told)} weights ([more](#grid))."
         )
     return said
 
@@ -72,9 +73,9 @@ def _scaling(name: str, gain: Mapping[str, Any], trainings: Sequence[Mapping[str
     ]
     tested = next(of["n"] for of in trainings if of["set"] == name)
     return (
-        f"EfficientNet-Lite0's own scaling instead of the paper's, on {tested:,} {SETS[name]}, mean of"
-        f" {seeds} seeds, in brackets over seeds and images: {', '.join(told)}; above 0 is better"
-        " ([more](#grid))."
+        f"**The paper's scaling** and EfficientNet-Lite0's own, on {tested:,} {SETS[name]}: its own brings,"
+        f" as the mean of {seeds} seeds, {', '.join(told)} (in brackets over seeds and images; above 0 is"
+        " better; [more](#grid))."
     )
 
 
