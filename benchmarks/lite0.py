@@ -26,6 +26,8 @@ from deepfake_ensemble.comparison.sample import Sample, sample
 from deepfake_ensemble.comparison.spread import by_image, crossed_effects, spread
 from deepfake_ensemble.evaluation.predictions import read_split
 from deepfake_ensemble.foundation.errors import exiting
+from deepfake_ensemble.foundation.files import read_result
+from deepfake_ensemble.training.ensemble.curves import Summary, read_rows
 from deepfake_ensemble.workflow.machine import commit
 from harness import FOLDER, keep
 from real_run import CLONES, prepare, reproduce, with_one_model
@@ -91,6 +93,19 @@ def probabilities(of: Training, clone: Path) -> tuple[np.ndarray, np.ndarray, fl
     return found.labels, found.p_fake[MODEL], minutes
 
 
+def kept_epoch(clone: Path) -> dict[str, Any]:
+    """Return which epoch's weights a training left, and the validation accuracy of these and of its last."""
+    epochs = read_rows(clone / "models/curves" / MODEL)
+    *_, last = epochs[-1]
+    kept = read_result(clone / "models/curves" / MODEL / "metrics.json", Summary)
+    return {
+        "epochs": kept.epochs,
+        "kept_epoch": kept.best_epoch,
+        "val_accuracy": kept.val_accuracy,
+        "last_val_accuracy": float(last),
+    }
+
+
 def figures(of: Sample, name: str) -> dict[str, Any]:
     """Return one training's figures on its test images."""
     one = of.detectors[name]
@@ -123,7 +138,7 @@ def main() -> None:
         labels, p_fake, minutes = probabilities(of, clone)
         tested[of] = labels, p_fake
         found = sample(labels, {MODEL: p_fake}, resamples=2, seed=0)
-        told.append(asdict(of) | figures(found, MODEL) | {"minutes": minutes})
+        told.append(asdict(of) | figures(found, MODEL) | kept_epoch(clone) | {"minutes": minutes})
     by_seed = {
         name: [
             sample(tested[pair[0]][0], {of.scaling: tested[of][1] for of in pair}, resamples=2, seed=0)

@@ -400,7 +400,8 @@ def test_runs_that_differ_by_their_seed_share_a_line_that_tells_how_far_apart_th
 def training(**of: Any) -> dict[str, Any]:
     accuracy = {"value": of.pop("accuracy"), "ci_low": 0.5, "ci_high": 0.75}
     made = {"set": "faces", "images": 160, "scaling": "native", "start": "imagenet", "seed": 42}
-    return made | {"n": 270, "accuracy": accuracy, "auc": 0.875, "log_loss": 0.25, "minutes": 1.5} | of
+    kept = {"epochs": 80, "kept_epoch": 3, "val_accuracy": 0.5, "last_val_accuracy": 0.625}
+    return made | kept | {"n": 270, "accuracy": accuracy, "auc": 0.875, "log_loss": 0.25, "minutes": 1.5} | of
 
 
 def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path) -> None:
@@ -435,8 +436,10 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
     rows = [line for line in markdown.lines(found["grid"]) if line.startswith("| faces")]
     assert len(rows) == len(trainings)
     assert rows[-1] == (
-        "| faces | 1,260 | random | `native` | 42 | 270 | 0.688 (0.500–0.750) | 0.875 | 0.250 | 1.5 |"
+        "| faces | 1,260 | random | `native` | 42 | 270 | 0.688 (0.500–0.750) | 0.875 | 0.250 |"
+        " 3 of 80 | 0.500, 0.625 | 1.5 |"
     )
+    assert "weights, at the epoch with the least validation loss, the first in 0 of these 4 (" in start
     assert "grid" in markdown.anchors(PAGE.read_text(encoding="utf-8"))
 
 

@@ -17,17 +17,20 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
     """Return what the trainings say, in sentences: of both scalings by data set, and of both starts."""
     trainings = results["trainings"]
     said = [_scaling(name, gain, trainings) for name, gain in results["native_less_unit"].items()]
-    reached = {start: _accuracy_on_faces(trainings, start) for start in STARTS}
-    sizes = sorted(reached["imagenet"].keys() & reached["random"].keys())
+    found = {start: _by_faces(trainings, start) for start in STARTS}
+    sizes = sorted(found["imagenet"].keys() & found["random"].keys())
     if sizes:
+        of_all = {start: [found[start][n] for n in sizes] for start in STARTS}
         told = [
-            f"{', '.join(f'{reached[start][n]:.3f}' for n in sizes)} from {words}"
+            ", ".join(f"{of['accuracy']['value']:.3f}" for of in of_all[start]) + f" from {words}"
             for start, words in STARTS.items()
         ]
+        first = sum(of["kept_epoch"] == 1 for start in STARTS for of in of_all[start])
         faces = ", ".join(f"{n:,}" for n in sizes)
         said.append(
             f"**ImageNet's weights**: EfficientNet-Lite0, one training each, with {faces} training faces has"
-            f" accuracy {', and '.join(told)} weights ([more](#grid))."
+            f" accuracy {', and '.join(told)} weights, at the epoch with the least validation loss,"
+            f" the first in {first} of these {2 * len(sizes)} ([more](#grid))."
         )
     return said
 
@@ -44,6 +47,8 @@ def page(results: Mapping[str, Any]) -> str:
             f"{of['n']:,}",
             str(interval(Interval(**of["accuracy"]), share)),
             *(f"{of[metric]:.3f}" for metric in ("auc", "log_loss")),
+            f"{of['kept_epoch']} of {of['epochs']}",
+            f"{of['val_accuracy']:.3f}, {of['last_val_accuracy']:.3f}",
             f"{of['minutes']:.1f}",
         ]
         for of in results["trainings"]
@@ -56,12 +61,16 @@ def page(results: Mapping[str, Any]) -> str:
         "seed",
         "n",
         *METRICS.values(),
+        "epoch kept",
+        "on validation: kept, last",
         "minutes, with what it needs",
     ]
     made = f"Made at commit `{results['commit']}` by `python benchmarks/lite0.py`"
     return (
-        f"{made}, on {shown(results['machine'])}: {results['minutes']:.0f} minutes for all. Each training has"
-        f" as many steps; its test images were scored once.\n\n{table(header, rows)}"
+        f"{made}, on {shown(results['machine'])}: {results['minutes']:.0f} minutes for all, some beside other"
+        " work. Each training has as many steps; the weights of the epoch with the least validation loss are"
+        " kept, and its test images were scored once. Accuracy on validation is told for these weights, and"
+        f" for the last epoch's.\n\n{table(header, rows)}"
     )
 
 
@@ -79,8 +88,8 @@ def _scaling(name: str, gain: Mapping[str, Any], trainings: Sequence[Mapping[str
     )
 
 
-def _accuracy_on_faces(trainings: Sequence[Mapping[str, Any]], start: str) -> dict[int, float]:
-    """Return what each number of training faces reaches with Lite0's own scaling, by the first seed."""
+def _by_faces(trainings: Sequence[Mapping[str, Any]], start: str) -> dict[int, Mapping[str, Any]]:
+    """Return the training with each number of faces, with Lite0's own scaling, by the first seed."""
     first = min(of["seed"] for of in trainings)
     wanted = {"set": "faces", "scaling": "native", "start": start, "seed": first}
-    return {of["images"]: of["accuracy"]["value"] for of in trainings if wanted.items() <= of.items()}
+    return {of["images"]: of for of in trainings if wanted.items() <= of.items()}
