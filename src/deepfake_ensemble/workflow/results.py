@@ -134,10 +134,12 @@ def _gains(run: Run, evaluations: Sequence[Evaluation], gains: Gains) -> str:
 
 def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]]) -> Iterable[str]:
     """Say how far apart runs are that differ in nothing but the seed, on what all of them were tested on."""
+    if len(runs) == 1:
+        return
     found = [{each.name: each for each in evaluations[run.name]} for run in runs]
     told = []
     for name, first in found[0].items():
-        if len(runs) == 1 or not all(name in of for of in found):
+        if not all(name in of for of in found):
             continue
         spread = {}
         for detector in first.compared.detectors:
@@ -145,14 +147,14 @@ def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]])
             spread[detector] = points(max(values) - min(values), first.digits, "never")
         said = f"{spread.pop(first.subject)} on {place(name)}"
         if not first.is_alone:
-            most = max(spread, key=lambda detector: spread[detector].value)
-            said += f" ({title(most)}: {spread[most]})"
+            member = max(spread, key=lambda detector: spread[detector].value)
+            said += f" ({title(member)}: {spread[member]})"
         told.append(said)
     if told:
         seeds = " and ".join(f"{run.seed} (`{run.name}`)" for run in runs)
-        most = "" if len(runs) == 2 else "up to "
+        up_to = "" if len(runs) == 2 else "up to "
         members = "" if len(runs[0].members) == 1 else ", with the member that moves most in brackets"
-        apart = f"accuracies lie {most}so many points apart{members}"
+        apart = f"accuracies lie {up_to}so many points apart{members}"
         yield f"Trained with seeds {seeds}, {apart}: {', '.join(told)}."
 
 

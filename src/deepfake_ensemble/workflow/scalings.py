@@ -67,8 +67,8 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     made = f"Made at commit `{results['commit']}` by `python benchmarks/lite0.py`"
     return (
-        f"{made}, on {shown(results['machine'])}: {results['minutes']:.0f} minutes for all, some beside other"
-        " work. Each training has as many steps; the weights of the epoch with the least validation loss are"
+        f"{made}, on {shown(results['machine'])}: {results['minutes']:.0f} minutes for all."
+        " Each training has as many steps; the weights of the epoch with the least validation loss are"
         " kept, and its test images were scored once. Accuracy on validation is told for these weights, and"
         f" for the last epoch's.\n\n{table(header, rows)}"
     )

@@ -278,8 +278,13 @@ def test_a_run_that_is_alone_is_compared_with_nothing(home: Path, tmp_path: Path
 
 def test_the_flow_is_that_of_the_recipes_that_were_used() -> None:
     recipes = params.load(ROOT / "residual/params.yaml")["recipes"]
-    assert page.in_words([recipes["lite0_60"]]) == ("flip,\nnormalise", "AdamW;\nlearning rate\ncosine")
-    assert page.in_words([recipes["paper"], recipes["constant"], recipes["fast_15"]]) == (
+    assert page.recipes_in_words([recipes["lite0_60"]]) == (
+        "flip,\nnormalise",
+        "AdamW;\nlearning rate\ncosine",
+    )
+    still = recipes["lite0_60"] | {"symmetry": "none"}
+    assert page.recipes_in_words([still])[0] == "normalise"
+    assert page.recipes_in_words([recipes["paper"], recipes["constant"], recipes["fast_15"]]) == (
         "crop, flip,\nnormalise",
         "AdamW or Muon;\nlearning rate\nlinear or constant",
     )

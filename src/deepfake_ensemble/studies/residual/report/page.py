@@ -55,12 +55,12 @@ def _flow(study: Study) -> list[Figure]:
     """Return the study from its data to its scores (figure 1), and its deepest network (figure 4)."""
     splits, size = study.splits, study.params["profiles"]["image_size"]
     models = {study.runs.all[run].model for run in study.curves}
-    preprocessing, training = in_words(study.recipes.values())
+    preprocessing, training = recipes_in_words(study.recipes.values())
     steps = [
         ("CIFAKE", f"{study.audit.usable:,} images,\nhalf of them fake"),
         ("split", "\n".join(f"{name} {splits[name].images:,}" for name in ("train", "val", "test"))),
         (preprocessing, f"at random in training,\nto {size}² pixels"),
-        ("networks", f"{len(models)}, in {len(study.curves)} runs"),
+        ("networks", f"{len(models)}, in {len(study.curves)} run{'' if study.is_one_run else 's'}"),
         ("training", training),
         ("validation", "the checkpoint with\nthe best F1 is kept"),
         ("test", "F1, precision, recall,\naccuracy; once more\nwithout leaks"),
@@ -75,13 +75,14 @@ def _flow(study: Study) -> list[Figure]:
     return found
 
 
-def in_words(recipes: Collection[Mapping[str, Any]]) -> tuple[str, str]:
+def recipes_in_words(recipes: Collection[Mapping[str, Any]]) -> tuple[str, str]:
     """Return what the recipes of params.yaml do to images, and by what they train, on the lines of a box."""
     crop = "crop, " if any(of["crop_scale"] for of in recipes) else ""
+    flip = "flip,\n" if any(of["symmetry"] != "none" for of in recipes) else ""
     optimizers = dict.fromkeys(OPTIMIZERS[of["optimizer"]] for of in recipes)
     schedules = dict.fromkeys(of["schedule"] for of in recipes)
     training = f"{' or '.join(optimizers)};\nlearning rate\n{' or '.join(schedules)}"
-    return f"{crop}flip,\nnormalise", training
+    return f"{crop}{flip}normalise", training
 
 
 def _deepest(study: Study, ending: str) -> str | None:
