@@ -15,9 +15,9 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -28,7 +28,12 @@ from deepfake_ensemble.models import architecture
 from deepfake_ensemble.models.architecture import InitialWeights
 from deepfake_ensemble.training.residual import settings
 from deepfake_ensemble.training.shared.schedule import learning_rate
+from deepfake_ensemble.workflow.machine import commit
 from harness import FOLDER, keep
+
+if TYPE_CHECKING:  # NumPy must not be imported before the processor is pinned
+    from deepfake_ensemble.evaluation.metrics import Metrics
+    from deepfake_ensemble.scoring.scores import Confusion
 
 DOCS = ".." / FOLDER / "residual"
 SCORES = ("f1", "precision", "recall", "accuracy", "log_loss")
@@ -63,6 +68,20 @@ def shown(**figures: float) -> dict[str, float]:
     rounded = {name: round(figure, 4) for name, figure in figures.items()}
     print(",".join(map(str, rounded.values())), flush=True)
     return rounded
+
+
+def scored(found: "Metrics") -> dict[str, float]:
+    """Return the scores that are kept of an evaluation."""
+    return {f"val_{score}": getattr(found, score) for score in SCORES}
+
+
+def with_intervals(counted: "Confusion") -> dict[str, Any]:
+    """Return F1 and accuracy with their intervals over the validation images."""
+    from deepfake_ensemble.comparison import intervals
+
+    right = counted.tp + counted.tn
+    of_accuracy = intervals.wilson(right, right + counted.fp + counted.fn)
+    return {"f1": asdict(intervals.f1(counted)), "accuracy": asdict(of_accuracy)}
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,7 @@ def main() -> None:
     from deepfake_ensemble.models import session
     from deepfake_ensemble.reading.batches import BatchReader
     from deepfake_ensemble.reading.records import PackedImages
+    from deepfake_ensemble.scoring.scores import confusion
     from deepfake_ensemble.training.residual import fitting, network, schedule
     from deepfake_ensemble.training.residual.augmentation import AugmentedReader
 
@@ -180,13 +200,14 @@ def main() -> None:
             loss = step.mean_loss()  # waits for the step
             trained += time.monotonic() - start
             p_fake = predictor.predict(validation.in_order(250), lambda _: None).astype(float)
+            counted = confusion(val.labels, p_fake)
             found = metrics(val.labels, p_fake)
-            scores = {f"val_{score}": getattr(found, score) for score in SCORES}
-            points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scores))
+            points.append(shown(minutes=trained / 60, batch=batch + 1, loss=loss, **scored(found)))
             start = time.monotonic()
     if asked.keep:
         file = DOCS / f"validation-{asked.keep}.json"
-        keep(file, {"run": asked.run, "changed": asked.set, "points": points})
+        about = {"commit": commit(digits=12), "run": asked.run, "changed": asked.set, "seed": whole["seed"]}
+        keep(file, {**about, "n": len(val), **with_intervals(counted), "points": points})
 
 
 if __name__ == "__main__":

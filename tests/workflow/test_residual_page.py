@@ -56,6 +56,8 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     trial = {
         "run": "fast_15",
         "changed": ["recipes.fast_15.epochs=1"],
+        "n": 5_000,
+        "f1": {"value": 0.91234, "ci_low": 0.9, "ci_high": 0.925},
         "points": [{"minutes": 2.5, **scores}],
     }
     found = document.parts({"runs": [RUN], "averages": [AVERAGE]}, [trial], [costs], {})
@@ -81,7 +83,8 @@ def test_the_document_shows_what_was_measured_and_says_where_nothing_was() -> No
     ]
     assert " 82.4 |" in at_224 and "take 1.7 hours" in at_224
     assert "11.18" in found["cost"] and "A processor, 2 cores" in found["cost"]
-    assert "`recipes.fast_15.epochs=1`" in found["trials"] and "0.9123" in found["trials"]
+    assert "`recipes.fast_15.epochs=1`" in found["trials"]
+    assert "5,000" in found["trials"] and "0.9123 (0.9000–0.9250)" in found["trials"]
     assert set(document.parts(None, [], [], {}).values()) == {document.NOTHING}
 
 

@@ -293,17 +293,19 @@ def _interval(figure: Mapping[str, float]) -> str:
 
 
 def _trials(trials: list[Mapping[str, Any]]) -> str:
-    scores = ("f1", "precision", "recall", "accuracy")
+    scores = ("precision", "recall", "accuracy")
     rows = [
         [
             f"`{trial['run']}`",
             ", ".join(f"`{change}`" for change in trial["changed"]) or "as it is",
             f"{trial['points'][-1]['minutes']:.1f}",
+            f"{trial['n']:,}",
+            _interval(trial["f1"]),
             *(f"{trial['points'][-1][f'val_{score}']:.4f}" for score in scores),
         ]
         for trial in trials
     ]
-    return table(["run", "settings", "minutes", *("F1", *scores[1:])], rows)
+    return table(["run", "settings", "minutes", "images", "F1", *scores], rows)
 
 
 def _cost(measured: Mapping[str, Any]) -> str:
