@@ -109,7 +109,7 @@ def test_a_section_opens_with_what_the_run_was_and_where_it_was_made(section: li
         "Made at commit `0123456789ab`, with changes; what is said here is of that run. On A processor, 2"
         " cores, 7.8 GiB (Linux x86_64); Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1, NumPy 2.4.6; seed"
         " 42, the ensemble's members weighted by their shares of validation accuracy. Its params are in"
-        " [small.json](measurements/small.json)."
+        " [small.json](measurements/small.json). How often its test images were scored was not counted then."
     )
 
 
@@ -118,7 +118,7 @@ def test_a_section_opens_with_what_the_run_was_and_where_it_was_made(section: li
     [
         (["a"], " Its test images were scored once."),
         (["a", "b"], " Its test images were scored 2 times, to as many trainings of this run's name."),
-        ([], "small.json)."),  # what nobody counted is not told
+        ([], "small.json). How often its test images were scored was not counted then."),
     ],
 )
 def test_how_often_test_images_were_looked_at_is_told(
@@ -406,7 +406,11 @@ def training(**of: Any) -> dict[str, Any]:
 
 def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path) -> None:
     assert results.parts(measurements, measurements)["grid"] == results.NOTHING
-    mean = {"value": 0.125, "ci_low": -0.0625, "ci_high": 0.3125}
+    unclear = {"value": 0.125, "ci_low": -0.0625, "ci_high": 0.3125}
+    clear = unclear | {"ci_low": 0.0625}
+    gains = {
+        m: {"crossed": {"mean": clear if m == "log_loss" else unclear}} for m in results.scalings.METRICS
+    }
     trainings = [
         training(scaling="unit", accuracy=0.6),
         *(training(accuracy=0.7 + seed / 1000, seed=seed, scaling="unit") for seed in (43, 44)),
@@ -421,25 +425,27 @@ def test_a_grid_of_trainings_is_told_in_short_and_as_a_table(measurements: Path)
             "machine": RUN["machine"],
             "commit": "0123456789ab",
             "minutes": 60.0,
-            "native_less_unit": {"faces": {m: {"crossed": {"mean": mean}} for m in results.scalings.METRICS}},
+            "native_less_unit": {"faces": gains},
             "trainings": trainings,
         },
     )
     found = results.parts(measurements, measurements)
     _, scaling, start, _ = found["known"].splitlines()
-    assert "on 270 faces: its own brings, as the mean of 3 seeds, " in scaling
+    assert "on 270 faces, own less paper's as the mean of 3 seeds: " in scaling
+    assert "beyond chance in log loss, uncorrected for 3 metrics" in scaling
     assert "accuracy +0.1250 (−0.0625 to +0.3125), AUC +0.1250" in scaling
-    assert (
-        "with 160, 1,260 training faces has accuracy 0.625, 0.750 from ImageNet, and 0.562, 0.688 from random"
-        " weights" in start
+    of_both = (
+        "0.625 (0.500–0.750), 0.750 (0.500–0.750) from ImageNet, and 0.562 (0.500–0.750), 0.688 (0.500–0.750)"
     )
+    assert f"with 160, 1,260 training faces has on 270 others accuracy {of_both} from random weights" in start
+    assert "in their last epochs those from random weights have 0.625 to 0.625 on validation" in start
     rows = [line for line in markdown.lines(found["grid"]) if line.startswith("| faces")]
     assert len(rows) == len(trainings)
     assert rows[-1] == (
         "| faces | 1,260 | random | `native` | 42 | 270 | 0.688 (0.500–0.750) | 0.875 | 0.250 |"
         " 3 of 80 | 0.500, 0.625 | 1.5 |"
     )
-    assert "weights, at the epoch with the least validation loss, the first in 0 of these 4 (" in start
+    assert "weights, at the epoch with the least validation loss, the first in 0 of these 4; " in start
     assert "grid" in markdown.anchors(PAGE.read_text(encoding="utf-8"))
 
 

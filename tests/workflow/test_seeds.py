@@ -48,6 +48,23 @@ def test_a_gain_in_log_loss_is_told_as_the_difference_in_the_table_above_it() ->
     assert " validation is -0.103 (-0.234 to 0.027);" in seeds._together(gain, "auc")
 
 
+def test_where_the_images_part_was_estimated_at_0_no_shares_are_told() -> None:
+    gain = {"mean": {"value": 0.1, "ci_low": 0.0, "ci_high": 0.2}, "of_seeds": 1.0, "of_images": 0.0}
+    assert seeds._together(gain, "auc").endswith(
+        " 0.100 (0.000 to 0.200); the images' part of the variance was estimated at 0, so that this is of the"
+        " seeds alone."
+    )
+
+
+def test_no_figure_but_0_is_shown_as_0() -> None:
+    assert [seeds._shown(value) for value in (0.0, -0.0004, 0.00012, 0.9996)] == [
+        "0.000",
+        "-0.0004",
+        "0.0001",
+        "1.000",
+    ]
+
+
 def test_of_runs_whose_validation_was_not_kept_no_gain_is_told(tmp_path: Path) -> None:
     figures = {seed: {"internal": {"cnn": {"accuracy": 0.8}, "ensemble": {"accuracy": 0.9}}} for seed in "12"}
     (tmp_path / "tiny.json").write_text(json.dumps({"figures": figures}))

@@ -7,7 +7,7 @@ reports.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,18 @@ def _results(results: Mapping[str, Any], kept: Mapping[tuple[str, str], Kept]) -
     names = ", ".join(map(run_title, best))
     chosen = f" By finished models, whose own F1 there was not kept, the best is {names}."
     marked = f"\n\n{SINGLE_VIEW}{chosen}" if single else ""
-    return f"{made_on}{trained}{trivial}\n\n{table(header, rows)}{marked}{averages}"
+    return f"{made_on}{trained}{_tested(kept)}{trivial}\n\n{table(header, rows)}{marked}{averages}"
+
+
+def _tested(kept: Mapping[tuple[str, str], Kept]) -> str:
+    """Say how many test images there are; nothing where no counts were kept."""
+    if not kept:
+        return ""
+    sizes = {name: {sum(astuple(of.confusion[name])) for of in kept.values()} for name in TEST_SETS}
+    told = (
+        f"the {TEST_SETS[name]} has {' or '.join(f'{n:,}' for n in sorted(of))}" for name, of in sizes.items()
+    )
+    return f" Of images {', '.join(told)}."
 
 
 def _row(of: Mapping[str, Any], kept: Kept | None) -> list[str]:

@@ -68,6 +68,7 @@ QUESTIONS: Mapping[str, Gains] = {
         lambda of: of.compared.best_weights.less_uniform if of.compared.best_weights else None
     ),
 }
+INTERVALS = "statistics.md#one-interval-for-each-kind-of-figure"
 IN_BRACKETS = "in points of accuracy, and in brackets what is said of accuracy, AUC and log loss"
 ITEM_BY_ITEM = ("train", "predict")
 
@@ -229,9 +230,11 @@ def _made_with(run: Run) -> str:
 
 
 def _looks(times: int) -> str:
-    """Say how many trainings of this name the test images were shown to; nothing where nobody counted."""
+    """Say how many trainings of this name the test images were shown to, or that nobody counted."""
+    if not times:
+        return " How often its test images were scored was not counted then."
     shown = "once" if times == 1 else f"{times} times, to as many trainings of this run's name"
-    return f" Its test images were scored {shown}." if times else ""
+    return f" Its test images were scored {shown}."
 
 
 def _since(run: Run) -> Iterable[str]:
@@ -285,7 +288,7 @@ def _detectors(run: Run, evaluation: str, reports: Reports) -> Iterable[str]:
             " cross-validation."
         )
     if compared:
-        told += " In brackets are intervals over images ([statistics](statistics.md#seeds))."
+        told += f" In brackets are intervals over images ([statistics]({INTERVALS}))."
     yield told
     yield table(["detector", "weight", "accuracy", "F1", "AUC"], rows)
 

@@ -22,15 +22,19 @@ def in_short(results: Mapping[str, Any]) -> list[str]:
     if sizes:
         of_all = {start: [found[start][n] for n in sizes] for start in STARTS}
         told = [
-            ", ".join(f"{of['accuracy']['value']:.3f}" for of in of_all[start]) + f" from {words}"
+            ", ".join(str(interval(Interval(**of["accuracy"]), share)) for of in of_all[start])
+            + f" from {words}"
             for start, words in STARTS.items()
         ]
+        last = [of["last_val_accuracy"] for of in of_all["random"]]
         first = sum(of["kept_epoch"] == 1 for start in STARTS for of in of_all[start])
         faces = ", ".join(f"{n:,}" for n in sizes)
         said.append(
             f"**ImageNet's weights**: EfficientNet-Lite0, one training each, with {faces} training faces has"
-            f" accuracy {', and '.join(told)} weights, at the epoch with the least validation loss,"
-            f" the first in {first} of these {2 * len(sizes)} ([more](#grid))."
+            f" on {of_all['random'][0]['n']:,} others accuracy {', and '.join(told)} weights, at the epoch"
+            f" with the least validation loss, the first in {first} of these {2 * len(sizes)}; in their last"
+            f" epochs those from random weights have {min(last):.3f} to {max(last):.3f} on validation"
+            " ([more](#grid))."
         )
     return said
 
@@ -82,10 +86,18 @@ def _scaling(name: str, gain: Mapping[str, Any], trainings: Sequence[Mapping[str
     ]
     tested = next(of["n"] for of in trainings if of["set"] == name)
     return (
-        f"**The paper's scaling** and EfficientNet-Lite0's own, on {tested:,} {SETS[name]}: its own brings,"
-        f" as the mean of {seeds} seeds, {', '.join(told)} (in brackets over seeds and images; above 0 is"
-        " better; [more](#grid))."
+        f"**The paper's scaling** and EfficientNet-Lite0's own, on {tested:,} {SETS[name]}, own less paper's"
+        f" as the mean of {seeds} seeds: {', '.join(told)} (in brackets over seeds and images; above 0 its"
+        f" own is better, {_beyond_chance(gain)}; [more](#grid))."
     )
+
+
+def _beyond_chance(gain: Mapping[str, Any]) -> str:
+    means = {words: Interval(**gain[metric]["crossed"]["mean"]) for metric, words in METRICS.items()}
+    shown = [words for words, mean in means.items() if mean.ends[0] > 0 or mean.ends[1] < 0]
+    if not shown:
+        return "beyond chance in none"
+    return f"beyond chance in {' and '.join(shown)}, uncorrected for {len(means)} metrics"
 
 
 def _by_faces(trainings: Sequence[Mapping[str, Any]], start: str) -> dict[int, Mapping[str, Any]]:

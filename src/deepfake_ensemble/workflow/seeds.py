@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -161,9 +162,15 @@ def _together(gain: Mapping[str, Any], metric: Tested) -> str:
         mean = Interval(-mean.value, *(None if end is None else -end for end in (mean.ci_high, mean.ci_low)))
     return (
         f"Over other seeds and other images the ensemble's {METRICS[metric]} less that of the best member by"
-        f" validation is {_with_ends(mean)}; of the variance {gain['of_seeds']:.0%} come of the seeds,"
-        f" {gain['of_images']:.0%} of the images."
+        f" validation is {_with_ends(mean)}; {_shares(gain['of_seeds'], gain['of_images'])}."
     )
+
+
+def _shares(of_seeds: float, of_images: float) -> str:
+    """Say what a variance is made of; an estimate below 0 was taken for 0."""
+    if not of_images:
+        return "the images' part of the variance was estimated at 0, so that this is of the seeds alone"
+    return f"of the variance {of_seeds:.0%} come of the seeds, {of_images:.0%} of the images"
 
 
 def _with_ends(of: Interval) -> str:
@@ -172,7 +179,9 @@ def _with_ends(of: Interval) -> str:
 
 
 def _shown(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"  # no -0.000
+    """Return a figure with three digits, or with as many as its first one needs."""
+    digits = 3 if not value or abs(value) >= 5e-4 else -floor(log10(abs(value)))
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # no -0.000
 
 
 def parts(measurements: Path) -> dict[str, str]:
