@@ -218,15 +218,19 @@ def test_the_page_opens_with_what_each_run_says_and_what_the_question_s_answers_
         [Run("small", RUN, study / "reports")], nowhere, nowhere
     )
     assert averaging.startswith("**Averaging by") and weighting.startswith("**Weights by")
-    assert by_log_loss.startswith("**Weights fitted by log loss**") and "on CIFAKE (" in by_log_loss
+    assert by_log_loss.startswith("**Weights fitted by log loss**")
+    assert all("in 2 evaluations: accuracy: " in told for told in (averaging, weighting, by_log_loss))
+    _, *rows = markdown.lines(results.questions([Run("small", RUN, study / "reports")]))
     for name, where in (("internal", "the internal test"), ("cifake", "CIFAKE")):
         evaluation = read_compared(study / f"reports/comparison/{name}.json")
         accuracy = evaluation.detectors["ensemble"].accuracy.value
         assert re.search(rf"n {where} \(\d+ images\).* {100 * accuracy:.1f}\xa0% correctly", said)
-        for told, findings in ((averaging, evaluation.question), (weighting, evaluation.shares)):
+        (row,) = [row for row in rows if row.startswith(f"| `small` | {where}, ")]
+        cells = row.split(" | ")[2:]
+        for cell, findings in zip(cells, (evaluation.question, evaluation.shares), strict=False):
             assert findings is not None
             gain = points(findings["accuracy"].contrast.gain.value)
-            (verdicts,) = re.findall(rf"{re.escape(str(gain))} on {where} \((.*?)\)", told)
+            (verdicts,) = re.findall(rf"{re.escape(str(gain))} \((.*?)\)", cell)
             pairs = zip(verdicts.split(", "), findings.values(), strict=True)
             assert all(verdict in ("of no use", VERDICTS[it.verdict]) for verdict, it in pairs)
 
@@ -386,13 +390,14 @@ def test_runs_that_differ_by_their_seed_share_a_line_that_tells_how_far_apart_th
     first, again = run("small", 42), run("small-43", 43, reports)
     params = RUN["params"] | {"seed": 44, "training": {}}
     other = Run("longer", RUN | {"params": params}, study / "reports")
-    one, another, averaging, *_ = results.known([first, again, other], tmp_path, tmp_path)
+    one, another, *_ = results.known([first, again, other], tmp_path, tmp_path)
     assert one.startswith("[`small`") and another.startswith("[`longer`") and "seeds" not in another
     assert one.endswith(
         "Trained with seeds 42 (`small`) and 43 (`small-43`), accuracies lie so many points apart, with the"
         " member that moves most in brackets: 1.2 on the internal test (Xception: 3.8)."
     )
-    assert all(f"`{name}` " in averaging for name in ("small", "small-43", "longer"))
+    table = results.questions([first, again, other])
+    assert all(f"| `{name}` " in table for name in ("small", "small-43", "longer"))
     one, *_ = results.known([first, again, run("small-44", 44)], tmp_path, tmp_path)
     assert "and 44 (`small-44`), accuracies lie up to so many points apart" in one
 

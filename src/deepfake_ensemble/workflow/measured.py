@@ -209,11 +209,17 @@ def gain(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
     return str(points(findings["accuracy"].contrast.gain.value, evaluation.digits))
 
 
+def verdict_by_metric(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> dict[Tested, str]:
+    """Return what is said of each metric."""
+    useless = of_no_use(findings, evaluation)
+    return {
+        metric: "of no use" if metric in useless else VERDICTS[it.verdict] for metric, it in findings.items()
+    }
+
+
 def verdicts(findings: Mapping[Tested, Finding], evaluation: Evaluation) -> str:
     """Return what is said of each metric, as "(helps, not shown, of no use)"."""
-    useless = of_no_use(findings, evaluation)
-    told = ("of no use" if metric in useless else VERDICTS[it.verdict] for metric, it in findings.items())
-    return f"({', '.join(told)})"
+    return f"({', '.join(verdict_by_metric(findings, evaluation).values())})"
 
 
 def detector(name: str) -> str:

@@ -5,7 +5,7 @@ it, the run's own reports; and, of the second study, from residual/results.json.
 as soon as its files are there. The sample's figures say nothing about real images, so they are not kept.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -69,7 +69,8 @@ QUESTIONS: Mapping[str, Gains] = {
     ),
 }
 INTERVALS = "statistics.md#one-interval-for-each-kind-of-figure"
-IN_BRACKETS = "in points of accuracy, and in brackets what is said of accuracy, AUC and log loss"
+EACH = "what-averaging-and-weights-gain"
+METRICS: Mapping[Tested, str] = {"accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -84,6 +85,7 @@ def parts(measurements: Path, root: Path) -> dict[str, str]:
     real = [run for run in found if not run.is_sample]
     return {
         "known": "\n".join(f"- {sentence}" for sentence in known(real, measurements, root)),
+        "questions": questions(real),
         "runs": "\n\n".join(section(run) for run in real),
         **{
             name: page(read_json(measurements / file)) if (measurements / file).exists() else NOTHING
@@ -111,9 +113,15 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
             + "".join(f" {sentence}" for sentence in _seeds([run, *again], evaluations))
         )
     for question, gains in QUESTIONS.items():
-        told = [f"`{run.name}` {said}" for run in runs if (said := _gains(run, evaluations[run.name], gains))]
-        if told:
-            yield f"{question}, {IN_BRACKETS}: {'; '.join(told)}."
+        verdicts = [
+            measured.verdict_by_metric(findings, each)
+            for run in runs
+            for each in _weighted_by_shares(run, evaluations[run.name])
+            if (findings := gains(each))
+        ]
+        if verdicts:
+            of_all = _count(len(verdicts), "evaluation")
+            yield f"{question}, in {of_all}: {_tally(verdicts)} ([each](#{EACH}))."
     if (measurements / GRID).exists():
         yield from scalings.in_short(read_json(measurements / GRID))
     yield from residual_page.in_short(root)
@@ -124,13 +132,37 @@ def known(runs: Sequence[Run], measurements: Path, root: Path) -> Iterable[str]:
         )
 
 
-def _gains(run: Run, evaluations: Sequence[Evaluation], gains: Gains) -> str:
-    """Say what an ensemble of accuracy shares gains in accuracy on each data set, and the verdicts."""
-    return ", ".join(
-        f"{measured.gain(found, each)} on {place(each.name)} {measured.verdicts(found, each)}"
-        for each in evaluations
-        if run.weighting == "accuracy" and not each.is_alone and (found := gains(each))
-    )
+def _weighted_by_shares(run: Run, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+    """Return a run's evaluations of an ensemble that is weighted as the study's is."""
+    return [each for each in evaluations if run.weighting == "accuracy" and not each.is_alone]
+
+
+def _tally(told: Sequence[Mapping[Tested, str]]) -> str:
+    """Say how often each verdict is passed on each metric, in the order of the verdicts."""
+    said = []
+    for metric in told[0]:
+        counts = Counter(of[metric] for of in told)
+        words = [word for word in (*measured.VERDICTS.values(), "of no use") if word in counts]
+        said.append(f"{METRICS[metric]}: {', '.join(f'{word} {counts[word]}' for word in words)}")
+    return "; ".join(said)
+
+
+def questions(runs: Sequence[Run]) -> str:
+    """Return what each run answers on each data set, in Markdown."""
+    rows = [
+        [
+            f"`{run.name}`",
+            f"{place(each.name)}, {each.compared.n:,}",
+            *(
+                f"{measured.gain(found, each)} {measured.verdicts(found, each)}" if found else "–"
+                for found in (gains(each) for gains in QUESTIONS.values())
+            ),
+        ]
+        for run in runs
+        for each in _weighted_by_shares(run, run.reports().evaluations.values())
+    ]
+    header = ["run", "test images", "averaging", "weights by accuracy", "weights by log loss"]
+    return table(header, rows) if rows else NOTHING
 
 
 def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]]) -> Iterable[str]:
