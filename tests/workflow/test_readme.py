@@ -70,6 +70,19 @@ def test_the_table_shows_each_run_on_each_data_set_with_what_guessing_and_trivia
         assert cells[5] == (f"{audit['auc']:.3f} ({audit['n']:,})" if audit else "–")
 
 
+def test_a_run_with_another_seed_is_told_by_that(study: Path) -> None:
+    one = run(study / "reports", "cnn", "xception")
+    of_seed = [
+        measured.Run(name, one.about | {"params": one.about["params"] | {"seed": seed}}, one.folder)
+        for name, seed in (("small", 42), ("small-43", 43))
+    ]
+    _, *rows = markdown.lines(readme.ensemble(of_seed))
+    assert rows[0].startswith("| `small`: 2 detectors, ")
+    assert rows[2].startswith(
+        "| `small-43`: like `small`, with seed 43 in place of 42 | internal test, 60 | "
+    )
+
+
 def test_one_detector_is_named_and_nothing_is_said_of_averaging(study: Path, tmp_path: Path) -> None:
     made_up.make_alone(tmp_path, study, "xception")
     _, at_home, _ = markdown.lines(readme.ensemble([run(tmp_path / "reports", "xception")]))

@@ -55,15 +55,16 @@ def ensemble(runs: Sequence[measured.Run]) -> str:
         UserError: if the reports of one are missing.
     """
     rows = []
-    for run in runs:
+    for number, run in enumerate(runs):
         reports = run.reports()
+        trained = _trained(run, runs[:number])
         for at, (name, evaluation) in enumerate(reports.evaluations.items()):
             compared, fitted = evaluation.compared, reports.audits[name].baselines.logistic
             figures = compared.detectors[evaluation.subject]
             guess = compared.guessing[evaluation.subject]
             rows.append(
                 [
-                    "" if at else f"`{run.name}`: {_trained(run)}",
+                    "" if at else f"`{run.name}`: {trained}",
                     f"{title(name)}, {compared.n:,}",
                     *(str(interval(figure, share)) for figure in (figures.accuracy, figures.auc)),
                     f"{GUESSES[guess.verdict]}, {GUESSES[guess.ranks]}",
@@ -98,7 +99,11 @@ def since(runs: Sequence[measured.Run]) -> list[str]:
     return [f"Made with other params than today's: {names} ([which](docs/results.md))."]
 
 
-def _trained(run: measured.Run) -> str:
+def _trained(run: measured.Run, above: Sequence[measured.Run]) -> str:
+    """Say what was trained from what; of a run like one above it, the seed."""
+    like = next((other for other in above if run.differs_by_seed(other)), None)
+    if like:
+        return f"like `{like.name}`, with seed {run.seed} in place of {like.seed}"
     detectors = title(run.members[0]) if len(run.members) == 1 else f"{len(run.members)} detectors"
     return f"{detectors}, {run.described()}"
 
