@@ -181,12 +181,15 @@ def _seeds(runs: Sequence[Run], evaluations: Mapping[str, Sequence[Evaluation]])
         said = f"{spread.pop(first.subject)} on {place(name)}"
         if not first.is_alone:
             member = max(spread, key=lambda detector: spread[detector].value)
-            said += f" ({title(member)}: {spread[member]})"
+            gains = [of[name].compared.question["accuracy"].contrast.gain.value for of in found]
+            of_gain = points(max(gains) - min(gains), first.digits, "never")
+            said += f" ({title(member)}: {spread[member]}; gain: {of_gain})"
         told.append(said)
     if told:
         seeds = " and ".join(f"{run.seed} (`{run.name}`)" for run in runs)
         up_to = "" if len(runs) == 2 else "up to "
-        members = "" if len(runs[0].members) == 1 else ", with the member that moves most in brackets"
+        also = "the member that moves most, and what averaging gains"
+        members = "" if len(runs[0].members) == 1 else f", with {also}, in brackets"
         apart = f"accuracies lie {up_to}so many points apart{members}"
         yield f"Trained with seeds {seeds}, {apart}: {', '.join(told)}."
 
