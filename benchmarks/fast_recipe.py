@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,19 @@ class Settled:
     recipe: settings.Recipe
     extent: settings.ProfileRun
     training: settings.ProfileTraining
+
+
+def told(asked: argparse.Namespace, whole: Mapping[str, Any], of: Settled) -> dict[str, Any]:
+    """Return what was trained: params.yaml may differ from the commit's, so its recipe is told with it."""
+    return {
+        "commit": commit(apart_from=("params.yaml", "dvc.lock", "reports"), digits=12),
+        "run": asked.run,
+        "profile": whole["profile"],
+        "changed": asked.set,
+        "seed": whole["seed"],
+        "recipe": asdict(of.recipe),
+        "extent": asdict(of.extent),
+    }
 
 
 def settled_for(name: str, whole: dict[str, Any], profile: dict[str, Any]) -> Settled:
@@ -206,8 +220,7 @@ def main() -> None:
             start = time.monotonic()
     if asked.keep:
         file = DOCS / f"validation-{asked.keep}.json"
-        about = {"commit": commit(digits=12), "run": asked.run, "changed": asked.set, "seed": whole["seed"]}
-        keep(file, {**about, "n": len(val), **with_intervals(counted), "points": points})
+        keep(file, {**told(asked, whole, of), "n": len(val), **with_intervals(counted), "points": points})
 
 
 if __name__ == "__main__":
