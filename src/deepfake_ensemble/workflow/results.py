@@ -70,7 +70,6 @@ QUESTIONS: Mapping[str, Gains] = {
 }
 INTERVALS = "statistics.md#one-interval-for-each-kind-of-figure"
 EACH = "what-averaging-and-weights-gain"
-METRICS: Mapping[Tested, str] = {"accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
 ITEM_BY_ITEM = ("train", "predict")
 
 
@@ -143,7 +142,7 @@ def _tally(told: Sequence[Mapping[Tested, str]]) -> str:
     for metric in told[0]:
         counts = Counter(of[metric] for of in told)
         words = [word for word in (*measured.VERDICTS.values(), "of no use") if word in counts]
-        said.append(f"{METRICS[metric]}: {', '.join(f'{word} {counts[word]}' for word in words)}")
+        said.append(f"{scalings.METRICS[metric]}: {', '.join(f'{word} {counts[word]}' for word in words)}")
     return "; ".join(said)
 
 
