@@ -21,6 +21,7 @@ from deepfake_ensemble.studies.ensemble.report.answer import of_no_use
 from deepfake_ensemble.studies.ensemble.report.study import Evaluation, read_compared, read_drop
 
 STUDY = (256, 100_000, "imagenet")  # the size of its images, how many are trained on, the initial weights
+OF_NO_USE = "of no use"
 VERDICTS: Mapping[Verdict, str] = {
     "helps": "helps",
     "helps little": "helps little",
@@ -213,7 +214,7 @@ def verdict_by_metric(findings: Mapping[Tested, Finding], evaluation: Evaluation
     """Return what is said of each metric."""
     useless = of_no_use(findings, evaluation)
     return {
-        metric: "of no use" if metric in useless else VERDICTS[it.verdict] for metric, it in findings.items()
+        metric: OF_NO_USE if metric in useless else VERDICTS[it.verdict] for metric, it in findings.items()
     }
 
 

@@ -141,7 +141,7 @@ def _tally(told: Sequence[Mapping[Tested, str]]) -> str:
     said = []
     for metric in told[0]:
         counts = Counter(of[metric] for of in told)
-        words = [word for word in (*measured.VERDICTS.values(), "of no use") if word in counts]
+        words = [word for word in (*measured.VERDICTS.values(), measured.OF_NO_USE) if word in counts]
         said.append(f"{scalings.METRICS[metric]}: {', '.join(f'{word} {counts[word]}' for word in words)}")
     return "; ".join(said)
 
